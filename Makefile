@@ -1,0 +1,27 @@
+# make setup · make demo [PHOTOS=~/Pictures] · make test · make lint
+PYTHON ?= python3
+BIN := .venv/bin
+PHOTOS ?=
+
+.PHONY: setup demo test lint
+
+setup: .venv/complete
+
+# Complete only when everything in the lock file is installed; a broken-off set-up begins again.
+.venv/complete: requirements.lock
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	touch $@
+
+demo: setup
+	@$(BIN)/python -m tests.demo $(if $(PHOTOS),"$(PHOTOS)")
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check --diff Snakefile
+	$(BIN)/snakemake --lint

@@ -1,0 +1,101 @@
+"""Moves the images of a Google Drive folder to Cloudinary: list, upload each image, merge."""
+
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from migrate.pipeline import Pipeline
+from migrate.settings import ID
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+pipeline = Pipeline(workflow, config)
+results = pipeline.folder
+settings = pipeline.settings.to_json()
+scripts = f"{workflow.basedir}/scripts"
+
+
+wildcard_constraints:
+    file_id=ID,
+    md5="[0-9a-f]{32}",
+
+
+def markers(wildcards):
+    """The markers of all listed images: a real run lists anew first, a dry run takes the listing at hand."""
+    if not workflow.dryrun:
+        checkpoints.list_images.get()
+    return pipeline.markers()
+
+
+# Asks for the markers, too: with a mapping in place, Snakemake would not miss one that only the merge asks for.
+rule all:
+    default_target: True
+    input:
+        f"{results}/mapping.csv",
+        f"{results}/mapping.json",
+        markers,
+
+
+# Its input is new in every real run, so every real run lists anew.
+checkpoint list_images:
+    input:
+        run=pipeline.begin,
+    output:
+        listing=f"{results}/listing.json",
+    log:
+        f"{results}/logs/list_images.log",
+    conda:
+        "envs/migration.yaml"
+    params:
+        scripts=scripts,
+        settings=settings,
+    shell:
+        "python {params.scripts:q}/list_images.py --settings={params.settings:q} {output.listing:q} 2>{log:q}"
+
+
+# No input file: a marker that stands is work that is never done again.
+rule upload_image:
+    output:
+        marker=f"{results}/markers/{{file_id}}.{{md5}}.json",
+    log:
+        f"{results}/logs/upload_image/{{file_id}}.{{md5}}.log",
+    conda:
+        "envs/migration.yaml"
+    params:
+        scripts=scripts,
+        address=pipeline.address,
+        settings=settings,
+        workers=workflow.cores,
+    shell:
+        ". {params.scripts:q}/upload_image.sh {params.address:q} {wildcards.file_id} {output.marker:q} {log:q}"
+        " {params.settings:q} {params.workers}"
+
+
+rule merge_markers:
+    input:
+        markers,
+        listing=f"{results}/listing.json",
+    output:
+        csv=f"{results}/mapping.csv",
+        json=f"{results}/mapping.json",
+    log:
+        f"{results}/logs/merge_markers.log",
+    conda:
+        "envs/migration.yaml"
+    params:
+        scripts=scripts,
+    shell:
+        "python {params.scripts:q}/merge_markers.py {input.listing:q} {output.csv:q} {output.json:q} 2>{log:q}"
+
+
+onsuccess:
+    pipeline.succeeded()
+
+
+onerror:
+    pipeline.failed()

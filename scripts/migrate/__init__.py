@@ -1,0 +1,1 @@
+"""What the scripts and the Snakefile share: moving the images of a Google Drive folder to Cloudinary."""

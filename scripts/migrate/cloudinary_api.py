@@ -1,0 +1,208 @@
+"""Cloudinary's Upload API as this project uses it: storing one image under its public_id, never over someone else's.
+
+Facts: https://cloudinary.com/documentation/image_upload_api_reference. Only the Upload API is used: of the Admin API an
+account may make some hundred calls an hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import certifi
+import cloudinary
+import cloudinary.exceptions
+import cloudinary.uploader
+import tenacity
+import urllib3
+
+from .account import SET_CREDENTIALS, check_credentials
+from .errors import ImageError, MigrationError, StopRun, TransientError, one_line
+from .retrying import cloudinary_error, deadline, network_error
+
+ASSET_FIELDS = {
+    "public_id": str,
+    "asset_id": str,
+    "version": int,
+    "secure_url": str,
+    "format": str,
+    "bytes": int,
+    "etag": str,
+    "width": int,
+    "height": int,
+}
+
+
+@dataclass(frozen=True)
+class NewAsset:
+    """An image to store: its valid public_id, the folder and name that the media library shows, and its context.
+
+    context is written to the asset, so that it can be traced back; the same context on a stored asset means that it is
+    this migration's own.
+    """
+
+    public_id: str
+    asset_folder: str
+    display_name: str
+    context: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The asset as Cloudinary answered it (the keys of ASSET_FIELDS), and whether it was there before."""
+
+    asset: dict[str, Any]
+    existing: bool
+
+
+class Cloudinary:
+    """The connection to one Cloudinary account; for one process."""
+
+    def __init__(self, timeout: float, patiently: tenacity.Retrying) -> None:
+        """Read the credentials from the environment or .env. Raises StopRun if they are not there.
+
+        In: the seconds of silence after which a call is given up; who tries again after a passing error.
+        """
+        check_credentials()
+        cloudinary.reset_config()
+        self._timeout = timeout
+        self._patiently = patiently
+
+    def store(
+        self, content: bytes, new: NewAsset, replaces: Mapping[str, Any] | None = None, overwrite: bool = False
+    ) -> Stored:
+        """Put an image under its public_id, with the proof that just these bytes are there.
+
+        In: the bytes; `replaces`, what an older marker says of our own asset that these bytes are to replace;
+        `overwrite`, to replace a foreign asset, too. The first try never overwrites, so it also finds what a lost
+        answer has left. Raises ImageError (another asset holds the name, not an image, too large …), StopRun, or
+        TransientError.
+        """
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        unanswered = False
+
+        def first() -> Stored:
+            nonlocal unanswered
+            try:
+                return self._upload(content, new, overwrite=False)
+            except TransientError:
+                unanswered = True
+                raise
+
+        stored = self._patiently(first)
+        if not stored.existing:
+            return self._proved(stored, md5, content, new)
+        own = self._is_own(stored, new, replaces)
+        etag = stored.asset["etag"] or self._patiently(self._stored_md5, stored.asset["secure_url"])
+        if etag == md5:
+            return Stored({**stored.asset, "etag": etag}, existing=not unanswered)
+        if own or overwrite:
+            return self._proved(self._patiently(self._upload, content, new, True), md5, content, new)
+        raise ImageError(
+            f"{new.public_id} is another asset in Cloudinary already: rename it there, or set overwrite=true"
+        )
+
+    def _proved(self, stored: Stored, md5: str, content: bytes, new: NewAsset) -> Stored:
+        """`stored`, if its etag is the md5 of what was sent; else it is sent once more, and then taken down."""
+        if stored.asset["etag"] == md5:
+            return stored
+        stored = self._patiently(self._upload, content, new, True)
+        if stored.asset["etag"] == md5:
+            return stored
+        self._patiently(self._take_down, stored.asset["public_id"])
+        raise ImageError(
+            "Cloudinary stored other bytes than were sent, so the asset was taken down again: "
+            "does an upload preset of the account change images?"
+        )
+
+    def _is_own(self, stored: Stored, new: NewAsset, replaces: Mapping[str, Any] | None) -> bool:
+        context = stored.asset.get("context")
+        custom = context.get("custom") if isinstance(context, dict) else None
+        if isinstance(custom, dict) and custom.get("drive_id") == new.context["drive_id"]:
+            return True
+        held = {key: value for key, value in (replaces or {}).items() if key in ("etag", "version") and value}
+        return any(stored.asset.get(key) == value for key, value in held.items())
+
+    def _upload(self, content: bytes, new: NewAsset, overwrite: bool) -> Stored:
+        answer = self._call(
+            cloudinary.uploader.upload,
+            content,
+            size=len(content),
+            resource_type="image",
+            public_id=new.public_id,
+            asset_folder=new.asset_folder,
+            display_name=new.display_name,
+            context=dict(new.context),
+            filename=new.display_name,
+            unique_filename=False,
+            overwrite=overwrite,
+            invalidate=overwrite or None,
+        )
+        existing = answer.get("existing", False) is True
+        missing_allowed = {"etag"} if existing else set()
+        asset: dict[str, Any] = {"context": answer.get("context")}
+        for name, kind in ASSET_FIELDS.items():
+            value = answer.get(name)
+            if not isinstance(value, kind) and not (value is None and name in missing_allowed | {"width", "height"}):
+                raise TransientError(
+                    f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}"
+                )
+            asset[name] = value
+        return Stored(asset, existing)
+
+    def _take_down(self, public_id: str) -> None:
+        self._call(cloudinary.uploader.destroy, public_id, resource_type="image", invalidate=True)
+
+    def _stored_md5(self, url: str) -> str:
+        """The md5 of the bytes that Cloudinary delivers, for an answer without an etag."""
+        if not url.startswith(("https://", "http://")):
+            raise ImageError("Cloudinary's answer has neither an etag nor a URL to look at")
+        http = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
+        digest = hashlib.md5(usedforsecurity=False)
+        try:
+            answer = http.request("GET", url, preload_content=False, timeout=self._timeout, retries=False)
+            if answer.status != 200:
+                raise cloudinary_error(answer.status, f"no {url}")
+            for part in answer.stream(1 << 16):
+                digest.update(part)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise network_error("Cloudinary", error) from error
+        finally:
+            http.clear()
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Give up the connections, whatever state they are in."""
+        cloudinary.uploader._http.clear()
+
+    def _call(self, function: Callable[..., Any], argument: Any, size: int = 0, **options: Any) -> dict[str, Any]:
+        """One call of the client that sends `size` bytes. Out: its JSON object; raises what retrying.py says."""
+        try:
+            with deadline(self._timeout, size):
+                answer = function(argument, timeout=self._timeout, return_error=True, **options)
+        except OSError as error:
+            self.close()
+            raise network_error("Cloudinary", error) from error
+        except cloudinary.exceptions.Error as error:
+            raise self._unreadable(error) from error
+        except ValueError as error:
+            raise StopRun(
+                f"Cloudinary's client refuses its settings ({one_line(error, 100)}): {SET_CREDENTIALS}"
+            ) from error
+        if not isinstance(answer, dict):
+            raise TransientError("Cloudinary's answer is not a JSON object")
+        if "error" in answer:
+            said = answer["error"] if isinstance(answer["error"], dict) else {}
+            raise cloudinary_error(int(said.get("http_code") or 0), str(said.get("message", "")))
+        return answer
+
+    def _unreadable(self, error: Exception) -> MigrationError:
+        """What the client's untyped Error means: it names the status only in the text of an answer that is no JSON."""
+        self.close()
+        found = re.match(r"Error parsing server response \((\d+)\)", str(error))
+        if not found or found[1] == "200":
+            return network_error("Cloudinary", error)
+        return cloudinary_error(int(found[1]), "not JSON")

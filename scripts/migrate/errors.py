@@ -1,0 +1,46 @@
+"""The errors that reach the user: each message is one clear line that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+
+class MigrationError(Exception):
+    """Something is wrong that the user should read as one line; the program ends with exit code 1."""
+
+
+class StopRun(MigrationError):
+    """Nothing else can succeed either (revoked token, wrong credentials, daily limit, full disk): the run ends."""
+
+
+class ImageError(MigrationError):
+    """One image could not be moved; trying it again in this run is useless, the others go on."""
+
+    kind = "permanent"
+
+
+class QuotaError(ImageError):
+    """Drive refuses this one file for some hours, because it was downloaded too often."""
+
+    kind = "quota"
+
+
+class TransientError(ImageError):
+    """An answer, or a missing one, that may well be different in a moment.
+
+    `retry_after` is the number of seconds the service asked to wait, or None if it did not say.
+    """
+
+    kind = "transient"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+def one_line(text: object, limit: int = 500) -> str:
+    """Any text as one line of printable characters, so that a hostile name or answer cannot forge output.
+
+    In: anything with a str(); out: at most `limit` characters.
+    """
+    printable = "".join(character if character.isprintable() else " " for character in str(text))
+    line = " ".join(printable.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

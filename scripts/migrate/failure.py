@@ -1,0 +1,47 @@
+"""The failure: the record of an image that could not be moved."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .errors import ImageError, one_line
+from .files import read_json_object, write_json
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is known of the last try: kind (permanent, transient, quota), message, attempts, time (ISO, UTC)."""
+
+    kind: str
+    message: str
+    attempts: int
+    time: str
+
+    @classmethod
+    def of(cls, error: ImageError, attempts: int) -> Failure:
+        """The failure of this moment. In: the error that ended the last of so many attempts."""
+        return cls(error.kind, one_line(error), attempts, datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def write(self, folder: Path, file_id: str) -> None:
+        """Record it below a results folder. Raises OSError."""
+        write_json(path_of(folder, file_id), asdict(self))
+
+
+def path_of(folder: Path, file_id: str) -> Path:
+    """Where the failure of one Drive file is recorded below a results folder."""
+    return folder / "failures" / f"{file_id}.json"
+
+
+def read(folder: Path, file_id: str) -> Failure | None:
+    """The recorded failure of one Drive file, None if there is none."""
+    value = read_json_object(path_of(folder, file_id))
+    if value is None or set(value) != set(Failure.__dataclass_fields__):
+        return None
+    return Failure(**value)
+
+
+def forget(folder: Path, file_id: str) -> None:
+    """The image succeeded."""
+    path_of(folder, file_id).unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""The marker: the JSON proof that one image, with one content, is in Cloudinary."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .files import read_json_object
+from .listing import Image
+
+Status = Literal["uploaded", "existing"]
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What a marker holds.
+
+    drive: the listing's entry that was uploaded; cloudinary: public_id, asset_id, version, secure_url, format, bytes,
+    etag, width, height, as Cloudinary answered; jpg_url; status: uploaded, or existing if the same bytes were there
+    already; uploaded_at: ISO time in UTC.
+    """
+
+    drive: dict[str, Any]
+    cloudinary: dict[str, Any]
+    jpg_url: str
+    status: Status
+    uploaded_at: str
+
+    def to_json(self) -> str:
+        """The marker as one line of ASCII."""
+        return json.dumps(self.__dict__)
+
+
+def path_of(folder: Path, file_id: str, fingerprint: str) -> Path:
+    """Where the marker of one image lies below a results folder. In: Drive's file ID, and `Image.fingerprint`."""
+    return folder / "markers" / f"{file_id}.{fingerprint}.json"
+
+
+def read(path: Path) -> Marker | None:
+    """The marker in a file; None if there is none, or what is there is no whole marker of the image in its name."""
+    value = read_json_object(path)
+    if value is None or set(value) != set(Marker.__dataclass_fields__):
+        return None
+    marker = Marker(**value)
+    drive, cloudinary = marker.drive, marker.cloudinary
+    if not isinstance(drive, dict) or not isinstance(cloudinary, dict):
+        return None
+    texts = (cloudinary.get("public_id"), cloudinary.get("secure_url"), marker.jpg_url, marker.status)
+    named = path.name.startswith(f"{drive.get('id')}.")
+    return marker if named and all(isinstance(text, str) and text for text in texts) else None
+
+
+def fitting(folder: Path, image: Image, warn: Callable[[str], None]) -> Marker | None:
+    """The marker of an image's present content, None if there is none.
+
+    A file that should be it and is no marker is put aside as `….corrupt` and said, so that the image is pending.
+    """
+    path = path_of(folder, image.id, image.fingerprint)
+    marker = read(path)
+    if marker is None and path.exists():
+        path.replace(path.with_suffix(".corrupt"))
+        warn(f"{path} is no whole marker: taken as missing, and kept as {path.stem}.corrupt")
+    return marker
+
+
+def by_file(folder: Path) -> dict[str, list[Path]]:
+    """All marker files of a results folder: Drive file ID → the files of its contents. Reads names only."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    try:
+        with os.scandir(folder / "markers") as entries:
+            for entry in entries:
+                file_id, _, rest = entry.name.partition(".")
+                if file_id and rest.endswith(".json"):
+                    found[file_id].append(Path(entry.path))
+    except FileNotFoundError:
+        pass
+    return found
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what jobs that were killed while they put their marker in place have left."""
+    for path in (folder / "markers").glob("*.json.*"):
+        path.unlink(missing_ok=True)

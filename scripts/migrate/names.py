@@ -1,0 +1,100 @@
+"""The public_id of each image: valid for Cloudinary, unique, and the same in every run.
+
+The rules are those of Cloudinary's "public_id" parameter: 1–255 characters, none of `? & # \\ % < > +`, no space or `/`
+at either end, and no folder called `v` and digits (that is a version in a delivery URL).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+LONGEST = 255
+_FORBIDDEN = set("?&#\\%<>+")
+_JOINERS = {"\u200c", "\u200d"}
+"""Kept although they are format characters: emoji and several scripts need them."""
+
+
+def stem(filename: str) -> str:
+    """A Drive file's name without its extension: `a.b.jpg` → `a.b`; `.hidden` and `no extension` stay as they are."""
+    name, dot, extension = filename.rpartition(".")
+    return name if dot and name and re.fullmatch(r"\w{1,8}", extension) else filename
+
+
+def public_id(folder_name: str, folder_path: str, filename: str) -> str:
+    """The valid public_id that an image would have if it were the only one.
+
+    In: the Cloudinary folder, the image's folder in Drive relative to the migrated one ("" for itself), and its file
+    name there, all of them any text at all. Out: `folder_name/folder_path/stem`, each part made valid.
+    """
+    folder = asset_folder(folder_name, folder_path)
+    name = _segment(stem(filename).replace("/", "_"))
+    return _join(folder, name)
+
+
+def asset_folder(folder_name: str, folder_path: str) -> str:
+    """The Cloudinary folder of an image, valid and at most 200 characters long."""
+    segments = [_segment(part) for part in [*folder_name.split("/"), *folder_path.split("/")] if part.strip()]
+    folder = "/".join(_not_a_version(segment) for segment in segments) or "_"
+    if len(folder) > 200:
+        folder = "/".join(_not_a_version(_segment(part)) for part in folder[:200].split("/") if part.strip())
+    return folder
+
+
+def display_name(filename: str) -> str:
+    """A file's name as Cloudinary's media library shows it: no slash or control character, at most 255 characters."""
+    return _printable(filename.replace("/", "_"))[:LONGEST].strip() or "_"
+
+
+def with_suffix(name: str, suffix: str) -> str:
+    """`name` with `_suffix` at its end, shortened before it if the whole would be too long."""
+    return f"{name[: LONGEST - len(suffix) - 1].rstrip(' /')}_{suffix}"
+
+
+def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[str, str]:
+    """One public_id for each image, none of them twice.
+
+    In: (file ID, the public_id it would have alone) of all images, the ones that come first having the first choice;
+    and the public_id that each file ID, listed or not, holds from earlier runs. Out: file ID → public_id. Who holds a
+    name keeps it; who meets a taken one gets a suffix made of its file ID.
+    """
+    taken = set(held.values())
+    given: dict[str, str] = {}
+    for file_id, name in wanted:
+        if file_id in held:
+            given[file_id] = held[file_id]
+            continue
+        choices = [name, with_suffix(name, file_id[-8:]), with_suffix(name, file_id)]
+        free = next((choice for choice in choices if choice not in taken), None)
+        number = 2
+        while free is None:
+            choice = with_suffix(name, f"{file_id}_{number}")
+            free, number = (choice if choice not in taken else None), number + 1
+        taken.add(free)
+        given[file_id] = free
+    return given
+
+
+def _segment(text: str) -> str:
+    clean = "".join("_" if character in _FORBIDDEN else character for character in _printable(text)).strip()
+    return "_" * len(clean) if set(clean) <= {"."} and clean else clean or "_"
+
+
+def _printable(text: str) -> str:
+    def shown(character: str) -> str:
+        category = unicodedata.category(character)
+        hidden = category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _JOINERS)
+        return "_" if hidden else character
+
+    # Lone surrogates can stand in JSON but in no URL; NFC, so that one name written in two ways is one name.
+    return unicodedata.normalize("NFC", "".join(shown(character) for character in text))
+
+
+def _not_a_version(segment: str) -> str:
+    return f"_{segment}" if re.fullmatch(r"v\d+", segment) else segment
+
+
+def _join(folder: str, name: str) -> str:
+    room = LONGEST - len(folder) - 1
+    return f"{folder}/{name[:room].rstrip() or '_'}"

@@ -1,0 +1,91 @@
+"""From what was found in Drive to the listing: who gets which public_id, what is left out, what replaces what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from . import listing, marker, names
+from .drive_api import DriveFile
+from .drive_walk import FoundImage
+from .errors import MigrationError
+from .listing import Image, Listing
+from .settings import Settings
+
+
+def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage]) -> Listing:
+    """The listing of what was found in the folder `root`.
+
+    Looks at the last listing and at the markers in the results folder, so that every image keeps its public_id, and
+    one whose content has changed knows which asset it replaces.
+    """
+    ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
+    last = _last_images(settings.folder)
+    markers = marker.by_file(settings.folder)
+    folder_name = settings.folder_name or root.name.replace("/", "_")
+    given = names.assign(
+        ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
+        _held({each.file.id for each in ordered}, last, markers),
+    )
+    images = []
+    for each in ordered:
+        file = each.file
+        image = Image(
+            id=file.id,
+            name=file.name,
+            folder_path=each.folder_path,
+            mime_type=file.mime_type,
+            size=file.size,
+            md5=file.md5,
+            modified_time=file.modified_time,
+            public_id=given[file.id],
+            skipped=_skipped(settings, file, each.folder_path),
+            resource_key=file.resource_key,
+        )
+        replaces = _replaces(image, markers.get(file.id, []), last.get(file.id))
+        images.append(Image(**{**image.__dict__, "replaces": replaces}))
+    return Listing(settings.folder_id, root.name, datetime.now(UTC).isoformat(timespec="seconds"), images)
+
+
+def _last_images(folder: Path) -> dict[str, Image]:
+    try:
+        return {image.id: image for image in listing.read(folder / "listing.json").images}
+    except MigrationError:
+        return {}
+
+
+def _held(present: set[str], last: dict[str, Image], markers: dict[str, list[Path]]) -> dict[str, str]:
+    """File ID → the public_id it holds: by the last listing, or by a marker, whose asset stays in Cloudinary."""
+    held = {file_id: image.public_id for file_id, image in last.items() if file_id in present}
+    for file_id in markers.keys() - held.keys():
+        for each in map(marker.read, markers[file_id]):
+            if each:
+                held[file_id] = each.drive.get("public_id") or each.cloudinary["public_id"]
+    return held
+
+
+def _replaces(image: Image, markers: list[Path], last: Image | None) -> dict[str, Any] | None:
+    """What is known of the asset that an older content of this image has in Cloudinary.
+
+    Once its job has begun, only the last listing knows: the job removes the old marker before it uploads.
+    """
+    stale = [path for path in markers if path.name != marker.path_of(Path(), image.id, image.fingerprint).name]
+    if len(stale) < len(markers):
+        return None
+    known = [(each, path) for path in stale if (each := marker.read(path))]
+    if not known:
+        return last.replaces if last else None
+    newest, path = max(known, key=lambda each: each[0].uploaded_at)
+    return {key: newest.cloudinary.get(key) for key in ("asset_id", "version", "etag")} | {"marker": path.name}
+
+
+def _skipped(settings: Settings, file: DriveFile, folder_path: str) -> str:
+    if not any(fnmatchcase(file.mime_type, pattern) for pattern in settings.include):
+        return f"include has no {file.mime_type}"
+    path = f"{folder_path}/{file.name}" if folder_path else file.name
+    matching = (pattern for pattern in settings.exclude if pattern == file.id or fnmatchcase(path, pattern))
+    pattern = next(matching, None)
+    return f"exclude has {pattern}" if pattern else ""

@@ -1,0 +1,155 @@
+"""What the Snakefile's input functions and handlers do: when a run begins, what it has to make, how it ends."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import listing, mapping, marker, workers
+from .account import check_credentials
+from .console import Console, outcome, preview, say
+from .errors import MigrationError
+from .pending import Pending, pending
+from .run import Run
+from .settings import Settings, from_config_or_exit
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+
+class Pipeline:
+    """One invocation of snakemake on one Drive folder."""
+
+    def __init__(self, workflow: Workflow, config: dict[str, Any]) -> None:
+        """Read the settings; a wrong one ends the program with a line."""
+        base = Path(workflow.basedir)
+        self.settings: Settings = from_config_or_exit(config, base / "config.schema.yaml")
+        self.folder = self.settings.folder
+        self._workflow = workflow
+        self._run = Run(self.folder)
+        self._console = Console(self.folder)
+        self._begun = False
+        self._expected: dict[Path, tuple[int, list[str]]] = {}
+        # Also where snakemake was called by its path, its jobs find its Python.
+        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        if workflow.is_main_process and not (
+            workflow.output_settings.verbose or workflow.output_settings.printshellcmds
+        ):
+            self._console.install()
+
+    def begin(self, wildcards: object) -> list[str]:
+        """The input of the checkpoint: run.json, which every real run writes anew, so that every real run lists anew.
+
+        Nothing in a dry run, which makes do with the listing at hand.
+        """
+        if self._workflow.dryrun:
+            return []
+        if not self._begun and self._workflow.is_main_process:
+            self._or_exit(self._begin)
+            self._begun = True
+        return [str(self._run.path)]
+
+    def markers(self) -> list[str]:
+        """The markers of all images of the listing that is to be used; in a dry run, also says what is pending."""
+        path = self.folder / "listing.json"
+        stamp = path.stat().st_mtime_ns if path.exists() else 0
+        if path not in self._expected or self._expected[path][0] != stamp:
+            paths = self._or_exit(self._look_ahead, path)
+            self._expected[path] = (path.stat().st_mtime_ns, paths)
+        return self._expected[path][1]
+
+    def address(self, wildcards: object) -> str:
+        """The file of this run's workers on this machine."""
+        return self._address
+
+    @functools.cached_property
+    def _address(self) -> str:
+        return str(self._or_exit(workers.file_of, self._run.id))
+
+    def succeeded(self) -> None:
+        """Say how it went."""
+        outcome(
+            mapping.counts(mapping.rows(listing.read(self.folder / "listing.json").images, self.folder, say)),
+            self.folder / "mapping.csv",
+        )
+
+    def failed(self) -> None:
+        """Write the mapping that the merge did not come to, and say how it went."""
+        listed, log = self.folder / "listing.json", self.folder / "logs" / "list_images.log"
+        try:
+            if not self._listed_in_this_run(listed):
+                reason = log.read_text().splitlines()[-1:] if log.exists() else []
+                say(reason[0] if reason else "nothing was listed", logging.ERROR)
+                return
+            rows = mapping.rows(listing.read(listed).images, self.folder, say)
+            mapping.write(rows, self.folder / "mapping.csv", self.folder / "mapping.json")
+            if self._run.stopped_because:
+                say(f"the run was stopped: {self._run.stopped_because}", logging.ERROR)
+            outcome(mapping.counts(rows), self.folder / "mapping.csv")
+        except (MigrationError, OSError) as error:
+            say(str(error), logging.ERROR)
+
+    def _begin(self) -> None:
+        self._need_folder_id()
+        check_credentials()
+        self._run.begin()
+        marker.remove_unfinished(self.folder)
+        for name in ("list_images.log", "stop.txt"):
+            (self.folder / "logs" / name).unlink(missing_ok=True)
+
+    def _look_ahead(self, path: Path) -> list[str]:
+        self._need_folder_id()
+        dryrun = self._workflow.dryrun
+        if dryrun and not path.exists():
+            # Only here, because the Google client takes long to import.
+            from list_images import list_images
+
+            list_images(self.settings, path)
+        listed = listing.read(path)
+        found = pending(listed.images, self.folder, say)
+        if dryrun:
+            atexit.register(self._preview, found, listed)
+        else:
+            self._console.listed(found, len(listed.images))
+        return [
+            str(marker.path_of(self.folder, image.id, image.fingerprint))
+            for image in listed.images
+            if not image.skipped
+        ]
+
+    def _preview(self, found: Sequence[Pending], listed: listing.Listing) -> None:
+        quiet = {str(each).rpartition(".")[2].lower() for each in self._workflow.output_settings.quiet or ()}
+        if "all" not in quiet:
+            preview(found, len(listed.images), _age(listed.listed_at), names=quiet != {"rules", "progress"})
+
+    def _listed_in_this_run(self, path: Path) -> bool:
+        return path.exists() and path.stat().st_mtime_ns > self._run.path.stat().st_mtime_ns
+
+    def _need_folder_id(self) -> None:
+        if not self.settings.folder_id:
+            raise MigrationError(
+                "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
+            )
+
+    def _or_exit(self, function: Any, *arguments: Any) -> Any:
+        """The result of a function; an error of ours ends the program with its line, not with a traceback."""
+        try:
+            return function(*arguments)
+        except (MigrationError, OSError) as error:
+            sys.exit(str(error))
+
+
+def _age(listed_at: str) -> str:
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(listed_at)).total_seconds()
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{number} {unit}{'s' if number > 1 else ''} ago"
+    return "just now" if seconds < 10 else f"{seconds:.0f} seconds ago"

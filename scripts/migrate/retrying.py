@@ -1,0 +1,153 @@
+"""The one place that decides which error of a service is retried, ends one image, or ends the run.
+
+The tables are those of Drive's "Resolve errors" page and Cloudinary's Upload API reference. Both clients are told
+never to retry by themselves (`num_retries=0`; cloudinary never does), so that a permanent error costs one try.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import tenacity
+
+from .errors import ImageError, MigrationError, QuotaError, StopRun, TransientError, one_line
+
+DRIVE_TRANSIENT = {"userRateLimitExceeded", "rateLimitExceeded", "backendError", "internalError"}
+DRIVE_STOP = {
+    "dailyLimitExceeded": "Drive's daily limit is reached: run the same command again tomorrow",
+    "accessNotConfigured": "the Drive API is off in the token's Google Cloud project: enable it, then run again",
+    "insufficientPermissions": "the token has no right to read Drive: run python scripts/authenticate.py",
+}
+DRIVE_PERMANENT = {
+    "cannotDownloadAbusiveFile": "Drive holds this file to be malware or spam and does not hand it out",
+    "insufficientFilePermissions": "this account may not read the file",
+    "appNotAuthorizedToFile": "this app may not read the file",
+    "domainPolicy": "the file's domain does not allow this app",
+    "cannotDownloadFile": "its owner does not allow the file to be downloaded",
+    "fileNotDownloadable": "Drive cannot hand out this kind of file",
+    "notFound": "the file is gone, or not shared with this account",
+}
+LONGEST_WAIT = 300.0
+"""Seconds: a service that asks for a longer pause ends the run; the same command goes on later."""
+
+
+def drive_error(status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> MigrationError:
+    """What an error answer of Drive means.
+
+    In: the HTTP status, the first `reason` of the error envelope ("" if there is none, as in HTML), its message and the
+    answer's headers. Out: the error to raise.
+    """
+    said = one_line(f"Drive answered {status}{f' {reason}' if reason else ''}: {message}", 300)
+    if reason in DRIVE_STOP:
+        return StopRun(DRIVE_STOP[reason])
+    if reason == "downloadQuotaExceeded":
+        return QuotaError("too many downloads of this file in the last day: Drive refuses it for about 24 hours")
+    if reason in DRIVE_PERMANENT:
+        return ImageError(f"{DRIVE_PERMANENT[reason]} ({said})")
+    if reason in DRIVE_TRANSIENT or status == 429 or status >= 500:
+        return _transient_or_stop("Drive", said, retry_after(headers or {}))
+    if status == 401:
+        return StopRun("Drive does not accept the token: run python scripts/authenticate.py")
+    return ImageError(said)
+
+
+def cloudinary_error(status: int, message: str) -> MigrationError:
+    """What an error answer of Cloudinary means. In: the HTTP status and the error's message (HTML's first words)."""
+    # "Invalid Signature … String to sign - '…'" repeats the signed parameters.
+    shown = re.sub(r"(?i)(invalid signature).*", r"\1", message)
+    said = one_line(f"Cloudinary answered {status}: {shown}", 300)
+    if status == 401 and "stale request" in message.lower():
+        return StopRun(f"Cloudinary refuses the time of this computer, set its clock ({said})")
+    if status == 401:
+        return StopRun(
+            f"Cloudinary does not accept the credentials: correct CLOUDINARY_URL in the environment or in .env ({said})"
+        )
+    if status in (420, 429):
+        return _transient_or_stop("Cloudinary", said, try_again_on(message))
+    if status == 408 or status >= 500:
+        return TransientError(said)
+    return ImageError(said)
+
+
+def network_error(service: str, error: BaseException) -> TransientError:
+    """No whole answer came (refused, reset, cut, timed out): it may come the next time."""
+    return TransientError(one_line(f"no answer from {service}: {error or type(error).__name__}", 300))
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header, which is a number or an HTTP date (RFC 9110, 10.2.3); None without one."""
+    value = next((headers[name] for name in headers if name.lower() == "retry-after"), "")
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def try_again_on(message: str) -> float | None:
+    """Seconds until the time in Cloudinary's "Try again on 2026-10-04 14:00:00 UTC"; None if it names none."""
+    found = re.search(r"Try again on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", message)
+    if not found:
+        return None
+    until = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return max(0.0, until.timestamp() - time.time())
+
+
+def _transient_or_stop(service: str, said: str, wait: float | None) -> MigrationError:
+    if wait is not None and wait > LONGEST_WAIT:
+        until = datetime.fromtimestamp(time.time() + wait).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+        return StopRun(f"{service}'s limit is reached: run the same command again after {until} ({said})")
+    return TransientError(said, wait)
+
+
+@contextmanager
+def deadline(timeout: float, size: int = 0) -> Iterator[None]:
+    """An end to a call whose answer drips, which no socket timeout ever sees.
+
+    In: the seconds of silence that are allowed, and the bytes to be moved; a call may last five times as long, and
+    longer for what 20 KB/s take. Raises TimeoutError in the code within; for the main thread only (it uses SIGALRM).
+    """
+    seconds = 5 * timeout + size / 20_000
+
+    def expired(*_: object) -> None:
+        raise TimeoutError(f"not finished after {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, expired)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class _Wait(tenacity.wait.wait_base):
+    """The pause before the next try: 1, 2, 4 … s and up to as much again, or what the service asked for."""
+
+    _backoff = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        asked = error.retry_after if isinstance(error, TransientError) else None
+        return max(asked or 0.0, self._backoff(retry_state) if asked is None else 0.1)
+
+
+def patiently(retries: int) -> tenacity.Retrying:
+    """A caller that tries again, after a pause, what ended in a TransientError: `patiently(5)(function, argument)`.
+
+    In: how often to try again after the first time. Whatever else the function raises, and its last TransientError, is
+    raised unchanged.
+    """
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TransientError),
+        stop=tenacity.stop_after_attempt(retries + 1),
+        wait=_Wait(),
+        reraise=True,
+    )

@@ -1,0 +1,109 @@
+"""The run that holds a results folder: one at a time, and none that is dead."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import MigrationError, one_line
+from .files import read_json_object, replacing
+
+_held: list[int] = []
+"""The descriptors of the locks this process holds until it ends: the kernel drops them then, however it ends."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A results folder's run.json: it names the run that holds the folder, which keeps it locked while it lives."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "run.json"
+
+    @property
+    def id(self) -> str:
+        """The ID of the last run; "" if there was none."""
+        return str((read_json_object(self.path) or {}).get("run", ""))
+
+    @property
+    def stopped_because(self) -> str:
+        """The line that says why the last run was stopped; "" if it was not."""
+        try:
+            return one_line((self.folder / "logs" / "stop.txt").read_text(encoding="utf-8"))
+        except OSError:
+            return ""
+
+    def stop_because(self, line: str) -> None:
+        """Leave the line that the run will end with, if the disk lets us."""
+        with contextlib.suppress(OSError), replacing(self.folder / "logs" / "stop.txt") as stream:
+            stream.write(f"{line}\n")
+
+    def begin(self) -> None:
+        """Take the folder for this process, under a new run ID.
+
+        Raises MigrationError if another run has it, or if it cannot be written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise MigrationError(
+                f"{self.folder} cannot be the results folder: {error.strerror} ({error.filename})"
+            ) from error
+        if not _lock(descriptor):
+            raise MigrationError(f"another run holds {self.folder}: {self._holder()}; wait for it, or stop it")
+        text = json.dumps(
+            {
+                "run": uuid.uuid4().hex,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+        )
+        try:
+            # In place: a new file would not be the locked one.
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{text}\n".encode(), 0)
+        except OSError as error:
+            raise MigrationError(f"{self.path} cannot be written: {error.strerror}") from error
+        _held.append(descriptor)
+
+    def is_alive(self, run_id: str) -> bool:
+        """Whether the run of this ID still holds the folder; asked from any process, on any machine that shares it."""
+        try:
+            with self.path.open() as stream:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    return False
+                except BlockingIOError:
+                    return bool(self.id == run_id)
+        except OSError:
+            return False
+
+    def _holder(self) -> str:
+        value: dict[str, Any] = read_json_object(self.path) or {}
+        if "pid" not in value:
+            return "it has just begun"
+        return one_line(f"process {value['pid']} on {value.get('host')}, since {value.get('begun')}")
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock it, unless another process has it for longer than a worker that looks whether its run lives."""
+    for _ in range(10):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.05)
+    return False

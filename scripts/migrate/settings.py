@@ -1,0 +1,145 @@
+"""What the user asked for: config.yaml and `--config`, checked and in their types."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlparse
+
+from .errors import MigrationError, one_line
+
+ID = r"[A-Za-z0-9_-]+"
+"""Drive's file IDs. They become file names here, so nothing else is ever taken for one."""
+TEXTS = ("folder_id", "folder_name", "token", "credentials", "drive_endpoint", "results")
+SWITCHES = ("recursive", "overwrite")
+LISTS = ("include", "exclude")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one run; the fields are the keys of config.yaml.
+
+    folder_id is the bare ID ("" if none was given), resource_key the one of a folder URL that has it ("" otherwise),
+    folder_name "" for the Drive folder's own name, timeout is in seconds.
+    """
+
+    folder_id: str = ""
+    resource_key: str = ""
+    folder_name: str = ""
+    recursive: bool = True
+    include: tuple[str, ...] = ("image/*",)
+    exclude: tuple[str, ...] = ()
+    token: str = "token.json"
+    credentials: str = "credentials.json"
+    drive_endpoint: str = "https://www.googleapis.com"
+    results: str = "results"
+    overwrite: bool = False
+    retries: int = 5
+    timeout: float = 60.0
+
+    @property
+    def folder(self) -> Path:
+        """The results folder of this Drive folder, relative to where snakemake runs."""
+        return Path(self.results) / (self.folder_id or "FOLDER_ID")
+
+    def to_json(self) -> str:
+        """All settings as the one argument that the scripts take; no secret is among them."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """The settings that `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, **{key: tuple(values[key]) for key in LISTS}})
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], schema: Path, command_line: Sequence[str] = ()) -> Settings:
+        """The settings of Snakemake's `config`, checked against `schema`.
+
+        In: config.yaml with `--config` over it; the JSON Schema; sys.argv, because Snakemake turns an ID that looks
+        like a number into one (1e5, 007), and only there its text survives. Raises MigrationError for an unknown key, a
+        wrong type, or a folder_id that is neither an ID nor a Drive folder's URL.
+        """
+        values = {**config, **_texts(config), **_typed_by_name(command_line, config)}
+        _check(values, schema)
+        folder_id, resource_key = folder_of(values.get("folder_id") or "")
+        lists = {key: _as_list(values[key]) for key in LISTS if key in values}
+        values.pop("folder_id", None)
+        texts = {key: values[key] or "" for key in TEXTS if key in values}
+        return cls(**{**values, **texts, **lists, "folder_id": folder_id, "resource_key": resource_key})
+
+
+def folder_of(text: str) -> tuple[str, str]:
+    """The folder ID and resource key ("" if none) in any form in which Drive shows a folder.
+
+    An ID; …/drive/folders/ID, …/drive/u/0/folders/ID?resourcekey=KEY, …/open?id=ID, …/folderview?id=ID,
+    …/#folders/ID, …/my-drive. "" gives "". Raises MigrationError for anything else.
+    """
+    text = text.strip()
+    if not text or re.fullmatch(ID, text):
+        return text, ""
+    address = urlparse(text if "//" in text else f"https://{text}")
+    query = parse_qs(address.query)
+    in_path = re.search(rf"folders/({ID})/?$", unquote(f"{address.path}#{address.fragment}".rstrip("#")))
+    found = in_path[1] if in_path else query.get("id", [""])[0]
+    if (address.hostname or "").endswith("google.com"):
+        if re.fullmatch(ID, found):
+            return found, query.get("resourcekey", [""])[0]
+        if address.path.rstrip("/").endswith("/my-drive"):
+            return "root", ""
+    raise MigrationError(f"folder_id {one_line(text, 100)!r} is neither a Drive folder's ID nor its URL")
+
+
+def _texts(config: dict[str, Any]) -> dict[str, str]:
+    return {key: str(config[key]) for key in TEXTS if isinstance(config.get(key), int | float)}
+
+
+def _typed_by_name(command_line: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:
+    typed: dict[str, Any] = {}
+    for argument in command_line:
+        key, equals, text = argument.partition("=")
+        if equals and key in TEXTS and key in config:
+            typed[key] = text
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    for key in SWITCHES:
+        if isinstance(config.get(key), str):
+            typed[key] = words.get(config[key].lower(), config[key])
+    return typed
+
+
+def _as_list(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _check(values: dict[str, Any], schema: Path) -> None:
+    """Raise a MigrationError that says in one line what is wrong with the first wrong setting."""
+    from jsonschema import ValidationError
+    from snakemake.exceptions import WorkflowError
+    from snakemake.utils import validate
+
+    unknown = [key for key in values if key not in Settings.__dataclass_fields__ or key == "resource_key"]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0].replace("-", "_").lower(), list(Settings.__dataclass_fields__), 1)
+        hint = f": did you mean {near[0]}?" if near else "; config.yaml names them all"
+        raise MigrationError(f"unknown setting {one_line(unknown[0], 60)!r}{hint}")
+    try:
+        validate(values, str(schema), set_default=False)
+    except WorkflowError as error:
+        cause = error.__context__
+        where = ".".join(map(str, cause.path)) if isinstance(cause, ValidationError) else "config.yaml"
+        what = cause.message if isinstance(cause, ValidationError) else error
+        raise MigrationError(f"wrong setting {where}: {one_line(what, 200)}") from error
+
+
+def from_config_or_exit(config: dict[str, Any], schema: Path) -> Settings:
+    """`Settings.from_config` for the Snakefile: ends the program with the one line if a setting is wrong."""
+    try:
+        return Settings.from_config(config, schema, sys.argv)
+    except MigrationError as error:
+        sys.exit(str(error))

@@ -1,0 +1,88 @@
+"""Moving one image: the bytes from Drive to Cloudinary, and the marker that proves it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import names
+from .cloudinary_api import ASSET_FIELDS, Cloudinary, NewAsset
+from .drive_api import Drive
+from .errors import ImageError, TransientError
+from .listing import Image
+from .marker import Marker
+from .retrying import patiently
+from .settings import Settings
+
+
+class Transfer:
+    """A worker's two connections; for one process."""
+
+    def __init__(self, settings: Settings, folder: str) -> None:
+        """Sign in to both services. In: the settings, the Drive folder's name. Raises StopRun."""
+        self._settings = settings
+        self._folder_name = settings.folder_name or folder.replace("/", "_")
+        self._patiently = patiently(settings.retries)
+        self._drive = Drive(Path(settings.token), settings.drive_endpoint, settings.timeout, self._patiently)
+        self._cloudinary = Cloudinary(settings.timeout, self._patiently)
+
+    def move(self, image: Image) -> Marker:
+        """Bring one image to Cloudinary.
+
+        Out: its marker, which the caller puts in place. Raises ImageError, TransientError or StopRun; then the image is
+        not in Cloudinary under a name that claims it.
+        """
+        content = self._download(image)
+        if image.replaces:
+            # From here on the old marker could be untrue.
+            (self._settings.folder / "markers" / image.replaces["marker"]).unlink(missing_ok=True)
+        new = NewAsset(
+            public_id=image.public_id,
+            asset_folder=names.asset_folder(self._folder_name, image.folder_path),
+            display_name=names.display_name(image.name),
+            context={"drive_id": image.id},
+        )
+        stored = self._cloudinary.store(content, new, image.replaces, self._settings.overwrite)
+        return Marker(
+            drive=image.to_dict(),
+            cloudinary={name: stored.asset[name] for name in ASSET_FIELDS},
+            jpg_url=jpg_url(stored.asset["secure_url"]),
+            status="existing" if stored.existing else "uploaded",
+            uploaded_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+
+    def close(self) -> None:
+        """Give up both connections."""
+        self._drive.close()
+        self._cloudinary.close()
+
+    @property
+    def attempts(self) -> int:
+        """How often the last step, download or upload, was tried."""
+        return int(self._patiently.statistics.get("attempt_number", 1))
+
+    def _download(self, image: Image) -> bytes:
+        """The bytes of an image, proved by Drive's own size and md5."""
+        if image.size == 0:
+            raise ImageError("the file is empty")
+        wrong: set[str] = set()
+
+        def once() -> bytes:
+            content = self._drive.download(image.id, image.resource_key, image.size or 0)
+            md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            if not content or (image.size is not None and len(content) != image.size):
+                raise TransientError(f"Drive sent {len(content)} bytes of an image of {image.size}")
+            if image.md5 and md5 != image.md5:
+                if md5 in wrong:
+                    raise ImageError(f"Drive sends bytes of md5 {md5}, again and again, and says they have {image.md5}")
+                wrong.add(md5)
+                raise TransientError("Drive sent other bytes than its md5 promises")
+            return content
+
+        return self._patiently(once)
+
+
+def jpg_url(secure_url: str) -> str:
+    """The address of the asset as a JPG: Cloudinary converts what has `f_jpg` after `/upload/`."""
+    return secure_url.replace("/upload/", "/upload/f_jpg/", 1)

@@ -1,0 +1,161 @@
+"""The warm workers: pre-forked processes that hold their connections and move one image after the other for jobs.
+
+A job asks over TCP on 127.0.0.1, which bash can do without starting another program. The workers' file names the port
+and two secrets; its folder is closed to other users. A request begins with the first secret, so nobody else is
+served; an answer begins with the second, so nobody else's answer is believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hmac
+import os
+import secrets
+import signal
+import socket
+import struct
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .files import replacing
+from .run import Run
+
+Answer = tuple[str, str]
+"""What a worker says of a request: moved, failed or stop, and one line: the marker or the error."""
+
+_LONGEST_REQUEST = 4096
+_HEARTBEAT = 1.0
+"""Seconds between two looks at whether the run lives."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the workers of a run listen on this machine, and the secrets of both sides."""
+
+    port: int
+    request_secret: str
+    answer_secret: str
+
+    @classmethod
+    def read(cls, path: Path) -> Address | None:
+        """The address in a workers' file of this user; None if there is none."""
+        try:
+            if path.stat().st_uid != os.getuid():
+                return None
+            port, request_secret, answer_secret = path.read_text().split()
+            return cls(int(port), request_secret, answer_secret)
+        except (OSError, ValueError):
+            return None
+
+    def write(self, path: Path) -> None:
+        with replacing(path) as stream:
+            os.fchmod(stream.fileno(), 0o600)
+            stream.write(f"{self.port} {self.request_secret} {self.answer_secret}\n")
+
+
+def serve(
+    path: Path, run: Run, count: int, prepare: Callable[[], Callable[[str], Answer]], ready: Callable[[], None]
+) -> None:
+    """Be the workers of the run that holds `run.folder` now; returns when that run is over.
+
+    In: the workers' file, written when they are ready and removed at the end; how many processes; `prepare`, called
+    once in each process, whose result answers a request line. A worker that dies is replaced.
+    """
+    run_id = run.id
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    address = Address(listener.getsockname()[1], secrets.token_hex(16), secrets.token_hex(16))
+    children: set[int] = set()
+    ending = False
+
+    def end(*_: object) -> None:
+        nonlocal ending
+        ending = True
+
+    signal.signal(signal.SIGTERM, end)
+    # What is loaded now is shared by all workers, as long as no garbage collection writes to it.
+    gc.collect()
+    gc.freeze()
+    try:
+        for _ in range(count):
+            children.add(_fork(listener, address, prepare))
+        address.write(path)
+        ready()
+        while run.is_alive(run_id) and not ending:
+            for child in _ended(children):
+                children.remove(child)
+                children.add(_fork(listener, address, prepare))
+            time.sleep(_HEARTBEAT / 4)
+    finally:
+        path.unlink(missing_ok=True)
+        listener.close()
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+
+def _fork(listener: socket.socket, address: Address, prepare: Callable[[], Callable[[str], Answer]]) -> int:
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _work(listener, address, parent, prepare())
+    except Exception:
+        # Nobody foresaw it: to the workers' log; the parent starts another worker.
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _ended(children: set[int]) -> list[int]:
+    ended = []
+    for child in children:
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                ended.append(child)
+    return ended
+
+
+def _work(listener: socket.socket, address: Address, parent: int, answer: Callable[[str], Answer]) -> None:
+    """Serve one request after the other until the parent is gone."""
+    # The kernel wakes only one of many processes that block in accept(); a poll with a timeout would wake them all.
+    listener.setblocking(True)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(_HEARTBEAT), 0))
+    while os.getppid() == parent:
+        try:
+            connection, _ = listener.accept()
+        except BlockingIOError:
+            continue
+        with connection, contextlib.suppress(OSError):
+            _serve_one(connection, address, answer)
+
+
+def _serve_one(connection: socket.socket, address: Address, answer: Callable[[str], Answer]) -> None:
+    connection.settimeout(_HEARTBEAT)
+    with connection.makefile("rb") as stream:
+        line = stream.readline(_LONGEST_REQUEST).decode(errors="replace")
+    secret, _, request = line.rstrip("\n").partition(" ")
+    if not line.endswith("\n") or not hmac.compare_digest(secret, address.request_secret):
+        return
+    status, text = answer(request)
+    connection.settimeout(None)
+    connection.sendall(f"{address.answer_secret} {status} {text}\n".encode())
+
+
+def file_of(run_id: str) -> Path:
+    """Where the workers of a run have their file on this machine, in a folder that only this user can enter.
+
+    Raises PermissionError if somebody else has made that folder.
+    """
+    folder = Path(tempfile.gettempdir()) / f"drive2cloudinary-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
+        raise PermissionError(f"{folder} belongs to somebody else, or others can enter it: remove it")
+    return folder / run_id

@@ -1,0 +1,37 @@
+# The job of one image: has it moved by a warm worker, and puts its marker in place.
+#
+# Read by the shell that Snakemake starts for the job anyway: each further program would cost more CPU than all the rest
+# (a Python start alone 15 ms). Whatever is not the usual case is left to upload_image.py.
+#
+# In: the workers' file, the image's file ID, the marker, the job's log; then what upload_image.py needs besides.
+address=$1 file_id=$2 marker=$3 log=$4
+status=unanswered
+
+{
+    if [[ -O $address ]] && read -r port request_secret answer_secret <"$address" \
+        && exec 3<>"/dev/tcp/127.0.0.1/$port" \
+        && printf '%s %s\n' "$request_secret" "$file_id" >&3 \
+        && read -r -t 3600 secret status answer <&3; then
+        [[ $secret == "$answer_secret" ]] || status=unanswered
+    fi
+} 2>/dev/null
+
+case $status in
+    moved)
+        # A marker appears whole or not at all.
+        printf '%s\n' "$answer" >"$marker.$$" && mv -f "$marker.$$" "$marker"
+        ;;
+    failed)
+        printf '%s\n' "$answer" >"$log"
+        exit 1
+        ;;
+    stop)
+        printf '%s\n' "$answer" >"$log"
+        # Snakemake lets what runs finish, and starts nothing more.
+        kill -TERM "$PPID"
+        exit 1
+        ;;
+    *)
+        exec python "${BASH_SOURCE%.sh}.py" "$@" "$PPID"
+        ;;
+esac

@@ -1,0 +1,34 @@
+"""A fresh cloud and a fresh working directory for each test."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.client import Emulator
+from tests.harness import Workspace
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Emulator]:
+    """An emulated Drive with an empty folder, and an empty Cloudinary account."""
+    with Emulator(tmp_path / "Photos", tmp_path / "cloud") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, cloud: Emulator) -> Iterator[Workspace]:
+    """An empty working directory beside that cloud. After each test, no file in it may hold a secret."""
+    path = tmp_path / "work"
+    path.mkdir()
+    made = Workspace(path, cloud)
+    yield made
+    for pid in made.processes():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert not made.secrets_left()

@@ -1,0 +1,8 @@
+"""Google Drive v3 and the Cloudinary Upload API on loopback, over real HTTP: for the demo, the tests, the benchmarks.
+
+    python -m tests.emulator --photos DIR --store DIR
+
+It is as strict as the real services are known to be, and never kinder: what passes here is meant to pass there. Drive's
+files are read from a local folder, what is uploaded is kept in the store and survives a kill. `client.Emulator` starts
+and steers it from a test, `pictures` makes the demo's photos.
+"""

@@ -1,0 +1,133 @@
+"""The command line: puts the services together, serves them on 127.0.0.1, and says where."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+from .assets import Assets
+from .chunks import Chunks
+from .cloudinary_api import Account, CloudinaryApi
+from .control import Control
+from .delivery import Delivery
+from .drive import Drive
+from .drive_tree import Tree
+from .faults import Faults
+from .identity import google_account, load_or_make, write_client_files
+from .oauth import OAuth
+from .pictures import Noise
+from .record import Record
+from .wire import Port
+
+
+def arguments() -> argparse.Namespace:
+    """The options; `python -m tests.emulator --help` shows them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.emulator", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, help="local folder that is the Drive folder")
+    parser.add_argument("--store", type=Path, required=True, help="where uploads, secrets and tokens are kept")
+    parser.add_argument("--folder-name", default="", help="name of the Drive folder (default: that of --photos)")
+    parser.add_argument("--generate", type=int, default=0, metavar="N", help="add N made-up pictures")
+    parser.add_argument("--generate-bytes", type=int, default=100_000, metavar="B", help="their size")
+    parser.add_argument("--drive-delay", type=float, default=0, metavar="MS", help="added to each Drive call")
+    parser.add_argument("--upload-delay", type=float, default=0, metavar="MS", help="added to each upload")
+    parser.add_argument("--drive-qps", type=int, default=0, metavar="N", help="refuse more Drive calls a second")
+    parser.add_argument("--uploads-at-once", type=int, default=0, metavar="N", help="refuse more uploads at once")
+    parser.add_argument("--max-image-bytes", type=int, default=10_485_760, metavar="B")
+    parser.add_argument("--fixed-folders", action="store_true", help="Cloudinary's older folder mode")
+    parser.add_argument("--existing-without-etag", action="store_true", help="overwrite=false answers leave it out")
+    parser.add_argument("--drive-port", type=int, default=0)
+    parser.add_argument("--oauth-port", type=int, default=0)
+    parser.add_argument("--cloudinary-port", type=int, default=0)
+    parser.add_argument("--ready", type=Path, help="file that gets the ready line, too")
+    parser.add_argument("--with-parent", action="store_true", help="exit when the parent process is gone")
+    options = parser.parse_args()
+    if not options.photos.is_dir():
+        parser.error(f"--photos: {options.photos} is not a folder")
+    if options.store.resolve().is_relative_to(options.photos.resolve()):
+        parser.error("--store is inside --photos: what is kept there would be taken for photos")
+    return options
+
+
+def drive_tree(options: argparse.Namespace) -> Tree:
+    """The Drive as the options describe it. Its IDs depend on the folder's name alone, so they outlive a restart."""
+    name = options.folder_name or options.photos.resolve().name
+    tree = Tree(name, seed=name)
+    tree.load(options.photos)
+    if options.generate:
+        tree.generate(options.generate, Noise(options.generate_bytes))
+    return tree
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Serves until a signal comes, or the parent goes."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    parent = os.getppid()
+    options.store.mkdir(parents=True, exist_ok=True)
+    kept = load_or_make(options.store)
+    tree = drive_tree(options)
+    record, faults = Record(), Faults()
+    oauth = OAuth(google_account(kept), record)
+    assets = Assets(options.store / "assets")
+    account = Account(
+        cloud=kept["cloud"],
+        key=kept["api_key"],
+        secret=kept["api_secret"],
+        max_bytes=options.max_image_bytes,
+        at_once=options.uploads_at_once,
+        delay=options.upload_delay / 1000,
+        fixed_folders=options.fixed_folders,
+        existing_without_etag=options.existing_without_etag,
+    )
+    control = Control(tree, oauth, assets, account, faults, record, options.store)
+    control.replay()
+    drive = Drive(tree, oauth, options.drive_delay / 1000, options.drive_qps)
+    api = CloudinaryApi(account, assets, Chunks(options.store / "chunks"), record)
+    ports = {
+        "drive": Port("drive", [("/", drive)], faults, record),
+        "oauth": Port("oauth", [("/", oauth)], faults, record),
+        "cloudinary": Port(
+            "cloudinary",
+            [("/emulator", control), ("/v1_1/", api), ("/", Delivery(assets, account.cloud))],
+            faults,
+            record,
+        ),
+    }
+    base = {
+        name: f"http://127.0.0.1:{await port.listen(getattr(options, f'{name}_port'))}" for name, port in ports.items()
+    }
+    account.base = base["cloudinary"]
+    oauth.token_uri = base["oauth"] + "/token"
+    ready = {
+        "folder_id": tree.folder_id,
+        "drive_endpoint": base["drive"],
+        **write_client_files(options.store.resolve(), kept, oauth.token_uri),
+        "cloudinary_url": f"cloudinary://{account.key}:{account.secret}@{account.cloud}?upload_prefix={account.base}",
+        "control": base["cloudinary"] + "/emulator",
+    }
+    announce(ready, options.ready)
+    while not stop.is_set() and not (options.with_parent and os.getppid() != parent):
+        try:
+            await asyncio.wait_for(stop.wait(), 1)
+        except TimeoutError:
+            continue
+    await asyncio.gather(*(port.close() for port in ports.values()))
+
+
+def announce(ready: dict[str, str], file: Path | None) -> None:
+    """The same line in a file that appears whole, and then on stdout."""
+    line = json.dumps(ready)
+    if file:
+        temporary = file.with_suffix(".tmp")
+        temporary.write_text(line + "\n")
+        temporary.replace(file)
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(arguments()))

@@ -1,0 +1,180 @@
+"""What tests use: starts the emulator as a process, kills it, restarts it, and talks to its control endpoint."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+Json = dict[str, Any]
+ROOT = Path(__file__).parents[2]
+# A proxy in the environment is not meant for loopback.
+OPENER = build_opener(ProxyHandler({}))
+
+
+class Emulator:
+    """A running emulator; further `options` go to its command line (`drive_delay=80` is --drive-delay 80)."""
+
+    def __init__(self, photos: Path, store: Path, **options: object) -> None:
+        self.photos = photos
+        self.store = store
+        self._options = options
+        self._process: subprocess.Popen[str] | None = None
+        self._ports: list[str] = []
+        self._ready: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the process and waits until it says that it is ready. A folder of photos that isn't there is made."""
+        self.photos.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "tests.emulator", "--with-parent"]
+        command += ["--photos", str(self.photos), "--store", str(self.store), *self._ports]
+        for name, value in self._options.items():
+            flag = "--" + name.replace("_", "-")
+            command += [flag] if value is True else [] if value is False else [flag, str(value)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the emulator did not start: {' '.join(command)}")
+        self._ready = json.loads(line)
+        self._ports = []
+        for option, address in (
+            ("--drive-port", self.drive_endpoint),
+            ("--oauth-port", json.loads(Path(self.token).read_text())["token_uri"]),
+            ("--cloudinary-port", self._ready["control"]),
+        ):
+            self._ports += [option, str(urlsplit(address).port)]
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def folder_id(self) -> str:
+        """Of the Drive folder."""
+        return self._ready["folder_id"]
+
+    @property
+    def drive_endpoint(self) -> str:
+        """The root of the Drive API."""
+        return self._ready["drive_endpoint"]
+
+    @property
+    def token(self) -> str:
+        """Path of the user's token.json."""
+        return self._ready["token"]
+
+    @property
+    def service_account(self) -> str:
+        """Path of the service account's key."""
+        return self._ready["service_account"]
+
+    @property
+    def credentials(self) -> str:
+        """Path of the OAuth client's credentials.json."""
+        return self._ready["credentials"]
+
+    @property
+    def cloudinary_url(self) -> str:
+        """CLOUDINARY_URL, secret and all."""
+        return self._ready["cloudinary_url"]
+
+    def stop(self) -> None:
+        """Asks the process to end, and sees to it that it does."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._end()
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._end()
+
+    def restart(self) -> None:
+        """Starts again, at the same ports and with the same store; ends the process first if it still runs."""
+        self.stop()
+        self.start()
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._process = None
+
+    def _call(self, name: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with OPENER.open(Request(f"{self._ready['control']}/{name}", data=data), timeout=60) as answer:
+            return json.load(answer)
+
+    def stats(self) -> Json:
+        """Counters: counts, statuses, connections, refreshes, max_uploads_at_once, stores."""
+        answer: Json = self._call("stats")
+        return answer
+
+    def log(self) -> list[Json]:
+        """All calls since the last reset, oldest first."""
+        answer: list[Json] = self._call("log")
+        return answer
+
+    def reset(self) -> None:
+        """Forgets counters, log and faults."""
+        self._call("reset", {})
+
+    def faults(self, rules: list[Json], seed: int = 0) -> None:
+        """Puts these fault rules in the place of all earlier ones."""
+        self._call("faults", {"rules": rules, "seed": seed})
+
+    def assets(self) -> dict[str, Json]:
+        """What is in Cloudinary, by public_id."""
+        return {asset["public_id"]: asset for asset in self._call("assets")}
+
+    def plant(self, public_id: str, data: bytes, **more: object) -> Json:
+        """Puts an asset there that nobody uploaded; `stores` stays 0 until it is overwritten."""
+        answer: Json = self._call("assets", {"public_id": public_id, "bytes": base64.b64encode(data).decode(), **more})
+        return answer
+
+    def drive(self, op: str, **more: object) -> str:
+        """Does one operation on the Drive (`add`, `rename`, `trash` …); answers the node's ID."""
+        return str(self._call("drive", {"op": op, **more})["ids"][0])
+
+    def drive_all(self, changes: list[Json]) -> list[str]:
+        """Does many operations at once; answers their nodes' IDs."""
+        answer: list[str] = self._call("drive", changes)["ids"]
+        return answer
+
+    def nodes(self) -> list[Json]:
+        """Everything in the Drive: id, name, path, md5, parents …"""
+        answer: list[Json] = self._call("drive")
+        return answer
+
+    def oauth(self, **wanted: bool) -> None:
+        """`revoke=True` (or False: restored), `expire=True`."""
+        self._call("oauth", wanted)
+
+    def settings(self, **wanted: object) -> None:
+        """Changes a mode of the Cloudinary account: existing_without_etag, fixed_folders, max_bytes, at_once, delay."""
+        self._call("settings", wanted)

@@ -1,0 +1,275 @@
+"""The Cloudinary Upload API: upload (whole or in chunks) and destroy, with Cloudinary's own rules and errors."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from .assets import Asset, Assets
+from .chunks import ChunkError, Chunks
+from .faults import flip
+from .form import Form, FormError, read_form
+from .intake import Refused, Taken, take
+from .naming import FALSE, is_valid, parse_context, public_id_of, stem_of
+from .record import Record
+from .signing import is_signed, string_to_sign
+from .wire import Call, Reply, nonempty, split_target
+
+Json = dict[str, Any]
+ONE_PIECE = 100 * 1024 * 1024
+ENVELOPE = 64 * 1024  # multipart headers and fields around a file, for telling its size from Content-Length
+HOUR = 3600
+UPGRADE = "Upgrade your plan to enjoy higher limits https://www.cloudinary.com/pricing/upgrades/file-limit"
+TYPES = ("upload", "private", "authenticated")
+RESOURCES = ("image", "video", "raw", "auto")
+
+
+@dataclass(slots=True)
+class Account:
+    """The product environment: its credentials, limits and modes. `at_once` 0 is no limit; `delay` is in seconds."""
+
+    cloud: str
+    key: str
+    secret: str
+    max_bytes: int = 10_485_760
+    at_once: int = 0
+    delay: float = 0.0
+    fixed_folders: bool = False
+    existing_without_etag: bool = False
+    base: str = ""
+
+
+class ApiError(Exception):
+    """An error that is answered as JSON."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CloudinaryApi:
+    """The service under /v1_1/."""
+
+    def __init__(self, account: Account, assets: Assets, chunks: Chunks, record: Record) -> None:
+        self._account = account
+        self._assets = assets
+        self._chunks = chunks
+        self._record = record
+        self._chunked_ids: dict[str, str] = {}
+
+    async def open(self, request: web.BaseRequest) -> Call:
+        """Reads the form, unless the body is too large for one piece; an upload counts as under way from here on."""
+        path, query = split_target(request)
+        parts = path.strip("/").split("/")[1:]
+        if len(parts) != 3 or parts[1] not in RESOURCES or request.method != "POST":
+            return Call(request, "cloudinary.admin", (path,), query)
+        if parts[2] not in ("upload", "destroy"):
+            return Call(request, "cloudinary.other", (path,), query)
+        call = Call(request, f"cloudinary.{parts[2]}", (), query, payload=(parts[0], parts[1], None))
+        if parts[2] == "upload":
+            self._record.upload_begins()
+            call.finished = self._record.upload_ends
+            call.delay = self._account.delay
+        try:
+            if (request.content_length or 0) <= ONE_PIECE + ENVELOPE:
+                form = await read_form(request)
+                call.received = len(form.file or b"")
+                names = [form.fields.get(name, "") for name in ("public_id", "display_name", "asset_folder")]
+                call.keys = nonempty([*names, form.filename])
+                call.payload = (parts[0], parts[1], form)
+        except FormError as error:
+            call.payload = (parts[0], parts[1], error)
+        except BaseException:
+            if call.finished:
+                call.finished()
+            raise
+        return call
+
+    def error(self, status: int, reason: str, message: str) -> Reply:
+        """An error in Cloudinary's envelope, and in a header as well."""
+        reply = Reply.of_json({"error": {"message": message}}, status)
+        reply.headers["X-Cld-Error"] = message.replace("\n", " ").encode("ascii", "replace").decode()
+        return reply
+
+    async def answer(self, call: Call) -> Reply:
+        """Does what is asked, or says why not."""
+        if call.op == "cloudinary.admin":
+            return self.error(401, "", "The Admin API is not emulated: a migration must not call it.")
+        if call.op == "cloudinary.other":
+            return self.error(404, "", f"Not emulated - {call.keys[0]}")
+        cloud, resource_type, form = call.payload
+        if form is None:
+            return Reply.of_html(413, "413 Request Entity Too Large")
+        try:
+            if isinstance(form, FormError):
+                raise ApiError(400, f"Malformed request - {form}")
+            self._check_caller(cloud, form.fields)
+            if call.op == "cloudinary.destroy":
+                return self._destroy(resource_type, form.fields)
+            if self._account.at_once and self._record.uploads_now > self._account.at_once:
+                limit = f"Limit of {self._account.at_once} concurrent uploads reached. Try again later"
+                raise ApiError(420, f"Rate Limit Exceeded. {limit}")
+            return Reply.of_json(self._upload(call, resource_type, form))
+        except ApiError as error:
+            return self.error(error.status, "", str(error))
+
+    def _check_caller(self, cloud: str, fields: dict[str, str]) -> None:
+        """Cloud, key, time and signature, in this order."""
+        if cloud != self._account.cloud:
+            raise ApiError(401, f"Invalid cloud_name {cloud}")
+        if not fields.get("api_key"):
+            raise ApiError(400, "Upload preset must be specified when using unsigned upload")
+        if fields["api_key"] != self._account.key:
+            raise ApiError(401, "unknown api_key")
+        if not fields.get("timestamp"):
+            raise ApiError(400, "Missing required parameter - timestamp")
+        if not fields.get("signature"):
+            raise ApiError(400, "Missing required parameter - signature")
+        if not fields["timestamp"].isdigit():
+            raise ApiError(400, f"Invalid timestamp {fields['timestamp']}")
+        if not is_signed(fields, self._account.secret):
+            wanted = string_to_sign(fields)
+            raise ApiError(401, f"Invalid Signature {fields['signature']}. String to sign - '{wanted}'.")
+        told = int(fields["timestamp"])
+        if told < time.time() - HOUR:
+            moment = datetime.fromtimestamp(told, UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
+            raise ApiError(401, f"Stale request - reported time is {moment} which is more than 1 hour ago")
+
+    # Uploading
+
+    def _upload(self, call: Call, resource_type: str, form: Form) -> Json:
+        fields = form.fields
+        _check_parameters(form)
+        assert form.file is not None
+        upload_id = call.request.headers.get("X-Unique-Upload-Id", "")
+        span = call.request.headers.get("Content-Range", "")
+        # Only the first chunk need say what the upload is called.
+        public_id = ("" if fields.get("public_id") else self._chunked_ids.get(upload_id, "")) or public_id_of(form)
+        if not is_valid(public_id):
+            raise ApiError(400, f"public_id ({public_id}) is invalid")
+        data: bytes | None = form.file
+        if upload_id and span:
+            total = span.rpartition("/")[2]
+            self._check_size(resource_type, int(total) if total.isdigit() else 0)
+            try:
+                data = self._chunks.add(upload_id, span, form.file)
+            except ChunkError as error:
+                raise ApiError(400, str(error)) from error
+            if data is None:
+                self._chunked_ids[upload_id] = public_id
+                return {"done": False, "bytes": len(form.file), "public_id": public_id, "kind": "upload"}
+            self._chunked_ids.pop(upload_id, None)
+        self._check_size(resource_type, len(data or b""))
+        try:
+            taken = take(resource_type, form, data or b"")
+        except Refused as error:
+            raise ApiError(400, str(error)) from error
+        return self._store(public_id, form, taken, bool(call.fault.get("corrupt")))
+
+    def _store(self, public_id: str, form: Form, taken: Taken, corrupt: bool) -> Json:
+        """Stores the bytes, unless they would replace an asset and the caller said not to."""
+        fields = form.fields
+        key = (taken.resource_type, fields.get("type", "upload"), public_id)
+        old = self._assets.get(key)
+        if old and fields.get("overwrite") in FALSE:
+            return self._described(old, existing=True)
+        data = flip(taken.data) if corrupt else taken.data
+        folder = fields.get("asset_folder") or fields.get("folder") or (old.asset_folder if old else "")
+        # Overwriting keeps an asset's identity and place; its context and tags go unless they are sent again.
+        asset = Asset(
+            public_id=public_id,
+            resource_type=taken.resource_type,
+            type=key[1],
+            asset_id=old.asset_id if old else secrets.token_hex(16),
+            version=self._assets.next_version(key),
+            created_at=old.created_at if old else time.time(),
+            format=taken.format,
+            width=taken.width,
+            height=taken.height,
+            bytes=len(data),
+            etag=hashlib.md5(data).hexdigest(),
+            original_filename=stem_of(form),
+            sent_filename=form.filename,
+            display_name=fields.get("display_name") or (old.display_name if old else public_id.rpartition("/")[2]),
+            asset_folder="" if self._account.fixed_folders else folder,
+            context=parse_context(fields.get("context", "")),
+            tags=[tag.strip() for tag in fields.get("tags", "").split(",") if tag.strip()],
+            stores=old.stores + 1 if old else 1,
+        )
+        self._assets.put(asset, data)
+        return self._described(asset)
+
+    def _check_size(self, resource_type: str, size: int) -> None:
+        limit = self._account.max_bytes * (10 if resource_type == "video" else 1)
+        if size > limit:
+            raise ApiError(400, f"File size too large. Got {size}. Maximum is {limit}. {UPGRADE}")
+
+    # Answers
+
+    def _described(self, asset: Asset, existing: bool = False) -> Json:
+        """The asset as the API answers it."""
+        account = self._account
+        ending = f".{asset.format}" if asset.resource_type != "raw" else ""
+        path = f"/{account.cloud}/{asset.resource_type}/{asset.type}/v{asset.version}/{quote(asset.public_id)}{ending}"
+        signed = f"public_id={asset.public_id}&version={asset.version}{account.secret}"
+        answer: Json = {
+            "asset_id": asset.asset_id,
+            "public_id": asset.public_id,
+            "version": asset.version,
+            "version_id": hashlib.md5(f"{asset.asset_id}{asset.version}".encode()).hexdigest(),
+            "signature": hashlib.sha1(signed.encode()).hexdigest(),
+            "width": asset.width,
+            "height": asset.height,
+            "format": asset.format,
+            "resource_type": asset.resource_type,
+            "created_at": datetime.fromtimestamp(asset.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "tags": asset.tags,
+            "bytes": asset.bytes,
+            "type": asset.type,
+            "etag": asset.etag,
+            "placeholder": False,
+            "url": account.base + path,
+            "secure_url": account.base + path,
+            "original_filename": asset.original_filename,
+            "api_key": account.key,
+        }
+        if account.fixed_folders:
+            answer["folder"] = asset.public_id.rpartition("/")[0]
+        else:
+            answer |= {"asset_folder": asset.asset_folder, "display_name": asset.display_name}
+        if asset.context:
+            answer["context"] = {"custom": asset.context}
+        absent = [] if asset.resource_type == "image" else ["width", "height"]
+        absent += ["format"] if asset.resource_type == "raw" else []
+        if existing:
+            answer["existing"] = True
+            absent += ["etag", "original_filename"] if account.existing_without_etag else []
+        return {name: value for name, value in answer.items() if name not in absent}
+
+    def _destroy(self, resource_type: str, fields: dict[str, str]) -> Reply:
+        public_id = fields.get("public_id", "")
+        if not public_id:
+            raise ApiError(400, "Missing required parameter - public_id")
+        gone = self._assets.delete((resource_type, fields.get("type", "upload"), public_id))
+        return Reply.of_json({"result": "ok" if gone else "not found"})
+
+
+def _check_parameters(form: Form) -> None:
+    """What can be said without the bytes and without the store."""
+    fields = form.fields
+    if form.file is None:
+        sent_url = "Fetching a file from a URL is not emulated"
+        raise ApiError(400, sent_url if fields.get("file") else "Missing required parameter - file")
+    if fields.get("type", "upload") not in TYPES:
+        raise ApiError(400, f"Invalid type {fields['type']}")
+    if fields.get("upload_preset"):
+        raise ApiError(400, "Upload preset not found")
+    if "/" in fields.get("display_name", ""):
+        raise ApiError(400, f"display_name ({fields['display_name']}) is invalid")

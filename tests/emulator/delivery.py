@@ -1,0 +1,94 @@
+"""Delivery: the URLs under which assets are seen."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections import OrderedDict
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from .assets import Asset, Assets
+from .images import EXTENSIONS, content_type
+from .transform import Step, TransformError, looks_like_one, parse, render, result_format
+from .wire import Call, Reply, nonempty, split_target
+
+CACHED = 64
+KINDS = ("image", "raw", "video")
+VERSION = re.compile(r"v\d+")
+
+
+class Delivery:
+    """The service: `/CLOUD/image/upload[/TRANSFORMATION…][/vN]/PUBLIC_ID[.EXTENSION]`."""
+
+    def __init__(self, assets: Assets, cloud: str) -> None:
+        self._assets = assets
+        self._cloud = cloud
+        self._converted: OrderedDict[tuple[object, ...], tuple[bytes, str]] = OrderedDict()
+
+    async def open(self, request: web.BaseRequest) -> Call:
+        """The path, decoded part by part."""
+        path, query = split_target(request)
+        parts = [unquote(part) for part in path.strip("/").split("/")]
+        return Call(request, "delivery", nonempty(["/".join(parts)]), query, payload=parts)
+
+    def error(self, status: int, reason: str, message: str) -> Reply:
+        """Delivery puts its errors in a header, and sends no body."""
+        return Reply(status, headers={"X-Cld-Error": message.encode("ascii", "replace").decode()})
+
+    async def answer(self, call: Call) -> Reply:
+        """The picture, or a 4xx."""
+        parts: list[str] = call.payload
+        if call.request.method not in ("GET", "HEAD"):
+            return self.error(405, "", "Method not allowed")
+        if len(parts) < 4 or parts[0] != self._cloud or parts[1] not in KINDS or parts[2] != "upload":
+            return self.error(404, "", "Resource not found - " + "/".join(parts))
+        components, name = _split(parts[3:])
+        try:
+            steps = [parse(component) for component in components]
+        except TransformError as error:
+            return self.error(400, "", str(error))
+        stem, dot, ending = name.rpartition(".")
+        extension = EXTENSIONS.get(ending.lower()) if dot and parts[1] == "image" else None
+        asset = self._assets.get((parts[1], "upload", stem if extension else name))
+        if asset is None:
+            return self.error(404, "", f"Resource not found - {name}")
+        wanted = result_format(asset.format, steps, extension)
+        try:
+            data, etag = await self._picture(asset, steps, wanted)
+        except TransformError as error:
+            return self.error(400, "", str(error))
+        kind = content_type(wanted) if asset.resource_type == "image" else "application/octet-stream"
+        headers = {"Content-Type": kind, "ETag": f'"{etag}"', "Cache-Control": "public, max-age=2592000"}
+        return Reply(200, data, headers)
+
+    async def _picture(self, asset: Asset, steps: list[Step], wanted: str) -> tuple[bytes, str]:
+        """The asset's bytes transformed, and their etag; what was converted of late is at hand."""
+        key = (asset.key, asset.version, tuple(steps), wanted)
+        if key in self._converted:
+            self._converted.move_to_end(key)
+            return self._converted[key]
+        stored = self._assets.read(asset)
+        if asset.resource_type != "image":
+            return stored, asset.etag
+        # Pillow would hold up every other request.
+        data = await asyncio.to_thread(render, stored, asset.format, steps, wanted)
+        if data is stored:
+            return stored, asset.etag
+        self._converted[key] = data, hashlib.md5(data).hexdigest()
+        if len(self._converted) > CACHED:
+            self._converted.popitem(last=False)
+        return self._converted[key]
+
+
+def _split(parts: list[str]) -> tuple[list[str], str]:
+    """Transformations and the public_id. A version ends the former; without one they are what looks like them."""
+    for index, part in enumerate(parts[:-1]):
+        if VERSION.fullmatch(part):
+            return parts[:index], "/".join(parts[index + 1 :])
+    count = 0
+    while count < len(parts) - 1 and looks_like_one(parts[count]):
+        count += 1
+    return parts[:count], "/".join(parts[count:])

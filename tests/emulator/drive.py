@@ -1,0 +1,350 @@
+"""The Drive v3 API: the routes that a reader of Drive uses, with Drive's own errors."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import time
+from collections import deque
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from aiohttp import web
+
+from .drive_fields import ABOUT, ACCOUNT, DRIVE_LIST, FieldsError, compile_mask, cut, file_mask, list_mask, render
+from .drive_query import Query, QueryError, parse
+from .drive_tree import FOLDER, Node, Tree
+from .oauth import OAuth
+from .wire import Call, Reply, nonempty, read_body, split_target
+
+Json = dict[str, Any]
+READ_SCOPES = {"https://www.googleapis.com/auth/drive.readonly", "https://www.googleapis.com/auth/drive"}
+STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
+USAGE_LIMITS = ("userRateLimitExceeded", "rateLimitExceeded", "dailyLimitExceeded", "downloadQuotaExceeded")
+UNAUTHENTICATED = (
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+    "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+)
+FILE_PATH = re.compile(r"/drive/v3/files/([^/]+)$")
+ROUTES = {
+    "/drive/v3/files": "drive.list",
+    "/drive/v3/about": "drive.about",
+    "/drive/v3/drives": "drive.drives",
+    "/drive/v3/changes/startPageToken": "drive.changes",
+}
+
+
+class DriveError(Exception):
+    """An error that Drive answers with its JSON envelope."""
+
+    def __init__(self, code: int, reason: str, message: str, where: str = "", kind: str = "parameter") -> None:
+        super().__init__(message)
+        self.code, self.reason, self.where, self.kind = code, reason, where, kind
+
+    def reply(self) -> Reply:
+        """The envelope, with `location` only where Drive names one."""
+        domain = "usageLimits" if self.reason in USAGE_LIMITS else "global"
+        detail = {"message": str(self), "domain": domain, "reason": self.reason}
+        if self.where:
+            detail |= {"location": self.where, "locationType": self.kind}
+        error: Json = {"code": self.code, "message": str(self), "errors": [detail]}
+        if self.code == 401:
+            error |= {"message": UNAUTHENTICATED, "status": STATUSES[401]}
+        if self.reason == "insufficientPermissions":
+            info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
+            info |= {"domain": "googleapis.com"}
+            error |= {"status": STATUSES[403], "details": [info]}
+            error["message"] = "Request had insufficient authentication scopes."
+        reply = Reply.of_json({"error": error}, self.code)
+        if self.code == 401:
+            reply.headers["WWW-Authenticate"] = 'Bearer realm="https://accounts.google.com/", error="invalid_token"'
+        return reply
+
+
+def not_found(what: str) -> DriveError:
+    """404 for a file, which is also what Drive says of one that the account may not see."""
+    return DriveError(404, "notFound", f"File not found: {what}.", "fileId")
+
+
+def invalid(where: str, message: str = "Invalid Value", reason: str = "invalid") -> DriveError:
+    """400 for a parameter."""
+    return DriveError(400, reason, message, where)
+
+
+class Drive:
+    """The service. `delay` is added to each call, more than `per_second` calls a second are refused."""
+
+    def __init__(self, tree: Tree, oauth: OAuth, delay: float = 0.0, per_second: int = 0) -> None:
+        self._tree = tree
+        self._oauth = oauth
+        self._delay = delay
+        self._per_second = per_second
+        self._recent: deque[float] = deque()
+        self._last_search: tuple[tuple[int, str, bool] | None, list[Node]] = (None, [])
+
+    async def open(self, request: web.BaseRequest) -> Call:
+        """Names the call; a GET that the client sent as a POST, for the length of its query, is a GET."""
+        path, query = split_target(request)
+        method = request.method
+        if request.can_read_body:
+            body = await read_body(request)
+            if method == "POST" and request.headers.get("X-HTTP-Method-Override") == "GET":
+                method = "GET"
+                query |= dict(parse_qsl(body.decode(), keep_blank_values=True))
+        op = ROUTES.get(path, "drive.other") if method == "GET" else "drive.other"
+        keys = nonempty([query.get("q", ""), path])
+        if method == "GET" and (found := FILE_PATH.match(path)):
+            op = "drive.media" if query.get("alt") == "media" else "drive.get"
+            file_id = self._tree.resolve(unquote(found.group(1)))
+            node = self._tree.nodes.get(file_id)
+            keys = nonempty([file_id, node.name, node.path] if node else [file_id])
+        return Call(request, op, keys, query, delay=self._delay)
+
+    def error(self, status: int, reason: str, message: str) -> Reply:
+        """An injected error in Drive's envelope."""
+        return DriveError(status, reason, message).reply()
+
+    async def answer(self, call: Call) -> Reply:
+        """The answer, be it an error."""
+        try:
+            if call.op == "drive.other":
+                return Reply.of_html(404, "Error 404 (Not Found)!!1")
+            self._authorise(call)
+            if call.op == "drive.list":
+                return self._list(call)
+            if call.op == "drive.get":
+                return self._get(call)
+            if call.op == "drive.media":
+                return self._media(call)
+            return self._small(call)
+        except DriveError as error:
+            return error.reply()
+        except FieldsError as error:
+            return invalid("fields", f"Invalid field selection {error}", "invalidParameter").reply()
+
+    def _authorise(self, call: Call) -> None:
+        kind, _, token = call.request.headers.get("Authorization", "").partition(" ")
+        scopes = self._oauth.scopes_of(token) if kind.lower() == "bearer" else None
+        if scopes is None:
+            raise DriveError(401, "authError", "Invalid Credentials", "Authorization", "header")
+        if not scopes & READ_SCOPES:
+            raise DriveError(403, "insufficientPermissions", "Insufficient Permission")
+        now = time.monotonic()
+        while self._recent and self._recent[0] <= now - 1:
+            self._recent.popleft()
+        if self._per_second and len(self._recent) >= self._per_second:
+            raise DriveError(403, "userRateLimitExceeded", "User Rate Limit Exceeded")
+        self._recent.append(now)
+
+    # files.list
+
+    def _list(self, call: Call) -> Reply:
+        query = call.query
+        mask = list_mask(query.get("fields", ""))
+        try:
+            wanted = parse(query.get("q", ""))
+        except QueryError as error:
+            raise invalid("q") from error
+        size = _page_size(query.get("pageSize", "100"))
+        shared = _true(query, "supportsAllDrives") and _true(query, "includeItemsFromAllDrives")
+        drive_id = self._corpus(query, shared)
+        self._check_folders(call, wanted)
+        stamp = _stamp(query)
+        found = self._found(wanted, shared, drive_id, query.get("orderBy", ""), stamp)
+        if call.fault.get("empty_batches") and len(wanted.named) > 1:
+            found = []
+        start = _offset(query.get("pageToken", ""), stamp)
+        page = found[start : start + size]
+        answer: Json = {"kind": "drive#fileList", "incompleteSearch": bool(call.fault.get("incomplete"))}
+        if start + size < len(found):
+            answer["nextPageToken"] = _token(start + size, stamp)
+        if mask is None or "files" in mask:
+            below = None if mask is None else mask["files"]
+            answer["files"] = [render(self._tree, node, below) for node in page]
+        return Reply.of_json(answer if mask is None else {key: answer[key] for key in mask if key in answer})
+
+    def _found(self, wanted: Query, shared: bool, drive_id: str | None, order: str, stamp: str) -> list[Node]:
+        """All that a search finds. The last one is kept until the Drive changes: its next page will be asked for."""
+        key = (self._tree.changes, stamp, shared)
+        if key == self._last_search[0]:
+            return self._last_search[1]
+        parents = None if wanted.parents is None else sorted(self._tree.resolve(parent) for parent in wanted.parents)
+        found = [
+            node
+            for node in self._tree.listed(parents)
+            if node.parents
+            and node.visible
+            and (shared or node.drive_id is None)
+            and (drive_id is None or node.drive_id == drive_id)
+            and wanted.test(self._tree, node)
+        ]
+        _order(found, order)
+        self._last_search = key, found
+        return found
+
+    def _corpus(self, query: dict[str, str], shared: bool) -> str | None:
+        """The shared drive that the search is confined to, if it is; checks `corpora`, `driveId` and `spaces`."""
+        corpora = query.get("corpora", "user")
+        if corpora not in ("user", "drive", "allDrives", "domain"):
+            raise invalid("corpora")
+        if query.get("spaces", "drive") not in ("drive", "appDataFolder"):
+            raise invalid("spaces")
+        if (corpora == "drive") != bool(query.get("driveId")):
+            raise invalid("driveId", "The driveId parameter must be specified if and only if corpora is set to drive.")
+        if corpora in ("drive", "allDrives") and not shared:
+            message = f"corpora={corpora} requires includeItemsFromAllDrives and supportsAllDrives to be true."
+            raise invalid("includeItemsFromAllDrives", message)
+        drive_id = query.get("driveId") or None
+        drive = self._tree.nodes.get(drive_id or "")
+        if drive_id and (drive is None or drive.drive_id != drive.id):
+            raise DriveError(404, "notFound", f"Shared drive not found: {drive_id}", "driveId")
+        return drive_id
+
+    def _check_folders(self, call: Call, wanted: Query) -> None:
+        """Drive answers 404, with an empty name, where a query's folder doesn't exist or may not be seen."""
+        for folder in wanted.named:
+            node = self._tree.nodes.get(self._tree.resolve(folder))
+            if node is None or not self._may_see(call, node):
+                raise not_found("")
+
+    # files.get
+
+    def _may_see(self, call: Call, node: Node) -> bool:
+        """False for what isn't shared with the account, or needs a resource key that the request doesn't bring."""
+        if not node.visible or (node.drive_id and not _true(call.query, "supportsAllDrives")):
+            return False
+        if not node.resource_key_required:
+            return True
+        given = call.request.headers.get("X-Goog-Drive-Resource-Keys", "").split(",")
+        return f"{node.id}/{node.resource_key}" in [pair.strip() for pair in given]
+
+    def _node(self, call: Call) -> Node:
+        node = self._tree.nodes.get(call.keys[0])
+        if node is None or not self._may_see(call, node):
+            raise not_found(call.keys[0])
+        return node
+
+    def _get(self, call: Call) -> Reply:
+        mask = file_mask(call.query.get("fields", ""))
+        return Reply.of_json(render(self._tree, self._node(call), mask))
+
+    def _media(self, call: Call) -> Reply:
+        node = self._node(call)
+        if node.content is None:
+            message = "Only files with binary content can be downloaded. Use Export with Docs Editors files."
+            raise DriveError(403, "fileNotDownloadable", message, "alt")
+        if node.capabilities.get("canDownload") is False:
+            raise DriveError(403, "cannotDownloadFile", "This file cannot be downloaded by the user.")
+        acknowledged = _true(call.query, "acknowledgeAbuse")
+        if node.abusive and not acknowledged:
+            message = "This file has been identified as malware or spam and cannot be downloaded."
+            raise DriveError(403, "cannotDownloadAbusiveFile", message, "acknowledgeAbuse")
+        if acknowledged and not node.abusive:
+            message = "This file has not been flagged for abuse."
+            raise DriveError(403, "invalidAbuseAcknowledgment", message, "acknowledgeAbuse")
+        size = node.content.size()
+        headers = {"Content-Type": node.mime, "Cache-Control": "private, max-age=0, must-revalidate"}
+        span = _span(call.request.headers.get("Range", ""), size)
+        if span is None:
+            error = DriveError(416, "requestedRangeNotSatisfiable", "Request range not satisfiable", "Range", "header")
+            reply = error.reply()
+            reply.headers["Content-Range"] = f"bytes */{size}"
+            return reply
+        start, length = span
+        if call.request.headers.get("Range"):
+            headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
+        reply = Reply(206 if "Content-Range" in headers else 200, headers=headers, length=length)
+        pieces = node.content.pieces(start, length)
+        if length <= 1 << 18:
+            reply.body = b"".join(pieces)
+        else:
+            reply.pieces = pieces
+        return reply
+
+    # about, drives, changes
+
+    def _small(self, call: Call) -> Reply:
+        query = call.query
+        if call.op == "drive.changes":
+            return Reply.of_json({"kind": "drive#startPageToken", "startPageToken": str(self._tree.changes)})
+        if call.op == "drive.about":
+            if not query.get("fields"):
+                message = "The 'fields' parameter is required for this method."
+                raise DriveError(400, "required", message, "fields")
+            about = {"kind": "drive#about", "user": ACCOUNT, "storageQuota": {"limit": "16106127360", "usage": "0"}}
+            return Reply.of_json(cut(about, compile_mask(query["fields"], ABOUT)))
+        drives = [
+            {"kind": "drive#drive", "id": node.id, "name": node.name}
+            for node in self._tree.nodes.values()
+            if node.drive_id == node.id and node.visible
+        ]
+        answer = {"kind": "drive#driveList", "drives": drives}
+        fields = query.get("fields", "")
+        return Reply.of_json(cut(answer, compile_mask(fields, DRIVE_LIST) if fields else None))
+
+
+def _true(query: dict[str, str], name: str) -> bool:
+    return query.get(name, "false").lower() == "true"
+
+
+def _page_size(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1000:
+        message = f"Invalid value '{text}'. Values must be within the range: [1, 1000]"
+        raise invalid("pageSize", message, "invalidParameter")
+    return int(text)
+
+
+def _stamp(query: dict[str, str]) -> str:
+    """What a page token is bound to: the rest of the question."""
+    bound = [query.get(name, "") for name in ("q", "corpora", "driveId", "orderBy", "spaces")]
+    return hashlib.sha256(json.dumps(bound).encode()).hexdigest()[:16]
+
+
+def _token(offset: int, stamp: str) -> str:
+    return "~!!~" + base64.urlsafe_b64encode(f"{offset}:{stamp}".encode()).decode()
+
+
+def _offset(token: str, stamp: str) -> int:
+    """Where a page begins; 400 for a token that isn't one of ours or belongs to another query."""
+    if not token:
+        return 0
+    try:
+        offset, _, bound = base64.urlsafe_b64decode(token.removeprefix("~!!~")).decode().partition(":")
+        if bound == stamp and token == _token(int(offset), stamp):
+            return int(offset)
+    except ValueError:
+        pass
+    raise invalid("pageToken")
+
+
+def _order(nodes: list[Node], order: str) -> None:
+    """Sorts in place by `orderBy`; without one the order is that in which the nodes were made."""
+    keys = {
+        "name": lambda node: node.name,
+        "name_natural": lambda node: node.name,
+        "folder": lambda node: node.mime != FOLDER,
+        "modifiedTime": lambda node: node.modified,
+        "createdTime": lambda node: node.created,
+        "quotaBytesUsed": lambda node: node.content.size() if node.content else 0,
+    }
+    for part in reversed([part.split() for part in order.split(",") if part.strip()]):
+        if part[0] not in keys or part[1:] not in ([], ["desc"]):
+            raise invalid("orderBy")
+        nodes.sort(key=keys[part[0]], reverse=part[1:] == ["desc"])
+
+
+def _span(header: str, size: int) -> tuple[int, int] | None:
+    """(start, length) of a Range header, all of it for none; None if nothing of it is inside."""
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
+    if not header or not found or found.groups() == ("", ""):
+        return 0, size
+    first, last = found.groups()
+    if not first:
+        start = max(size - int(last), 0)
+        return (start, size - start) if size and int(last) else None
+    start = int(first)
+    if start >= size or (last and int(last) < start):
+        return None
+    return start, min(int(last) if last else size - 1, size - 1) - start + 1

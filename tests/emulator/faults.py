@@ -1,0 +1,77 @@
+"""Fault rules: which call goes wrong, how, and how often. Nothing here does the harm; `wire` and the services do."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+KINDS = "delay hang refuse lose cut corrupt empty html error body status type redirect empty_batches incomplete"
+
+
+@dataclass(slots=True)
+class Rule:
+    """One rule as the control endpoint takes it; `seen` counts the calls that matched, `used` those it struck."""
+
+    on: str
+    do: Json
+    match: str | None = None
+    times: int | None = 1
+    skip: int = 0
+    probability: float = 1.0
+    seen: int = 0
+    used: int = 0
+
+    def applies_to(self, op: str, keys: Sequence[str]) -> bool:
+        """True if the rule is about this operation (`drive` covers `drive.list`) and this file, asset or path."""
+        if self.on != "*" and op != self.on and not op.startswith(self.on + "."):
+            return False
+        return self.match is None or any(self.match in key for key in keys)
+
+
+class Faults:
+    """The rules in force. `pick` answers what is to go wrong with one call."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self._random = random.Random(0)
+
+    def replace(self, rules: Iterable[Json], seed: int = 0) -> None:
+        """Puts `rules` in the place of all earlier ones; a malformed one raises ValueError and changes nothing."""
+        parsed = [_parse(rule) for rule in rules]
+        self.rules = parsed
+        self._random = random.Random(seed)
+
+    def pick(self, op: str, keys: Sequence[str]) -> Json:
+        """The `do` of the first rule that strikes this call, or {} if none does. Counts down `skip` and `times`."""
+        for rule in self.rules:
+            if not rule.applies_to(op, keys):
+                continue
+            rule.seen += 1
+            if rule.seen <= rule.skip or (rule.times is not None and rule.used >= rule.times):
+                continue
+            if rule.probability < 1 and self._random.random() >= rule.probability:
+                continue
+            rule.used += 1
+            return rule.do
+        return {}
+
+
+def _parse(rule: Json) -> Rule:
+    do = rule.get("do")
+    if not isinstance(do, dict) or not do or set(do) - set(KINDS.split()):
+        raise ValueError(f"not something to be done: {do!r}")
+    if not isinstance(rule.get("on"), str) or set(rule) - {"on", "do", "match", "times", "skip", "probability"}:
+        raise ValueError(f"not a fault rule: {rule!r}")
+    return Rule(**rule)
+
+
+def flip(data: bytes) -> bytes:
+    """`data` with a few bytes changed, near the end so that an image's header still reads, and of the same length."""
+    changed = bytearray(data)
+    for index in {len(data) * 3 // 4, max(len(data) - 3, 0)} if data else ():
+        changed[index] ^= 0x5A
+    return bytes(changed)

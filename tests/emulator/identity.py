@@ -1,0 +1,109 @@
+"""Who everybody is: keys, secrets and tokens, made once for a store, and the files in which clients find them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .oauth import SCOPE, Account
+
+Json = dict[str, Any]
+AUTH_URI = "https://accounts.google.com/o/oauth2/auth"
+PROJECT = "emulated-project"
+
+
+def write_private(path: Path, value: object) -> None:
+    """Writes JSON that only its owner may read; the file appears whole."""
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(value, file, indent=1)
+    temporary.replace(path)
+
+
+def load_or_make(store: Path) -> Json:
+    """The secrets of this store."""
+    path = store / "secrets.json"
+    if path.exists():
+        kept: Json = json.loads(path.read_text())
+        return kept
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    made: Json = {
+        "cloud": "emulated",
+        "api_key": str(secrets.randbelow(9 * 10**14) + 10**14),
+        "api_secret": secrets.token_urlsafe(20),
+        "client_id": f"{secrets.randbelow(9 * 10**11) + 10**11}-{secrets.token_hex(16)}.apps.googleusercontent.com",
+        "client_secret": "GOCSPX-" + secrets.token_urlsafe(21),
+        "refresh_token": "1//0" + secrets.token_urlsafe(64),
+        "private_key": private.decode(),
+        "public_key": public.decode(),
+        "private_key_id": secrets.token_hex(20),
+        "service_email": f"emulated@{PROJECT}.iam.gserviceaccount.com",
+    }
+    write_private(path, made)
+    return made
+
+
+def google_account(kept: Json) -> Account:
+    """The account as the token endpoint knows it."""
+    return Account(
+        client_id=kept["client_id"],
+        client_secret=kept["client_secret"],
+        refresh_token=kept["refresh_token"],
+        service_email=kept["service_email"],
+        service_certificate=kept["public_key"],
+    )
+
+
+def write_client_files(store: Path, kept: Json, token_uri: str) -> dict[str, str]:
+    """Writes what Google would have given to a user, for this token endpoint; answers the paths by their kind.
+
+    The token has no access token in it, so that a client has to refresh before its first call.
+    """
+    client = {"client_id": kept["client_id"], "client_secret": kept["client_secret"]}
+    files: dict[str, Json] = {
+        "token": {
+            **client,
+            "refresh_token": kept["refresh_token"],
+            "token_uri": token_uri,
+            "scopes": [SCOPE],
+            "universe_domain": "googleapis.com",
+            "account": "",
+        },
+        "service_account": {
+            "type": "service_account",
+            "project_id": PROJECT,
+            "private_key_id": kept["private_key_id"],
+            "private_key": kept["private_key"],
+            "client_email": kept["service_email"],
+            "client_id": "100000000000000000001",
+            "auth_uri": AUTH_URI,
+            "token_uri": token_uri,
+            "universe_domain": "googleapis.com",
+        },
+        "credentials": {
+            "installed": {
+                **client,
+                "project_id": PROJECT,
+                "auth_uri": AUTH_URI,
+                "token_uri": token_uri,
+                "redirect_uris": ["http://localhost"],
+            }
+        },
+    }
+    paths = {}
+    for kind, value in files.items():
+        path = store / f"{kind}.json"
+        write_private(path, value)
+        paths[kind] = str(path)
+    return paths

@@ -1,0 +1,61 @@
+"""Cloudinary's rules for public_ids, where they come from, and the little language of `context`."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+
+from .form import Form
+
+FORBIDDEN = re.compile(r"[?&#\\%<>+\x00-\x1f\x7f]")
+VERSION_FOLDER = re.compile(r"v\d+")
+CONTEXT = re.compile(r"((?:\\[=|]|[^=|])+)=((?:\\[=|]|[^|])*)(?:\||$)", re.S)
+ALPHABET = string.ascii_lowercase + string.digits
+TRUE = ("true", "1")
+FALSE = ("false", "0")
+
+
+def is_valid(public_id: str) -> bool:
+    """True if Cloudinary takes it as it is."""
+    return not (
+        not 1 <= len(public_id) <= 255
+        or FORBIDDEN.search(public_id)
+        or public_id.strip(" /") != public_id
+        or "//" in public_id
+        or any(VERSION_FOLDER.fullmatch(folder) for folder in public_id.split("/")[:-1])
+    )
+
+
+def public_id_of(form: Form) -> str:
+    """What an upload is to be called: the given public_id with its prefix, else one that is made up."""
+    fields = form.fields
+    prefix = fields.get("public_id_prefix") or fields.get("folder") or ""
+    if not prefix and fields.get("use_asset_folder_as_public_id_prefix") in TRUE:
+        prefix = fields.get("asset_folder", "")
+    name = fields.get("public_id") or _made_up(form)
+    return f"{prefix}/{name}" if prefix else name
+
+
+def _made_up(form: Form) -> str:
+    """Random, or with `use_filename` the file's name and, unless told otherwise, a random end."""
+    if form.fields.get("use_filename") not in TRUE:
+        return _random(20)
+    stem = FORBIDDEN.sub("_", stem_of(form)).strip(" /")
+    return stem if form.fields.get("unique_filename") in FALSE else f"{stem}_{_random(6)}"
+
+
+def stem_of(form: Form) -> str:
+    """The name of the file, without its folders and its extension."""
+    name = re.split(r"[/\\]", form.fields.get("filename_override") or form.filename)[-1]
+    return name.rpartition(".")[0] or name
+
+
+def parse_context(text: str) -> dict[str, str]:
+    """`k=v|k=v`, in which a backslash stands before an = or | that is part of a key or value, as a dict."""
+    unescaped = [[re.sub(r"\\([=|])", r"\1", part) for part in pair] for pair in CONTEXT.findall(text)]
+    return {key: value for key, value in unescaped}
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))

@@ -1,0 +1,122 @@
+"""Google's token endpoint, and the access tokens that are good at the moment."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from google.auth import jwt
+
+from .record import Record
+from .wire import Call, Reply, read_body, split_target
+
+Json = dict[str, Any]
+LIFETIME = 3599
+JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+# google-auth writes this audience into a service account's assertion whatever the key's token_uri is.
+GOOGLE = "https://oauth2.googleapis.com/token"
+SCOPE = "https://www.googleapis.com/auth/drive.readonly"
+
+
+@dataclass(slots=True)
+class Account:
+    """The one account there is: the OAuth client with its refresh token, and a service account with its public key."""
+
+    client_id: str
+    client_secret: str
+    refresh_token: str
+    service_email: str
+    service_certificate: str
+
+
+class OAuth:
+    """The service. Access tokens live here only, so a restart forgets them."""
+
+    def __init__(self, account: Account, record: Record) -> None:
+        self._account = account
+        self._record = record
+        self._tokens: dict[str, tuple[float, frozenset[str]]] = {}
+        self._revoked = False
+        self.token_uri = ""
+
+    def scopes_of(self, token: str) -> frozenset[str] | None:
+        """The scopes of an access token; None if it is unknown or has expired."""
+        expires, scopes = self._tokens.get(token, (0.0, frozenset()))
+        return scopes if time.time() < expires else None
+
+    def revoke(self) -> None:
+        """The user takes the consent back: refreshing fails from now on, and so do the tokens given out."""
+        self._revoked = True
+        self._tokens.clear()
+
+    def restore(self) -> None:
+        """The refresh token is good again."""
+        self._revoked = False
+
+    def expire(self) -> None:
+        """All access tokens are over; the refresh token stands."""
+        self._tokens.clear()
+
+    async def open(self, request: web.BaseRequest) -> Call:
+        """Reads the form."""
+        path, query = split_target(request)
+        op = "oauth.token" if path == "/token" and request.method == "POST" else "oauth.other"
+        form = dict(parse_qsl((await read_body(request)).decode(), keep_blank_values=True))
+        return Call(request, op, (form.get("grant_type", path),), query, payload=form)
+
+    def error(self, status: int, reason: str, message: str) -> Reply:
+        """An error in the endpoint's own form, which isn't that of the APIs."""
+        return Reply.of_json({"error": reason, "error_description": message}, status)
+
+    async def answer(self, call: Call) -> Reply:
+        """An access token or an error."""
+        if call.op != "oauth.token":
+            return Reply.of_html(404, "Error 404 (Not Found)!!1")
+        self._record.refreshes += 1
+        form: dict[str, str] = call.payload
+        grant = form.get("grant_type")
+        if grant == "refresh_token":
+            return self._refresh(form)
+        if grant == JWT_GRANT:
+            return self._service_account(form)
+        if grant:
+            return self.error(400, "unsupported_grant_type", f"Invalid grant_type: {grant}")
+        return self.error(400, "invalid_request", "Required parameter is missing: grant_type")
+
+    def _refresh(self, form: dict[str, str]) -> Reply:
+        account = self._account
+        if form.get("client_id") != account.client_id:
+            return self.error(401, "invalid_client", "The OAuth client was not found.")
+        if form.get("client_secret") != account.client_secret:
+            return self.error(401, "invalid_client", "Unauthorized")
+        if self._revoked or form.get("refresh_token") != account.refresh_token:
+            return self.error(400, "invalid_grant", "Token has been expired or revoked.")
+        # What was consented to is the read scope; a refresh can ask for less, never for more.
+        scope = form.get("scope") or SCOPE
+        if set(scope.split()) - {SCOPE}:
+            return self.error(400, "invalid_scope", "Some requested scopes were invalid.")
+        return self._grant(scope)
+
+    def _service_account(self, form: dict[str, str]) -> Reply:
+        try:
+            claims: Json = jwt.decode(
+                form.get("assertion", ""), certs=self._account.service_certificate, audience=[self.token_uri, GOOGLE]
+            )
+        except (ValueError, KeyError) as error:
+            return self.error(400, "invalid_grant", f"Invalid JWT Signature: {error}")
+        if claims.get("iss") != self._account.service_email:
+            return self.error(400, "invalid_grant", "Invalid grant: account not found")
+        scope = str(claims.get("scope") or "")
+        if not scope:
+            return self.error(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
+        return self._grant(scope)
+
+    def _grant(self, scope: str) -> Reply:
+        token = "ya29." + secrets.token_urlsafe(48)
+        self._tokens[token] = (time.time() + LIFETIME, frozenset(scope.split()))
+        answer = {"access_token": token, "expires_in": LIFETIME, "scope": scope, "token_type": "Bearer"}
+        return Reply.of_json(answer)

@@ -1,0 +1,232 @@
+"""The HTTP engine under the services: it asks the service, applies the faults, answers, and keeps the record."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from .faults import Faults, flip
+from .record import Record
+
+Json = dict[str, Any]
+JSON_TYPE = "application/json; charset=UTF-8"
+HTML_TYPE = "text/html; charset=UTF-8"
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer. A large body comes as an iterator of `pieces` with its `length`, a small one as `body`."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    pieces: Iterator[bytes] | None = None
+    length: int = 0
+
+    @classmethod
+    def of_json(cls, value: object, status: int = 200) -> Reply:
+        """`value` as JSON."""
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return cls(status, body, {"Content-Type": JSON_TYPE})
+
+    @classmethod
+    def of_html(cls, status: int, title: str) -> Reply:
+        """A page such as a front end or a proxy sends when the service behind it didn't answer."""
+        page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+        return cls(status, page.encode(), {"Content-Type": HTML_TYPE})
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as its service understood it.
+
+    `keys` is what a fault's `match` is looked up in, and the first of them what the log shows; `payload` is for the
+    service alone.
+    """
+
+    request: web.BaseRequest
+    op: str
+    keys: tuple[str, ...] = ()
+    query: dict[str, str] = field(default_factory=dict)
+    payload: Any = None
+    fault: Json = field(default_factory=dict)
+    received: int = 0
+    delay: float = 0.0
+    finished: Callable[[], None] | None = None
+
+
+class Service(Protocol):
+    """What is served under one prefix of one port."""
+
+    async def open(self, request: web.BaseRequest) -> Call:
+        """Reads the request as far as is needed to name it."""
+
+    async def answer(self, call: Call) -> Reply:
+        """Does the work."""
+
+    def error(self, status: int, reason: str, message: str) -> Reply:
+        """An error in the service's own envelope."""
+
+
+class Dropped(Exception):
+    """The connection is to be closed without an answer."""
+
+
+class Port:
+    """One listening port: a name for the record and its services by path prefix, the first that fits is asked."""
+
+    def __init__(self, name: str, services: list[tuple[str, Service]], faults: Faults, record: Record) -> None:
+        self.name = name
+        self._services = services
+        self._faults = faults
+        self._record = record
+        self._numbers: dict[int, int] = {}
+        self._last_number = 0
+        self._silent: set[int] = set()  # connections that no service was called on yet
+        self._server = web.Server(self._handle, access_log=None)
+        self._listener: asyncio.Server | None = None
+        self.port = 0
+
+    async def listen(self, port: int) -> int:
+        """Starts to listen on 127.0.0.1 at `port` (0: any free one); answers which it is."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._accepted, "127.0.0.1", port, backlog=1024)
+        self.port = int(self._listener.sockets[0].getsockname()[1])
+        return self.port
+
+    async def close(self) -> None:
+        """Stops listening and closes the connections."""
+        if self._listener:
+            self._listener.close()
+        await self._server.shutdown(timeout=0.05)
+
+    def _accepted(self) -> RequestHandler:
+        protocol = self._server()
+        # The id of a protocol is unique while its connection is open, and is given anew with the next connection.
+        self._last_number += 1
+        self._numbers[id(protocol)] = self._last_number
+        self._silent.add(self._last_number)
+        return protocol
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        fitting = (service for prefix, service in self._services if request.raw_path.startswith(prefix))
+        service = next(fitting, self._services[-1][1])
+        at, start = time.time(), time.perf_counter()
+        number = self._numbers.get(id(request.protocol), 0)
+        try:
+            call = await service.open(request)
+        except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError):
+            seconds = time.perf_counter() - start
+            self._record.add(self.name + ".aborted", request.raw_path, 0, at, seconds, 0, number, "")
+            return web.Response()
+        if call.op == "control":
+            return await _send(request, await service.answer(call))
+        if number in self._silent:
+            self._silent.discard(number)
+            self._record.connections[self.name] += 1
+        call.fault = self._faults.pick(call.op, call.keys)
+        status = size = 0
+        try:
+            reply = await self._reply(service, call)
+            size = call.received or reply.length or len(reply.body)
+            response = await _send(request, reply, call.fault.get("cut"))
+            status = reply.status
+            return response
+        except (Dropped, ConnectionError):
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response()
+        finally:
+            if call.finished:
+                call.finished()
+            fault = ",".join(call.fault)
+            key = call.keys[0] if call.keys else ""
+            self._record.add(call.op, key, status, at, time.perf_counter() - start, size, number, fault)
+
+    async def _reply(self, service: Service, call: Call) -> Reply:
+        do = call.fault
+        wait = call.delay + float(do.get("delay", 0))
+        if do.get("hang"):
+            while call.request.transport is not None:
+                await asyncio.sleep(0.02)
+            raise Dropped
+        if wait:
+            await asyncio.sleep(wait)
+        if do.get("refuse"):
+            raise Dropped
+        reply = _canned(do, service, call.request) if do else None
+        if reply is None:
+            reply = await service.answer(call)
+        if do.get("lose"):
+            raise Dropped
+        if do.get("corrupt") and call.op in ("drive.media", "delivery"):
+            reply.body, reply.pieces = flip(b"".join(reply.pieces) if reply.pieces else reply.body), None
+        return reply
+
+
+def _canned(do: Json, service: Service, request: web.BaseRequest) -> Reply | None:
+    """The answer that a fault puts in place of the real one, or None if the work is to be done."""
+    if "html" in do:
+        return Reply.of_html(int(do["html"]), f"Error {do['html']}")
+    if "error" in do:
+        error = do["error"]
+        reply = service.error(int(error["status"]), error.get("reason", ""), error.get("message", "Injected error."))
+        reply.headers.update(error.get("headers", {}))
+        return reply
+    if "body" in do:
+        kind = do.get("type", "application/json")
+        return Reply(int(do.get("status", 200)), str(do["body"]).encode(), {"Content-Type": kind})
+    if do.get("empty"):
+        return Reply(200)
+    if "redirect" in do:
+        return Reply(302, headers={"Location": request.raw_path})
+    return None
+
+
+async def _send(request: web.BaseRequest, reply: Reply, cut: float | None = None) -> web.StreamResponse:
+    """Sends `reply`, or with `cut` its headers and that fraction of its body, and then closes the connection."""
+    if reply.pieces is None and cut is None:
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+    length = reply.length if reply.pieces is not None else len(reply.body)
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    response.content_length = length
+    await response.prepare(request)
+    left = length if cut is None else int(length * cut)
+    if request.method != "HEAD":
+        for piece in reply.pieces if reply.pieces is not None else (reply.body,):
+            await response.write(piece[:left])
+            left -= len(piece)
+            if left <= 0:
+                break
+    if cut is None:
+        await response.write_eof()
+    elif request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """The whole body of a small request."""
+    pieces = []
+    while piece := await request.content.readany():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def split_target(request: web.BaseRequest) -> tuple[str, dict[str, str]]:
+    """The raw (still percent-encoded) path and the query, of which the last value of a name counts."""
+    path, _, query = request.raw_path.partition("?")
+    return path, dict(parse_qsl(query, keep_blank_values=True))
+
+
+def nonempty(keys: Iterable[str]) -> tuple[str, ...]:
+    """`keys` without the empty ones."""
+    return tuple(key for key in keys if key)

@@ -1,0 +1,245 @@
+"""What the tests of the workflow share: the real snakemake command, in a folder of its own, on an emulated cloud."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.emulator.client import Emulator
+from tests.emulator.pictures import noise_jpeg
+
+ROOT = Path(__file__).parents[1]
+SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+
+
+@dataclass
+class Finished:
+    """A command that has ended: its exit code, and what it said on both streams."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def said(self) -> str:
+        return self.stdout + self.stderr
+
+    @property
+    def lines(self) -> list[str]:
+        """What it said, without the two lines that Snakemake itself begins with."""
+        preamble = ("Using workflow specific profile ", "Config file ")
+        return [line for line in self.said.splitlines() if line.strip() and not line.startswith(preamble)]
+
+    def line(self, *fragments: str) -> str:
+        """The one line that holds all these fragments; fails if there is none, or more than one."""
+        found = [line for line in self.lines if all(fragment in line for fragment in fragments)]
+        assert len(found) == 1, f"{len(found)} lines with {fragments} in:\n{self.said}"
+        return found[0]
+
+    def succeeded(self) -> None:
+        """Fails, showing what was said, unless the exit code is 0."""
+        assert self.code == 0, self.said
+
+    def failed(self) -> None:
+        """Fails, showing what was said, unless the exit code is 1 and nothing looks like a crash."""
+        assert self.code == 1 and "Traceback" not in self.said, f"exit code {self.code}:\n{self.said}"
+
+
+@dataclass
+class Workspace:
+    """A working directory of a user, with a cloud; `snakemake` in it runs the project's Snakefile."""
+
+    path: Path
+    cloud: Emulator
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results" / self.cloud.folder_id
+
+    def command(self, *arguments: str, cores: int = 4, **config: object) -> list[str]:
+        """The command line of the README, with what leads it to the emulated cloud."""
+        defaults = {
+            "folder_id": self.cloud.folder_id,
+            "drive_endpoint": self.cloud.drive_endpoint,
+            "token": self.cloud.token,
+            "timeout": 5,
+        }
+        pairs = [f"{key}={value}" for key, value in {**defaults, **config}.items() if value is not None]
+        dry = "-n" in arguments
+        return [
+            str(SNAKEMAKE),
+            "--snakefile",
+            str(ROOT / "Snakefile"),
+            *([] if dry else ["--cores", str(cores)]),
+            *arguments,
+            "--config",
+            *pairs,
+        ]
+
+    def start(self, *arguments: str, cores: int = 4, **config: object) -> subprocess.Popen[str]:
+        """Start the command in a process group of its own, as a terminal does."""
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("CLOUDINARY")},
+            "CLOUDINARY_URL": self.cloud.cloudinary_url,
+            "NO_GCE_CHECK": "true",
+            **self.environment,
+        }
+        return subprocess.Popen(
+            self.command(*arguments, cores=cores, **config),
+            cwd=self.path,
+            env={key: value for key, value in environment.items() if value},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, cores: int = 4, **config: object) -> Finished:
+        """Run the command to its end."""
+        process = self.start(*arguments, cores=cores, **config)
+        try:
+            stdout, stderr = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return Finished(process.returncode, stdout, stderr)
+
+    def dry_run(self, *arguments: str, **config: object) -> Finished:
+        """Run `snakemake -n`."""
+        return self.run("-n", *arguments, cores=1, **config)
+
+    def script(self, name: str, *arguments: str) -> Finished:
+        """Run one of scripts/ without Snakemake."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / name), *arguments],
+            cwd=self.path,
+            env={**os.environ, "NO_GCE_CHECK": "true", **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def add(self, *names: str, parent: str = "", **more: object) -> list[str]:
+        """Put small pictures into the Drive folder (or `parent`), each unlike the others; returns their IDs."""
+        return self.cloud.drive_all(
+            [{"op": "add", "name": name, "parent": parent, "content_base64": jpeg(name), **more} for name in names]
+        )
+
+    def calls(self, op: str, key: str = "") -> int:
+        """How often the cloud was asked for this (drive.media, cloudinary.upload …), of `key` alone if it is given."""
+        return sum(call["op"] == op and (not key or call["key"] == key) for call in self.cloud.log())
+
+    def mapping(self) -> list[dict[str, Any]]:
+        """The rows of mapping.json, after a look that mapping.csv has the same ones."""
+        rows: list[dict[str, Any]] = json.loads((self.results / "mapping.json").read_text())
+        with (self.results / "mapping.csv").open(newline="", encoding="utf-8") as stream:
+            table = list(csv.DictReader(stream))
+        assert [row["file_id"] for row in table] == [row["file_id"] for row in rows]
+        return rows
+
+    def markers(self) -> dict[str, dict[str, Any]]:
+        """File name → content of all markers."""
+        return {path.name: json.loads(path.read_text()) for path in (self.results / "markers").glob("*.json")}
+
+    def failures(self) -> dict[str, dict[str, Any]]:
+        """File ID → content of all records of failures."""
+        return {path.stem: json.loads(path.read_text()) for path in (self.results / "failures").glob("*.json")}
+
+    def audit(self, crashes: int = 0) -> list[dict[str, Any]]:
+        """The mapping's rows, after a look that every image is in Cloudinary once, with its own bytes, and no other.
+
+        Each image may have been stored once, and once more for each crash.
+        """
+        rows = self.mapping()
+        images = {node["id"]: node for node in self.cloud.nodes() if node["md5"] and not node["trashed"]}
+        assert sorted(row["file_id"] for row in rows) == sorted(images)
+        assets = self.cloud.assets()
+        assert sorted(row["public_id"] for row in rows) == sorted(assets)
+        for row in rows:
+            asset = assets[row["public_id"]]
+            assert row["status"] in ("uploaded", "existing"), row
+            assert row["md5"] == images[row["file_id"]]["md5"] == asset["etag"], row
+            assert asset["context"] == {"drive_id": row["file_id"]}
+            assert 1 <= asset["stores"] <= 1 + crashes, asset
+        assert sorted(self.markers()) == sorted(f"{row['file_id']}.{row['md5']}.json" for row in rows)
+        assert not self.leftovers()
+        return rows
+
+    def leftovers(self) -> list[str]:
+        """Files below the results that are neither output nor log: temporary ones, or ones that were put aside."""
+        known = {"listing.json", "run.json", "mapping.csv", "mapping.json", "markers", "failures", "logs", "report.html"}
+        odd = [path for path in self.results.iterdir() if path.name not in known]
+        odd += [path for path in (self.results / "markers").iterdir() if not MARKER.fullmatch(path.name)]
+        odd += [path for path in self.results.rglob(".*")]
+        return [str(path) for path in odd]
+
+    def workers(self) -> list[int]:
+        """The process IDs of the warm workers that run here."""
+        return self.processes("transfer_workers.py")
+
+    def processes(self, text: str = "") -> list[int]:
+        """The process IDs of all that runs in this working directory, with `text` in the command line."""
+        return [pid for pid in processes_of(text) if _folder_of(pid) == self.path]
+
+    def secrets_left(self) -> list[str]:
+        """The files below the working directory, but for the user's own, in which a secret or a signed request is."""
+        kept = json.loads((self.cloud.store / "secrets.json").read_text())
+        secrets = [kept[name].encode() for name in ("api_secret", "client_secret", "refresh_token")]
+        unsafe = re.compile(rb"ya29\.|[Ss]tring to sign|timestamp=\d{10}|" + b"|".join(map(re.escape, secrets)))
+        files = [path for path in self.path.rglob("*") if path.is_file() and path.name not in (".env", "token.json")]
+        return [str(path) for path in files if unsafe.search(path.read_bytes())]
+
+    def statuses(self) -> dict[str, str]:
+        """File name in Drive → status in the mapping."""
+        return {row["filename"]: row["status"] for row in self.mapping()}
+
+
+MARKER = re.compile(r"[A-Za-z0-9_-]+\.[0-9a-f]{32}\.json")
+
+
+def jpeg(seed: object, size: int = 1000) -> str:
+    """A JPEG of just this size in base64, as the emulator's operations take it; of another seed, another one."""
+    return base64.b64encode(noise_jpeg(size, zlib.crc32(repr(seed).encode()))).decode()
+
+
+def _folder_of(pid: int) -> Path | None:
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return None
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until something is so; fails after a generous time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def processes_of(text: str) -> list[int]:
+    """The process IDs whose command line contains `text`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if text in line:
+                found.append(int(entry.name))
+    return found

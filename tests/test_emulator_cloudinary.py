@@ -1,0 +1,355 @@
+"""The emulated Cloudinary, seen by the real cloudinary client and over plain HTTP: as strict as the service."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import urllib3
+from cloudinary import uploader, utils
+from cloudinary.exceptions import AuthorizationRequired, BadRequest, Error, RateLimited
+from PIL import Image
+
+from tests.emulator import signing
+from tests.emulator.client import Emulator
+from tests.emulator.pictures import noise_jpeg, picture
+from tests.emulator.real_clients import cloudinary_options
+
+# One emulator serves the whole module, so its tests stay in one process.
+pytestmark = pytest.mark.xdist_group("emulator_cloudinary")
+JPEG = picture("jpg", (60, 40), 1)
+PNG = picture("png", (60, 40), 2, clear=True)
+MB = 1024 * 1024
+# A value that must survive signing, escaping and JSON.
+HARD = 'a&b=c|d\\e"f\u00e9東京'
+Upload = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    photos = tmp_path_factory.mktemp("photos")
+    with Emulator(photos, tmp_path_factory.mktemp("store"), max_image_bytes=14 * MB) as running:
+        yield running
+
+
+@pytest.fixture
+def upload(emulator: Emulator) -> Upload:
+    """The client's upload of bytes, with this emulator's credentials."""
+    emulator.reset()
+    emulator.settings(fixed_folders=False, existing_without_etag=False, at_once=0, delay=0)
+    account = cloudinary_options(emulator.cloudinary_url)
+
+    def call(data: bytes, **options: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = uploader.upload(io.BytesIO(data), **{"filename": "a.jpg", **account, **options})
+        return answer
+
+    return call
+
+
+@pytest.fixture
+def http() -> urllib3.PoolManager:
+    return urllib3.PoolManager(retries=False)
+
+
+# Who may
+
+
+def test_signature_vector_of_the_documentation() -> None:
+    fields = {"public_id": "sample_image", "timestamp": "1315060510", "file": "x", "api_key": "1", "tags": ""}
+    assert signing.sign(fields, "abcd") == "b4ad47fb4e25c7bf5f92a20089f9db59bc302313"
+    both = [utils.api_sign_request({"context": HARD}, "s", signature_version=version) for version in (1, 2)]
+    assert both == [signing.sign({"context": HARD}, "s", escape=escape) for escape in (False, True)]
+    assert all(signing.is_signed({"context": HARD, "signature": signature}, "s") for signature in both)
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+@pytest.mark.parametrize("version", [1, 2])
+def test_signatures_of_all_kinds_are_taken(upload: Upload, algorithm: str, version: int) -> None:
+    context = {"k": HARD}
+    answer = upload(JPEG, context=context, tags=["x", "y"], signature_algorithm=algorithm, signature_version=version)
+    assert answer["context"] == {"custom": context} and answer["tags"] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"api_secret": "wrong"}, r"Invalid Signature [0-9a-f]{40}\. String to sign - 'public_id=s&timestamp=\d+'\."),
+        ({"api_key": "1234"}, "unknown api_key"),
+        ({"cloud_name": "elsewhere"}, "Invalid cloud_name elsewhere"),
+    ],
+)
+def test_wrong_credentials(upload: Upload, options: dict[str, str], message: str) -> None:
+    with pytest.raises(AuthorizationRequired, match=message):
+        upload(JPEG, public_id="s", **options)
+
+
+def test_a_request_is_good_for_an_hour(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
+    for age, good in ((3500, True), (3700, False)):
+        monkeypatch.setattr(utils, "now", lambda age=age: str(int(time.time()) - age))
+        if good:
+            upload(JPEG)
+            continue
+        with pytest.raises(AuthorizationRequired, match=r"Stale request - .* \+0000 which is more than 1 hour ago"):
+            upload(JPEG)
+
+
+@pytest.mark.parametrize("path", ["resources/image", "ping", "usage", "folders", "image/upload"])
+def test_the_admin_api_is_refused_and_counted(emulator: Emulator, upload: Upload, http: Any, path: str) -> None:
+    account = cloudinary_options(emulator.cloudinary_url)
+    answer = http.request("GET", f"{account['upload_prefix']}/v1_1/{account['cloud_name']}/{path}")
+    assert answer.status == 401 and emulator.stats()["counts"] == {"cloudinary.admin": 1}
+
+
+# What may be uploaded
+
+
+@pytest.mark.parametrize(
+    "public_id",
+    [*(f"a{char}b" for char in "?&#\\%<>+\n"), " a", "a ", "/a", "a/", "a//b", "v12/a", "a/v1/b", "x" * 256],
+)
+def test_invalid_public_ids(upload: Upload, public_id: str) -> None:
+    with pytest.raises(BadRequest, match="is invalid"):
+        upload(JPEG, public_id=public_id)
+
+
+@pytest.mark.parametrize("public_id", ["a/b c/東京 é'(1)=~", "v1", "a/v12", "va/v1b/x", "x.jpg", "x" * 255, "🌋/*"])
+def test_valid_public_ids_are_delivered(upload: Upload, http: Any, public_id: str) -> None:
+    answer = upload(JPEG, public_id=public_id)
+    assert answer["public_id"] == public_id
+    delivered = http.request("GET", answer["secure_url"])
+    assert (delivered.status, delivered.data) == (200, JPEG)
+    assert delivered.headers["ETag"] == f'"{answer["etag"]}"' and delivered.headers["Content-Type"] == "image/jpeg"
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (b"not an image", {}, "Invalid image file"),
+        (b"<html>" * 100, {}, "Invalid image file"),
+        (b"", {}, "Empty file"),
+        (noise_jpeg(14 * MB + 1, 0), {}, r"File size too large\. Got 14680065\. Maximum is 14680064\. Upgrade"),
+        (JPEG, {"display_name": "a/b"}, "is invalid"),
+        (JPEG, {"allowed_formats": ["png"]}, "format jpg not allowed"),
+        (JPEG, {"upload_preset": "none"}, "Upload preset not found"),
+        (JPEG, {"unsigned": True}, "Upload preset must be specified"),
+        (JPEG, {"resource_type": "video"}, "Unsupported video format"),
+    ],
+)
+def test_refused_uploads(
+    emulator: Emulator, upload: Upload, data: bytes, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BadRequest, match=message):
+        upload(data, public_id="refused", **options)
+    assert "refused" not in emulator.assets()
+
+
+def test_a_url_is_not_fetched(emulator: Emulator, upload: Upload) -> None:
+    with pytest.raises(BadRequest, match="not emulated"):
+        uploader.upload("https://example.com/a.jpg", **cloudinary_options(emulator.cloudinary_url))
+
+
+def test_more_than_100_mb_in_one_piece_is_a_413_page(upload: Upload) -> None:
+    with pytest.raises(Error, match=r"Error parsing server response.*413"):
+        upload(bytes(101 * MB))
+
+
+@pytest.mark.parametrize(
+    ("extension", "format_"),
+    [("jpeg", "jpg"), ("tif", "tiff"), *((name, name) for name in ("png", "webp", "gif", "bmp", "avif"))],
+)
+def test_formats_are_normalised(upload: Upload, extension: str, format_: str) -> None:
+    answer = upload(picture(extension, (20, 10), 3), filename=f"x.{extension}", resource_type="auto")
+    assert (answer["format"], answer["width"], answer["height"]) == (format_, 20, 10)
+    assert answer["resource_type"] == "image" and answer["secure_url"].endswith("." + format_)
+
+
+@pytest.mark.parametrize(
+    ("data", "format_"),
+    [
+        (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "svg"),
+        (b"%PDF-1.7\n", "pdf"),
+        (b"\0\0\0\x18ftypheic" + bytes(8) + b"ispe" + bytes(4) + b"\0\0\0\x07\0\0\0\x05" + bytes(9), "heic"),
+    ],
+)
+def test_formats_that_pillow_does_not_open(upload: Upload, data: bytes, format_: str) -> None:
+    assert upload(data)["format"] == format_
+
+
+# What comes of it
+
+
+def test_the_answer(emulator: Emulator, upload: Upload) -> None:
+    answer = upload(JPEG, public_id="f/a", asset_folder="F ü", display_name="A: 東京", filename="/home/me/p.x.jpg")
+    assert answer["etag"] == hashlib.md5(JPEG).hexdigest() and answer["bytes"] == len(JPEG)
+    signed = {"public_id": "f/a", "version": answer["version"]}
+    account = cloudinary_options(emulator.cloudinary_url)
+    assert answer["signature"] == utils.api_sign_request(signed, account["api_secret"])
+    assert (answer["asset_folder"], answer["display_name"], answer["original_filename"]) == ("F ü", "A: 東京", "p.x")
+    assert len(answer["asset_id"]) == 32 and "existing" not in answer and "folder" not in answer
+    assert emulator.assets()["f/a"]["sent_filename"] == "/home/me/p.x.jpg"
+    assert len(upload(JPEG)["public_id"]) == 20
+    assert upload(JPEG, use_filename=True, unique_filename=False, filename="My pic.jpg")["public_id"] == "My pic"
+
+
+def test_fixed_folders_answer_a_folder(emulator: Emulator, upload: Upload) -> None:
+    emulator.settings(fixed_folders=True)
+    answer = upload(JPEG, public_id="g/h/a", asset_folder="ignored")
+    assert answer["folder"] == "g/h" and "asset_folder" not in answer and "display_name" not in answer
+
+
+def test_overwriting_is_silent_and_drops_context_and_tags(emulator: Emulator, upload: Upload) -> None:
+    first = upload(JPEG, public_id="o", context={"a": "1"}, tags=["t"], asset_folder="x")
+    second = upload(PNG, public_id="o", invalidate=True)
+    assert second["asset_id"] == first["asset_id"] and second["version"] > first["version"]
+    assert (second["format"], second["tags"], second["asset_folder"]) == ("png", [], "x") and "context" not in second
+    third = upload(JPEG, public_id="o", overwrite=False, context={"b": "2"})
+    assert third == {**second, "existing": True}
+    emulator.settings(existing_without_etag=True)
+    bare = upload(JPEG, public_id="o", overwrite=False)
+    assert set(second) - set(bare) == {"etag", "original_filename"}
+    assert emulator.assets()["o"]["stores"] == 2 == emulator.stats()["stores"]["o"]
+
+
+def test_a_planted_asset_was_stored_by_nobody(emulator: Emulator, upload: Upload) -> None:
+    emulator.plant("foreign", PNG, context={"by": "others"})
+    assert upload(JPEG, public_id="foreign", overwrite=False)["etag"] == hashlib.md5(PNG).hexdigest()
+    assert emulator.assets()["foreign"]["stores"] == 0
+
+
+def test_a_raw_asset_is_another_one(emulator: Emulator, upload: Upload) -> None:
+    image = upload(JPEG, public_id="r")
+    raw = upload(JPEG, public_id="r", resource_type="raw")
+    assert raw["asset_id"] != image["asset_id"] and raw["resource_type"] == "raw" and "width" not in raw
+
+
+def test_destroy(emulator: Emulator, upload: Upload, http: Any) -> None:
+    account = cloudinary_options(emulator.cloudinary_url)
+    answer = upload(JPEG, public_id="d/x")
+    assert uploader.destroy("d/x", invalidate=True, **account) == {"result": "ok"}
+    assert uploader.destroy("d/x", **account) == {"result": "not found"}
+    assert http.request("GET", answer["secure_url"]).status == 404
+    with pytest.raises(AuthorizationRequired):
+        uploader.destroy("d/x", **{**account, "api_secret": "wrong"})
+    assert upload(JPEG, public_id="d/x")["asset_id"] != answer["asset_id"]
+
+
+# In chunks
+
+
+def test_upload_large_in_chunks(emulator: Emulator, upload: Upload) -> None:
+    data = noise_jpeg(13 * MB, 5)
+    account = cloudinary_options(emulator.cloudinary_url)
+    options = {"chunk_size": 5 * MB, "filename": "big.jpg", **account}
+    answer = uploader.upload_large(io.BytesIO(data), resource_type="image", public_id="big", **options)
+    assert (answer["etag"], answer["bytes"]) == (hashlib.md5(data).hexdigest(), len(data))
+    assert emulator.stats()["counts"] == {"cloudinary.upload": 3}
+    # The client's default is raw, and a public_id is made up with the first chunk.
+    raw = uploader.upload_large(io.BytesIO(data), **options)
+    assert raw["resource_type"] == "raw" and len(raw["public_id"]) == 20
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        (["bytes 0-99/200"], "must be larger"),
+        ([f"bytes 0-{5 * MB - 1}/{6 * MB}", f"bytes {5 * MB + 1}-{6 * MB - 1}/{6 * MB}"], "Chunk begins at"),
+        ([f"bytes 0-{5 * MB - 1}/{6 * MB}"] * 2, "Chunk begins at"),
+        (["bytes 0-9/5"], "past the total"),
+        ([f"bytes 0-{5 * MB - 1}/{26 * MB}"], "File size too large"),
+        (["0-9/10"], "Invalid Content-Range"),
+    ],
+)
+def test_chunks_must_fit(emulator: Emulator, upload: Upload, ranges: list[str], message: str) -> None:
+    headers = {"X-Unique-Upload-Id": repr(ranges)}
+    with pytest.raises(BadRequest, match=message):
+        for span in ranges:
+            first, _, last = span.removeprefix("bytes ").partition("/")[0].partition("-")
+            upload(bytes(int(last) - int(first) + 1), extra_headers={**headers, "Content-Range": span})
+
+
+# Limits
+
+
+def test_uploads_at_once(emulator: Emulator, upload: Upload) -> None:
+    emulator.settings(at_once=2, delay=0.3)
+    with ThreadPoolExecutor(4) as pool:
+        results = [pool.submit(upload_or_error, upload, f"at once {number}") for number in range(4)]
+    assert sorted(result.result() for result in results) == ["RateLimited", "RateLimited", "ok", "ok"]
+    assert emulator.stats()["max_uploads_at_once"] == 4
+
+
+def upload_or_error(upload: Upload, public_id: str) -> str:
+    """How an upload went."""
+    try:
+        upload(JPEG, public_id=public_id)
+    except RateLimited as error:
+        assert str(error).startswith("Rate Limit Exceeded")
+        return "RateLimited"
+    return "ok"
+
+
+# Delivery
+
+
+@pytest.mark.parametrize(
+    ("data", "transformation", "extension", "kind", "size"),
+    [
+        (PNG, "f_jpg/", "png", "JPEG", (60, 40)),
+        (PNG, "", "jpg", "JPEG", (60, 40)),
+        (JPEG, "f_png/", "jpg", "PNG", (60, 40)),
+        (JPEG, "w_30/", "jpg", "JPEG", (30, 20)),
+        (JPEG, "c_fill,h_20,w_20/", "jpg", "JPEG", (20, 20)),
+        (JPEG, "c_limit,w_500/", "jpg", "JPEG", (60, 40)),
+        (JPEG, "c_fit,w_30,h_30/", "jpg", "JPEG", (30, 20)),
+        (JPEG, "c_thumb,w_30,h_10/q_auto,f_webp/", "jpg", "WEBP", (30, 10)),
+        (JPEG, "q_auto,f_auto/", "jpg", "JPEG", (60, 40)),
+        (picture("gif", (60, 40), 1), "f_jpg/w_6/", "gif", "JPEG", (6, 4)),
+    ],
+)
+def test_transformations(
+    upload: Upload, http: Any, data: bytes, transformation: str, extension: str, kind: str, size: tuple[int, int]
+) -> None:
+    answer = upload(data, public_id="t/p q")
+    url = answer["secure_url"].replace("/upload/", "/upload/" + transformation).rpartition(".")[0] + "." + extension
+    for _ in range(2):
+        delivered = http.request("GET", url)
+        assert delivered.status == 200
+        with Image.open(io.BytesIO(delivered.data)) as image:
+            assert (image.format, image.size) == (kind, size)
+    head = http.request("HEAD", url)
+    assert head.status == 200 and head.headers["Content-Length"] == str(len(delivered.data)) and not head.data
+
+
+def test_orientation_and_transparency(upload: Upload, http: Any) -> None:
+    turned = upload(picture("jpg", (60, 40), 4, orientation=6), public_id="turned")
+    assert (turned["width"], turned["height"]) == (40, 60)
+    clear = upload(PNG, public_id="clear")
+    with Image.open(io.BytesIO(http.request("GET", clear["url"].replace("/upload/", "/upload/f_jpg/")).data)) as image:
+        corner = image.convert("RGB").getpixel((0, 0))
+    assert isinstance(corner, tuple) and min(corner) > 240
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "error"),
+    [
+        ("image/upload/v1/nowhere/x.jpg", 404, "Resource not found - nowhere/x.jpg"),
+        ("image/upload/e_sepia/v1/there.jpg", 400, "Invalid transformation component - e_sepia"),
+        ("image/upload/nonsense/v1/there.jpg", 400, "Invalid transformation component - nonsense"),
+        ("image/upload/w_10,f_jpg/there.png", 200, None),
+        ("image/upload/v1/there", 200, None),
+        ("raw/upload/v1/there", 404, "Resource not found - there"),
+        ("image/fetch/v1/there", 404, "Resource not found - emulated/image/fetch/v1/there"),
+    ],
+)
+def test_delivery_errors(
+    emulator: Emulator, upload: Upload, http: Any, path: str, status: int, error: str | None
+) -> None:
+    upload(JPEG, public_id="there")
+    account = cloudinary_options(emulator.cloudinary_url)
+    answer = http.request("GET", f"{account['upload_prefix']}/{account['cloud_name']}/{path}")
+    assert (answer.status, answer.headers.get("X-Cld-Error")) == (status, error)

@@ -1,0 +1,339 @@
+"""Faults on demand, the record, and the program's manners."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+from cloudinary import uploader
+from cloudinary.exceptions import Error, GeneralError, RateLimited
+from google.auth.exceptions import RefreshError
+from google.auth.transport.requests import Request
+
+from tests.emulator.client import ROOT, Emulator
+from tests.emulator.faults import Faults, flip
+from tests.emulator.images import look
+from tests.emulator.oauth import SCOPE
+from tests.emulator.pictures import noise_jpeg
+from tests.emulator.real_clients import cloudinary_options, drive_client, user_credentials
+
+# One emulator serves the whole module, so its tests stay in one process.
+pytestmark = pytest.mark.xdist_group("emulator_faults")
+DATA = noise_jpeg(400_000, 1)
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    photos = tmp_path_factory.mktemp("photos")
+    (photos / "first.jpg").write_bytes(DATA)
+    (photos / "second.jpg").write_bytes(noise_jpeg(900, 2))
+    with Emulator(photos, tmp_path_factory.mktemp("store")) as running:
+        yield running
+
+
+class Caller:
+    """Plain HTTP without retries, so that a test sees what is on the wire."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.ids = {node["name"]: node["id"] for node in emulator.nodes()}
+        self._pool = urllib3.PoolManager(retries=False, timeout=5)
+        self._root = emulator.drive_endpoint + "/drive/v3/files"
+        info = json.loads(Path(emulator.token).read_text())
+        form = {name: info[name] for name in ("client_id", "client_secret", "refresh_token")}
+        answer = self._pool.request(
+            "POST", info["token_uri"], fields={**form, "grant_type": "refresh_token"}, encode_multipart=False
+        )
+        self._headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def get(self, path: str = "", **options: Any) -> urllib3.BaseHTTPResponse:
+        """GET under files/, of a path or of a file's name."""
+        path = "/" + self.ids[path] + "?alt=media" if path in self.ids else path
+        return self._pool.request("GET", self._root + path, headers=self._headers, **options)
+
+
+@pytest.fixture
+def caller(emulator: Emulator) -> Caller:
+    made = Caller(emulator)
+    emulator.reset()
+    return made
+
+
+def strike(emulator: Emulator, on: str, do: dict[str, Any], **more: Any) -> None:
+    """Puts one rule in force."""
+    emulator.faults([{"on": on, "do": do, **more}])
+
+
+# Rules
+
+
+def test_rules_skip_run_out_and_match() -> None:
+    faults = Faults()
+    faults.replace([{"on": "drive", "do": {"empty": True}, "match": "cat", "skip": 1, "times": 2}])
+    assert not faults.pick("drive.get", ["dog"]) and not faults.pick("drive.get", ["a cat"])
+    assert [bool(faults.pick("drive.get", ["a cat"])) for _ in range(3)] == [True, True, False]
+    faults.replace([{"on": "*", "do": {"empty": True}, "times": None, "probability": 0.5}], seed=7)
+    struck = [bool(faults.pick("x", [])) for _ in range(200)]
+    faults.replace([{"on": "*", "do": {"empty": True}, "times": None, "probability": 0.5}], seed=7)
+    assert struck == [bool(faults.pick("x", [])) for _ in range(200)] and 70 < sum(struck) < 130
+    faults.replace([{"on": "drive.get", "do": {"empty": True}}])
+    assert not faults.pick("drive.get2", []) and not faults.pick("drive", [])
+
+
+@pytest.mark.parametrize(
+    "rule", [{"on": "drive"}, {"on": "drive", "do": {"explode": 1}}, {"do": {"lose": True}}, {"x": 1}]
+)
+def test_a_malformed_rule_is_refused(emulator: Emulator, rule: dict[str, Any]) -> None:
+    with pytest.raises(HTTPError, match="400"):
+        emulator.faults([rule])
+
+
+# Kinds
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(403, "downloadQuotaExceeded"), (403, "userRateLimitExceeded"), (429, "rateLimitExceeded"), (500, "backendError")],
+)
+def test_error_in_drives_envelope(emulator: Emulator, caller: Caller, status: int, reason: str) -> None:
+    error = {"status": status, "reason": reason, "message": "No.", "headers": {"Retry-After": "1"}}
+    strike(emulator, "drive.media", {"error": error}, match="first")
+    assert caller.get("second.jpg").status == 200
+    answer = caller.get("first.jpg")
+    assert (answer.status, answer.headers["Retry-After"]) == (status, "1")
+    assert answer.json()["error"]["errors"][0]["reason"] == reason
+    assert caller.get("first.jpg").data == DATA
+
+
+@pytest.mark.parametrize("do", [{"refuse": True}, {"lose": True}, {"cut": 0.0}, {"cut": 0.5}])
+def test_broken_connections(emulator: Emulator, caller: Caller, do: dict[str, Any]) -> None:
+    strike(emulator, "drive.media", do)
+    with pytest.raises(urllib3.exceptions.ProtocolError) as caught:
+        caller.get("first.jpg")
+    if "cut" in do:
+        assert f"{int(len(DATA) * do['cut'])} bytes read, {len(DATA) - int(len(DATA) * do['cut'])} more" in str(
+            caught.value
+        )
+    assert caller.get("first.jpg").data == DATA
+    assert [entry["fault"] for entry in emulator.log()] == [next(iter(do)), ""]
+
+
+def test_hang_delay_and_who_waits(emulator: Emulator, caller: Caller) -> None:
+    strike(emulator, "drive.media", {"hang": True})
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        caller.get("second.jpg", timeout=0.2)
+    strike(emulator, "drive", {"delay": 0.3})
+    start = time.perf_counter()
+    assert caller.get("second.jpg").status == 200 and time.perf_counter() - start > 0.3
+    assert [entry["status"] for entry in emulator.log()] == [0, 200]
+
+
+@pytest.mark.parametrize(
+    ("do", "status", "body"),
+    [
+        ({"empty": True}, 200, ""),
+        ({"html": 502}, 502, "<!DOCTYPE html>"),
+        ({"html": 200}, 200, "<!DOCTYPE html>"),
+        ({"body": "{not json", "status": 200}, 200, "{not json"),
+        ({"redirect": "loop"}, 302, ""),
+    ],
+)
+def test_odd_answers(emulator: Emulator, caller: Caller, do: dict[str, Any], status: int, body: str) -> None:
+    strike(emulator, "drive.list", do)
+    answer = caller.get(redirect=False)
+    assert answer.status == status and answer.data.decode()[: len(body) or None].startswith(body)
+    assert "redirect" not in do or answer.headers["Location"] == "/drive/v3/files"
+
+
+def test_corrupt_keeps_length_and_header(emulator: Emulator, caller: Caller) -> None:
+    strike(emulator, "drive.media", {"corrupt": True})
+    got = caller.get("first.jpg").data
+    assert len(got) == len(DATA) and got != DATA and look(got) == look(DATA)
+    assert flip(b"") == b"" and flip(b"x") != b"x"
+
+
+def test_faults_of_listings(emulator: Emulator, caller: Caller) -> None:
+    folder = emulator.folder_id
+    rules = [{"empty_batches": True}, {"incomplete": True}]
+    emulator.faults([{"on": "drive.list", "times": None, "do": {**rules[0], **rules[1]}}])
+    one, several = f"'{folder}' in parents", f"('{folder}' in parents or 'root' in parents)"
+    assert len(caller.get("?q=" + one).json()["files"]) == 2
+    answer = caller.get("?q=" + several).json()
+    assert answer["files"] == [] and answer["incompleteSearch"] is True
+    emulator.reset()
+    assert len(caller.get("?q=" + several).json()["files"]) == 3
+
+
+def test_faults_of_the_token_endpoint(emulator: Emulator) -> None:
+    credentials = user_credentials(emulator.token)
+    strike(emulator, "oauth.token", {"error": {"status": 400, "reason": "invalid_grant", "message": "Bad."}})
+    with pytest.raises(RefreshError, match="invalid_grant: Bad"):
+        credentials.refresh(Request())
+    credentials.refresh(Request())
+    assert credentials.scopes == [SCOPE]
+
+
+@pytest.mark.parametrize(
+    ("do", "error", "stored"),
+    [
+        ({"error": {"status": 420, "message": "Rate Limit Exceeded. Limit of 9"}}, RateLimited, False),
+        ({"error": {"status": 500, "message": "General Error"}}, GeneralError, False),
+        ({"html": 502}, Error, False),
+        ({"empty": True}, Error, False),
+        ({"refuse": True}, Error, False),
+        ({"lose": True}, Error, True),
+        ({"cut": 0.3}, Error, True),
+        ({"corrupt": True}, None, True),
+    ],
+)
+def test_faults_of_uploads(emulator: Emulator, do: dict[str, Any], error: type[Error] | None, stored: bool) -> None:
+    account = cloudinary_options(emulator.cloudinary_url)
+    public_id = f"faults/{hashlib.md5(repr(do).encode()).hexdigest()}"
+    # urllib3, inside the client, retries what was not answered: one fault for each of its tries.
+    strike(emulator, "cloudinary.upload", do, match="faults/", times=None)
+    data = noise_jpeg(2000, 9)
+    if error:
+        with pytest.raises(error):
+            uploader.upload(io.BytesIO(data), public_id=public_id, timeout=5, **account)
+    else:
+        answer = uploader.upload(io.BytesIO(data), public_id=public_id, **account)
+        assert answer["etag"] == emulator.assets()[public_id]["etag"] != hashlib.md5(data).hexdigest()
+    assert (public_id in emulator.assets()) == stored
+    emulator.reset()
+
+
+def test_faults_of_delivery(emulator: Emulator) -> None:
+    url = cloudinary_options(emulator.cloudinary_url)["upload_prefix"] + "/emulated/image/upload/v1/d.jpg"
+    emulator.plant("d", DATA)
+    pool = urllib3.PoolManager(retries=False)
+    strike(emulator, "delivery", {"error": {"status": 503, "message": "Busy"}}, match="d.jpg")
+    assert pool.request("GET", url).headers["X-Cld-Error"] == "Busy"
+    assert pool.request("GET", url).data == DATA
+
+
+# The record
+
+
+def test_connections_and_log(emulator: Emulator, caller: Caller) -> None:
+    for _ in range(3):
+        caller.get("second.jpg")
+    stats, log = emulator.stats(), emulator.log()
+    assert stats["connections"] == {"drive": 1} and stats["counts"] == {"drive.media": 3}
+    assert {(entry["key"], entry["bytes"], entry["status"]) for entry in log} == {(caller.ids["second.jpg"], 900, 200)}
+    assert len({entry["connection"] for entry in log}) == 1
+
+
+def test_an_upload_that_breaks_off_is_noted(emulator: Emulator) -> None:
+    emulator.reset()
+    address = urlsplit(cloudinary_options(emulator.cloudinary_url)["upload_prefix"])
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 0)
+    connection.putrequest("POST", "/v1_1/emulated/image/upload")
+    connection.putheader("Content-Type", "multipart/form-data; boundary=b")
+    connection.putheader("Content-Length", "1000")
+    connection.endheaders(b"--b\r\n")
+    time.sleep(0.1)
+    connection.close()
+    wait_until(lambda: "cloudinary.aborted" in emulator.stats()["counts"])
+    uploader.upload(io.BytesIO(DATA), **cloudinary_options(emulator.cloudinary_url))
+    assert emulator.stats()["max_uploads_at_once"] == 1
+
+
+def test_an_upload_is_finished_without_its_client(emulator: Emulator) -> None:
+    emulator.settings(delay=0.3)
+    account = cloudinary_options(emulator.cloudinary_url)
+    with pytest.raises(Error):
+        uploader.upload(io.BytesIO(DATA), public_id="left alone", timeout=urllib3.Timeout(read=0.1), **account)
+    assert "left alone" not in emulator.assets()
+    wait_until(lambda: "left alone" in emulator.assets())
+    emulator.settings(delay=0)
+
+
+def wait_until(true: Any, seconds: float = 5) -> None:
+    """Until it is true; fails if it never is."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+# The program
+
+
+def test_a_kill_loses_nothing(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "p.jpg").write_bytes(noise_jpeg(500, 1))
+    with Emulator(photos, tmp_path / "store") as emulator:
+        account = cloudinary_options(emulator.cloudinary_url)
+        answers = [uploader.upload(io.BytesIO(noise_jpeg(900, n)), public_id=f"k/{n % 4}", **account) for n in range(6)]
+        uploader.destroy("k/3", **account)
+        added = emulator.drive("add", name="later.jpg", picture={"format": "jpg"})
+        credentials = user_credentials(emulator.token)
+        drive_client(emulator, credentials).files().list().execute()
+        before = (emulator.assets(), emulator.nodes(), emulator.cloudinary_url, Path(emulator.token).read_text())
+        emulator.kill()
+        with (tmp_path / "store/assets/assets.jsonl").open("a") as journal:
+            journal.write('{"public_id": "torn')
+        emulator.start()
+        assert before == (
+            emulator.assets(),
+            emulator.nodes(),
+            emulator.cloudinary_url,
+            Path(emulator.token).read_text(),
+        )
+        assert set(emulator.assets()) == {"k/0", "k/1", "k/2"}
+        assert urllib3.request("GET", answers[5]["secure_url"]).data == noise_jpeg(900, 5)
+        again = uploader.upload(io.BytesIO(noise_jpeg(900, 0)), public_id="k/0", overwrite=False, **account)
+        assert again["existing"] and again["version"] == answers[4]["version"]
+        # Access tokens are forgotten, which the client gets over by itself.
+        assert drive_client(emulator, credentials).files().get(fileId=added).execute()["name"] == "later.jpg"
+        assert emulator.stats()["refreshes"] == 1
+
+
+def test_ready_file_and_sigterm(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    with Emulator(tmp_path / "photos", tmp_path / "store", ready=ready, folder_name="My photos") as emulator:
+        assert json.loads(ready.read_text())["folder_id"] == emulator.folder_id
+        assert {node["name"] for node in emulator.nodes() if node["id"] == emulator.folder_id} == {"My photos"}
+        os.kill(emulator.pid, signal.SIGTERM)
+        assert emulator._process is not None and emulator._process.wait(5) == 0
+
+
+def test_ends_with_its_parent(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys; from tests.emulator.client import Emulator\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "emulator = Emulator(folder / 'photos', folder / 'store')\n"
+        "emulator.start(); print(emulator.pid, flush=True); os._exit(0)"
+    )
+    run = [sys.executable, "-c", code, str(tmp_path)]
+    orphan = int(subprocess.run(run, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=20).stdout)
+    wait_until(lambda: not alive(orphan))
+
+
+def alive(pid: int) -> bool:
+    """True if the process runs, and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_many_callers(emulator: Emulator, caller: Caller) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda _: caller.get("first.jpg").data == DATA, range(64)))
+    assert all(got)
