@@ -1,9 +1,9 @@
-# make setup · make demo [PHOTOS=~/Pictures] · make test · make lint
+# make setup · make demo [PHOTOS=~/Pictures] · make test · make lint · make bench
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup demo test lint
+.PHONY: setup demo test lint bench
 
 setup: .venv/complete
 
@@ -25,3 +25,6 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check --diff Snakefile
 	$(BIN)/snakemake --lint
+
+bench: setup
+	$(BIN)/python -m benchmarks.speed

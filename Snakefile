@@ -93,6 +93,10 @@ rule merge_markers:
         "python {params.scripts:q}/merge_markers.py {input.listing:q} {output.csv:q} {output.json:q} 2>{log:q}"
 
 
+onstart:
+    pipeline.started()
+
+
 onsuccess:
     pipeline.succeeded()
 

@@ -10,6 +10,7 @@ from migrate.drive_api import FOLDER, SHORTCUT, Drive, DriveFile, token_warning
 from migrate.drive_walk import images_below
 from migrate.errors import ImageError, MigrationError, StopRun, TransientError
 from migrate.naming import make_listing
+from migrate.pacing import Turns
 from migrate.retrying import patiently
 from migrate.settings import Settings
 
@@ -19,7 +20,13 @@ def list_images(settings: Settings, output: Path) -> None:
     warning = token_warning(Path(settings.token))
     if warning:
         warn(warning)
-    drive = Drive(Path(settings.token), settings.drive_endpoint, settings.timeout, patiently(settings.retries))
+    drive = Drive(
+        Path(settings.token),
+        settings.drive_endpoint,
+        settings.timeout,
+        patiently(settings.retries),
+        Turns(settings.drive_qps),
+    )
     root = root_folder(drive, settings)
     found = images_below(drive, root, settings.recursive, settings.include, warn)
     make_listing(settings, root, found).write(output)

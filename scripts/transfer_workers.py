@@ -1,10 +1,9 @@
-"""The warm workers of one run: started by the first job that finds none, gone when the run is over."""
+"""The warm workers of one run: started as the run begins, or by the first job that finds none; gone when it is over."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from migrate import failure, listing, workers
 from migrate.errors import ImageError, StopRun, one_line
 from migrate.failure import Failure
 from migrate.listing import Image
+from migrate.pacing import Places, Turns
 from migrate.run import Run
 from migrate.settings import Settings
 from migrate.transfer import Transfer
@@ -24,22 +24,35 @@ def main() -> None:
     parser.add_argument("--count", required=True, type=int, help="how many workers")
     options = parser.parse_args()
     settings: Settings = options.settings
-    run = Run(settings.folder)
-    listed = listing.read(settings.folder / "listing.json")
-    images = {image.id: image for image in listed.images}
+    with workers.serving(options.address) as serving:
+        if serving:
+            serve(settings, options.address, options.count)
 
-    def ready() -> None:
-        print("ready", flush=True)
-        # Whoever started us reads one line only and must not keep us from ending.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+def serve(settings: Settings, address: Path, count: int) -> None:
+    """Wait until the run has its listing, then move its images until it is over."""
+    run = Run(settings.folder)
+    run_id, path = run.id, settings.folder / "listing.json"
+    while not run.has_made(path):
+        if not run.is_alive(run_id):
+            return
+        time.sleep(0.02)
+    listed = listing.read(path)
+    images = {image.id: image for image in listed.images}
+    turns, places = Turns(settings.drive_qps), Places(settings.uploads_at_once)
+
+    def connect() -> Transfer:
+        return Transfer(settings, listed.folder, turns, places)
 
     def prepare() -> Callable[[str], workers.Answer]:
-        return mover(settings, listed.folder, images, run)
+        return mover(settings, connect, images, run)
 
-    workers.serve(options.address, run, options.count, prepare, ready)
+    workers.serve(address, run, run_id, count, prepare)
 
 
-def mover(settings: Settings, folder: str, images: dict[str, Image], run: Run) -> Callable[[str], workers.Answer]:
+def mover(
+    settings: Settings, connect: Callable[[], Transfer], images: dict[str, Image], run: Run
+) -> Callable[[str], workers.Answer]:
     """What answers the requests in one worker: a function from a file ID to the marker, or to what went wrong."""
     transfer: Transfer | None = None
 
@@ -47,7 +60,7 @@ def mover(settings: Settings, folder: str, images: dict[str, Image], run: Run) -
         nonlocal transfer
         try:
             if transfer is None:
-                transfer = Transfer(settings, folder)
+                transfer = connect()
             marker = transfer.move(images[file_id])
             failure.forget(settings.folder, file_id)
             return "moved", marker.to_json()

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from migrate.asking import WorkerLost, ask, ensure_workers
+from migrate.asking import WorkerLost, WorkersWanted, ask
 from migrate.errors import MigrationError, one_line
 from migrate.failure import Failure
 from migrate.files import replacing
@@ -19,10 +19,9 @@ from migrate.workers import Answer
 def main() -> None:
     address, file_id, marker, log, settings, count, snakemake = sys.argv[1:]
     folder = Path(marker).parent.parent
-    command = [sys.executable, str(Path(__file__).with_name("transfer_workers.py"))]
-    command += [f"--settings={settings}", f"--address={address}", f"--count={count}"]
+    wanted = WorkersWanted(Path(address), settings, int(count), folder / "logs" / "workers.log")
     try:
-        status, text = moved(Path(address), file_id, command, folder)
+        status, text = moved(wanted, file_id, folder)
         if status == "moved":
             with replacing(Path(marker)) as stream:
                 stream.write(f"{text}\n")
@@ -36,13 +35,13 @@ def main() -> None:
     sys.exit(1)
 
 
-def moved(address: Path, file_id: str, command: list[str], folder: Path) -> Answer:
+def moved(wanted: WorkersWanted, file_id: str, folder: Path) -> Answer:
     """The workers' answer for one image; a worker that dies costs its image one more try, and no other image any."""
     lost = ""
     for _ in range(2):
-        ensure_workers(address, command, folder / "logs" / "workers.log")
+        wanted.ensure()
         try:
-            return ask(address, file_id)
+            return ask(wanted.address, file_id)
         except WorkerLost as error:
             lost = str(error)
     Failure("transient", lost, 2, datetime.now(UTC).isoformat(timespec="seconds")).write(folder, file_id)

@@ -16,22 +16,26 @@ status=unanswered
     fi
 } 2>/dev/null
 
+if [[ $status == moved ]]; then
+    # A marker appears whole or not at all.
+    if { printf '%s\n' "$answer" >"$marker.$$" && mv -f "$marker.$$" "$marker"; } 2>/dev/null; then
+        exit
+    fi
+    rm -f "$marker.$$"
+    status=stop answer="${marker%/*} cannot be written to: is the disk full?"
+fi
+
 case $status in
-    moved)
-        # A marker appears whole or not at all.
-        printf '%s\n' "$answer" >"$marker.$$" && mv -f "$marker.$$" "$marker"
-        ;;
     failed)
         printf '%s\n' "$answer" >"$log"
-        exit 1
         ;;
     stop)
-        printf '%s\n' "$answer" >"$log"
         # Snakemake lets what runs finish, and starts nothing more.
         kill -TERM "$PPID"
-        exit 1
+        { printf '%s\n' "$answer" >"$log"; } 2>/dev/null
         ;;
     *)
         exec python "${BASH_SOURCE%.sh}.py" "$@" "$PPID"
         ;;
 esac
+exit 1

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from migrate.settings import Settings
 from tests.emulator.client import Emulator
 from tests.emulator.pictures import noise_jpeg
 
@@ -111,7 +112,7 @@ class Workspace:
         """Run the command to its end."""
         process = self.start(*arguments, cores=cores, **config)
         try:
-            stdout, stderr = process.communicate(timeout=120)
+            stdout, stderr = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
@@ -120,6 +121,17 @@ class Workspace:
     def dry_run(self, *arguments: str, **config: object) -> Finished:
         """Run `snakemake -n`."""
         return self.run("-n", *arguments, cores=1, **config)
+
+    def settings(self, **config: object) -> str:
+        """The settings as the scripts take them."""
+        values: dict[str, Any] = {
+            "folder_id": self.cloud.folder_id,
+            "drive_endpoint": self.cloud.drive_endpoint,
+            "token": self.cloud.token,
+            "timeout": 5,
+            **config,
+        }
+        return Settings(**values).to_json()
 
     def script(self, name: str, *arguments: str) -> Finished:
         """Run one of scripts/ without Snakemake."""

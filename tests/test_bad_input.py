@@ -98,7 +98,7 @@ BAD: dict[str, tuple[Prepare, tuple[str, ...]]] = {
 @pytest.mark.parametrize("what", BAD)
 def test_it_is_said_in_one_line_with_exit_code_1(workspace: Workspace, what: str) -> None:
     prepare, fragments = BAD[what]
-    done = workspace.run(**prepare(workspace), retries=0) if what != "a number that is none" else workspace.run(retries="many")
+    done = workspace.run(**{"retries": 0, **prepare(workspace)})
     done.failed()
     done.line(*fragments)
     assert len(done.lines) == 1, done.said

@@ -5,17 +5,21 @@ Imports nothing that takes long: this is what a job waits for when there are no 
 
 from __future__ import annotations
 
-import fcntl
 import socket
 import subprocess
-from collections.abc import Sequence
+import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import MigrationError
-from .workers import Address, Answer
+from .workers import Address, Answer, is_served
 
 PATIENCE = 3600.0
 """Seconds a job waits for its worker, which has its own timeouts; this ends only what is wedged."""
+
+_START = 60.0
+"""Seconds that the workers may take to start."""
 
 
 class WorkerLost(Exception):
@@ -41,25 +45,43 @@ def ask(path: Path, request: str) -> Answer:
     return status, text
 
 
-def ensure_workers(path: Path, command: Sequence[str], log: Path) -> None:
-    """Start the workers of this file, unless somebody has already; returns when they listen.
+@dataclass(frozen=True)
+class WorkersWanted:
+    """The workers that a run needs on this machine: their file, the settings as JSON, how many, and their log."""
 
-    In: the workers' file; the command that starts them, whose first line of output means that they listen; where its
-    other output goes. Safe when many jobs call it at once. Raises MigrationError if they do not start.
-    """
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name("starting.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _listening(path):
-            return
-        with log.open("ab") as errors:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
-            )
-        assert process.stdout
-        if not process.stdout.readline():
-            raise MigrationError(f"the workers did not start: see {log}")
+    address: Path
+    settings: str
+    count: int
+    log: Path
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start them in the background; where others serve this run already, these end by themselves."""
+        command = [
+            sys.executable,
+            str(Path(__file__).parents[1] / "transfer_workers.py"),
+            f"--settings={self.settings}",
+        ]
+        command += [f"--address={self.address}", f"--count={self.count}"]
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            # A session of its own: Ctrl-C is for the run, whose end they see.
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+    def ensure(self) -> None:
+        """Return when they listen, and start them unless somebody has; safe when many jobs call it at once.
+
+        Raises MigrationError if they do not start.
+        """
+        started: subprocess.Popen[bytes] | None = None
+        give_up = time.monotonic() + _START
+        while not _listening(self.address):
+            if not is_served(self.address):
+                if started and started.poll() is not None:
+                    raise MigrationError(f"the workers did not start: see {self.log}")
+                started = started or self.start()
+            if time.monotonic() > give_up:
+                raise MigrationError(f"the workers did not start in {_START:.0f} s: see {self.log}")
+            time.sleep(0.02)
 
 
 def _listening(path: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,9 @@ import tenacity
 import urllib3
 
 from .account import SET_CREDENTIALS, check_credentials
+from .content import Content
 from .errors import ImageError, MigrationError, StopRun, TransientError, one_line
+from .pacing import Places
 from .retrying import cloudinary_error, deadline, network_error
 
 ASSET_FIELDS = {
@@ -61,18 +64,20 @@ class Stored:
 class Cloudinary:
     """The connection to one Cloudinary account; for one process."""
 
-    def __init__(self, timeout: float, patiently: tenacity.Retrying) -> None:
+    def __init__(self, timeout: float, patiently: tenacity.Retrying, places: Places) -> None:
         """Read the credentials from the environment or .env. Raises StopRun if they are not there.
 
-        In: the seconds of silence after which a call is given up; who tries again after a passing error.
+        In: the seconds of silence after which a call is given up; who tries again after a passing error; who lets so
+        many calls at once pass.
         """
         check_credentials()
         cloudinary.reset_config()
         self._timeout = timeout
         self._patiently = patiently
+        self._places = places
 
     def store(
-        self, content: bytes, new: NewAsset, replaces: Mapping[str, Any] | None = None, overwrite: bool = False
+        self, content: Content, new: NewAsset, replaces: Mapping[str, Any] | None = None, overwrite: bool = False
     ) -> Stored:
         """Put an image under its public_id, with the proof that just these bytes are there.
 
@@ -81,7 +86,6 @@ class Cloudinary:
         answer has left. Raises ImageError (another asset holds the name, not an image, too large …), StopRun, or
         TransientError.
         """
-        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         unanswered = False
 
         def first() -> Stored:
@@ -94,23 +98,23 @@ class Cloudinary:
 
         stored = self._patiently(first)
         if not stored.existing:
-            return self._proved(stored, md5, content, new)
+            return self._proved(stored, content, new)
         own = self._is_own(stored, new, replaces)
         etag = stored.asset["etag"] or self._patiently(self._stored_md5, stored.asset["secure_url"])
-        if etag == md5:
+        if etag == content.md5:
             return Stored({**stored.asset, "etag": etag}, existing=not unanswered)
         if own or overwrite:
-            return self._proved(self._patiently(self._upload, content, new, True), md5, content, new)
+            return self._proved(self._patiently(self._upload, content, new, True), content, new)
         raise ImageError(
             f"{new.public_id} is another asset in Cloudinary already: rename it there, or set overwrite=true"
         )
 
-    def _proved(self, stored: Stored, md5: str, content: bytes, new: NewAsset) -> Stored:
+    def _proved(self, stored: Stored, content: Content, new: NewAsset) -> Stored:
         """`stored`, if its etag is the md5 of what was sent; else it is sent once more, and then taken down."""
-        if stored.asset["etag"] == md5:
+        if stored.asset["etag"] == content.md5:
             return stored
         stored = self._patiently(self._upload, content, new, True)
-        if stored.asset["etag"] == md5:
+        if stored.asset["etag"] == content.md5:
             return stored
         self._patiently(self._take_down, stored.asset["public_id"])
         raise ImageError(
@@ -126,21 +130,23 @@ class Cloudinary:
         held = {key: value for key, value in (replaces or {}).items() if key in ("etag", "version") and value}
         return any(stored.asset.get(key) == value for key, value in held.items())
 
-    def _upload(self, content: bytes, new: NewAsset, overwrite: bool) -> Stored:
-        answer = self._call(
-            cloudinary.uploader.upload,
-            content,
-            size=len(content),
+    def _upload(self, content: Content, new: NewAsset, overwrite: bool) -> Stored:
+        options = dict(
             resource_type="image",
             public_id=new.public_id,
             asset_folder=new.asset_folder,
             display_name=new.display_name,
             context=dict(new.context),
-            filename=new.display_name,
             unique_filename=False,
             overwrite=overwrite,
             invalidate=overwrite or None,
         )
+        if content.whole is not None:
+            answer = self._call(
+                cloudinary.uploader.upload, content.whole, content.size, filename=new.display_name, **options
+            )
+        else:
+            answer = self._upload_in_pieces(content, new.display_name, options)
         existing = answer.get("existing", False) is True
         missing_allowed = {"etag"} if existing else set()
         asset: dict[str, Any] = {"context": answer.get("context")}
@@ -152,6 +158,21 @@ class Cloudinary:
                 )
             asset[name] = value
         return Stored(asset, existing)
+
+    def _upload_in_pieces(self, content: Content, filename: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The answer to the last piece. A piece that gets none ends the upload: the next try is a new one."""
+        upload_id = uuid.uuid4().hex
+        answer: dict[str, Any] = {}
+        for start, piece in content.pieces():
+            headers = {
+                "X-Unique-Upload-Id": upload_id,
+                "Content-Range": f"bytes {start}-{start + len(piece) - 1}/{content.size}",
+            }
+            part = (filename, piece)
+            answer = self._call(
+                cloudinary.uploader.upload_large_part, part, len(piece), http_headers=headers, **options
+            )
+        return answer
 
     def _take_down(self, public_id: str) -> None:
         self._call(cloudinary.uploader.destroy, public_id, resource_type="image", invalidate=True)
@@ -180,24 +201,25 @@ class Cloudinary:
 
     def _call(self, function: Callable[..., Any], argument: Any, size: int = 0, **options: Any) -> dict[str, Any]:
         """One call of the client that sends `size` bytes. Out: its JSON object; raises what retrying.py says."""
-        try:
-            with deadline(self._timeout, size):
-                answer = function(argument, timeout=self._timeout, return_error=True, **options)
-        except OSError as error:
-            self.close()
-            raise network_error("Cloudinary", error) from error
-        except cloudinary.exceptions.Error as error:
-            raise self._unreadable(error) from error
-        except ValueError as error:
-            raise StopRun(
-                f"Cloudinary's client refuses its settings ({one_line(error, 100)}): {SET_CREDENTIALS}"
-            ) from error
-        if not isinstance(answer, dict):
-            raise TransientError("Cloudinary's answer is not a JSON object")
-        if "error" in answer:
-            said = answer["error"] if isinstance(answer["error"], dict) else {}
-            raise cloudinary_error(int(said.get("http_code") or 0), str(said.get("message", "")))
-        return answer
+        with self._places.place():
+            try:
+                with deadline(self._timeout, size):
+                    answer = function(argument, timeout=self._timeout, return_error=True, **options)
+            except OSError as error:
+                self.close()
+                raise network_error("Cloudinary", error) from error
+            except cloudinary.exceptions.Error as error:
+                raise self._unreadable(error) from error
+            except ValueError as error:
+                raise StopRun(
+                    f"Cloudinary's client refuses its settings ({one_line(error, 100)}): {SET_CREDENTIALS}"
+                ) from error
+            if not isinstance(answer, dict):
+                raise TransientError("Cloudinary's answer is not a JSON object")
+            if "error" in answer:
+                said = answer["error"] if isinstance(answer["error"], dict) else {}
+                raise cloudinary_error(int(said.get("http_code") or 0), str(said.get("message", "")))
+            return answer
 
     def _unreadable(self, error: Exception) -> MigrationError:
         """What the client's untyped Error means: it names the status only in the text of an answer that is no JSON."""

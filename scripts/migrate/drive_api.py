@@ -10,7 +10,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,9 +25,11 @@ from google.oauth2.credentials import Credentials
 from google.oauth2.service_account import Credentials as ServiceAccountCredentials
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
-from googleapiclient.http import HttpRequest
+from googleapiclient.http import HttpRequest, MediaIoBaseDownload
 
+from .content import PIECE, Content
 from .errors import ImageError, MigrationError, StopRun, TransientError, one_line
+from .pacing import Turns
 from .retrying import deadline, drive_error, network_error
 from .settings import ID
 
@@ -96,16 +98,17 @@ class DriveFile:
 class Drive:
     """One connection to Drive, signed in with the token file; for one process and one thread (httplib2's limit)."""
 
-    def __init__(self, token: Path, endpoint: str, timeout: float, patiently: tenacity.Retrying) -> None:
+    def __init__(self, token: Path, endpoint: str, timeout: float, patiently: tenacity.Retrying, turns: Turns) -> None:
         """Sign in (the access token itself is fetched with the first call).
 
         In: the token file, the root of the API, the seconds of silence after which a call is given up, who tries again
-        after a passing error. Raises StopRun if there are no usable credentials.
+        after a passing error, and whose turn it is to call. Raises StopRun if there are no usable credentials.
         """
         self._http = httplib2.Http(timeout=timeout)
         self._token = token
         self._timeout = timeout
         self._patiently = patiently
+        self._turns = turns
         authorized = google_auth_httplib2.AuthorizedHttp(
             read_credentials(token), http=self._http, max_refresh_attempts=1
         )
@@ -123,7 +126,8 @@ class Drive:
         Raises ImageError if it is gone or not shared with this account, StopRun or TransientError.
         """
         request = self._service.files().get(fileId=file_id, fields=FILE_FIELDS, supportsAllDrives=True)
-        return self._patiently(lambda: DriveFile.from_answer(self._json(request, {file_id: resource_key})))
+        _with_keys(request, {file_id: resource_key})
+        return self._patiently(lambda: DriveFile.from_answer(self._json(request)))
 
     def children(self, folders: Sequence[DriveFile], kinds: str) -> Iterator[DriveFile]:
         """All files directly in any of these folders; at least one of these is among each file's `parents`.
@@ -152,11 +156,22 @@ class Drive:
 
         Raises ImageError, StopRun or TransientError (not retried here).
         """
-        request = self._service.files().get_media(fileId=file_id, supportsAllDrives=True)
-        content = self._execute(request, {file_id: resource_key}, size)
+        content = self._execute(self._media(file_id, resource_key), size)
         if not isinstance(content, bytes):
             raise TransientError("Drive's answer is not a file")
         return content
+
+    def download_in_pieces(self, file_id: str, resource_key: str, into: Content) -> None:
+        """The same for a large file, in ranges; after a passing error it goes on with the range that was cut."""
+        media = MediaIoBaseDownload(into, self._media(file_id, resource_key), chunksize=PIECE)
+        done = False
+        while not done:
+            _, done = self._patiently(self._guarded, media.next_chunk, PIECE)
+
+    def _media(self, file_id: str, resource_key: str) -> HttpRequest:
+        return _with_keys(
+            self._service.files().get_media(fileId=file_id, supportsAllDrives=True), {file_id: resource_key}
+        )
 
     def close(self) -> None:
         """Give up the connections, whatever state they are in."""
@@ -176,9 +191,9 @@ class Drive:
         keys = {folder.id: folder.resource_key for folder in folders}
         page_token, complete, restarts = None, True, 0
         while True:
-            request = self._service.files().list(pageToken=page_token, **query)
+            request = _with_keys(self._service.files().list(pageToken=page_token, **query), keys)
             try:
-                answer = self._patiently(self._json, request, keys)
+                answer = self._patiently(self._json, request)
             except ImageError as error:
                 # Drive's advice for a page token that it refuses: begin again at page one.
                 if isinstance(error, TransientError) or not page_token or restarts:
@@ -195,29 +210,31 @@ class Drive:
             if not page_token:
                 return complete
 
-    def _json(self, request: HttpRequest, resource_keys: dict[str, str]) -> dict[str, Any]:
-        answer = self._execute(request, resource_keys)
+    def _json(self, request: HttpRequest) -> dict[str, Any]:
+        answer = self._execute(request)
         if not isinstance(answer, dict):
             raise TransientError("Drive's answer is not a JSON object")
         return answer
 
-    def _execute(self, request: HttpRequest, resource_keys: dict[str, str], size: int = 0) -> Any:
-        """One call. In: a request of the client, the resource keys that it needs, and the bytes expected."""
-        keys = ",".join(f"{file_id}/{key}" for file_id, key in resource_keys.items() if key)
-        if keys:
-            request.headers["X-Goog-Drive-Resource-Keys"] = keys
-        try:
-            with deadline(self._timeout, size):
-                return request.execute()
-        except HttpError as error:
-            raise drive_error(*_said(error)) from error
-        except RefreshError as error:
-            raise self._sign_in_error(error) from error
-        except (GoogleAuthError, httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
-            self.close()
-            raise network_error("Drive", error) from error
-        except ValueError as error:
-            raise TransientError("Drive's answer is not JSON") from error
+    def _execute(self, request: HttpRequest, size: int = 0) -> Any:
+        """One call. In: a request of the client, and the bytes expected."""
+        return self._guarded(request.execute, size)
+
+    def _guarded(self, call: Callable[[], Any], size: int) -> Any:
+        """The result of one call of the client, when it is its turn; raises what retrying.py makes of an error."""
+        with self._turns.turn():
+            try:
+                with deadline(self._timeout, size):
+                    return call()
+            except HttpError as error:
+                raise drive_error(*_said(error)) from error
+            except RefreshError as error:
+                raise self._sign_in_error(error) from error
+            except (GoogleAuthError, httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
+                self.close()
+                raise network_error("Drive", error) from error
+            except ValueError as error:
+                raise TransientError("Drive's answer is not JSON") from error
 
     def _sign_in_error(self, error: RefreshError) -> MigrationError:
         if error.retryable:
@@ -290,6 +307,14 @@ def _text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def _with_keys(request: HttpRequest, resource_keys: dict[str, str]) -> HttpRequest:
+    """The request with what link-shared files ask for. In: file ID → resource key, "" for those that need none."""
+    keys = ",".join(f"{file_id}/{key}" for file_id, key in resource_keys.items() if key)
+    if keys:
+        request.headers["X-Goog-Drive-Resource-Keys"] = keys
+    return request
 
 
 def _said(error: HttpError) -> tuple[int, str, str, dict[str, str]]:

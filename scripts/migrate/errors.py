@@ -36,6 +36,10 @@ class TransientError(ImageError):
         self.retry_after = retry_after
 
 
+class RateLimited(TransientError):
+    """The service wants fewer calls, of all workers; for a while it is asked again however often it says so."""
+
+
 def one_line(text: object, limit: int = 500) -> str:
     """Any text as one line of printable characters, so that a hostile name or answer cannot forge output.
 

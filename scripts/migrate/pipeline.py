@@ -6,7 +6,9 @@ import atexit
 import functools
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import listing, mapping, marker, workers
 from .account import check_credentials
+from .asking import WorkersWanted
 from .console import Console, outcome, preview, say
 from .errors import MigrationError
 from .pending import Pending, pending
@@ -73,8 +76,20 @@ class Pipeline:
     def _address(self) -> str:
         return str(self._or_exit(workers.file_of, self._run.id))
 
+    def started(self) -> None:
+        """Make it safe to ask Snakemake to stop.
+
+        Its handler takes a lock that the interrupted main thread may hold already, and then waits for ever.
+        """
+        handler = signal.getsignal(signal.SIGTERM)
+        if callable(handler):
+            signal.signal(
+                signal.SIGTERM, lambda *interrupted: threading.Thread(target=handler, args=interrupted).start()
+            )
+
     def succeeded(self) -> None:
         """Say how it went."""
+        _let_go()
         outcome(
             mapping.counts(mapping.rows(listing.read(self.folder / "listing.json").images, self.folder, say)),
             self.folder / "mapping.csv",
@@ -82,19 +97,21 @@ class Pipeline:
 
     def failed(self) -> None:
         """Write the mapping that the merge did not come to, and say how it went."""
-        listed, log = self.folder / "listing.json", self.folder / "logs" / "list_images.log"
+        _let_go()
+        listed = self.folder / "listing.json"
         try:
-            if not self._listed_in_this_run(listed):
-                reason = log.read_text().splitlines()[-1:] if log.exists() else []
-                say(reason[0] if reason else "nothing was listed", logging.ERROR)
+            if not self._run.has_made(listed):
+                say([self._run.stopped_because or "nothing was listed", *self._said_while_listing()][-1], logging.ERROR)
                 return
             rows = mapping.rows(listing.read(listed).images, self.folder, say)
             mapping.write(rows, self.folder / "mapping.csv", self.folder / "mapping.json")
             if self._run.stopped_because:
                 say(f"the run was stopped: {self._run.stopped_because}", logging.ERROR)
             outcome(mapping.counts(rows), self.folder / "mapping.csv")
-        except (MigrationError, OSError) as error:
+        except MigrationError as error:
             say(str(error), logging.ERROR)
+        except OSError as error:
+            say(f"{self.folder} cannot be written to: {error.strerror or error}", logging.ERROR)
 
     def _begin(self) -> None:
         self._need_folder_id()
@@ -103,6 +120,9 @@ class Pipeline:
         marker.remove_unfinished(self.folder)
         for name in ("list_images.log", "stop.txt"):
             (self.folder / "logs" / name).unlink(missing_ok=True)
+        # While the folder is listed, so that the first image finds them warm.
+        log = self.folder / "logs" / "workers.log"
+        WorkersWanted(Path(self._address), self.settings.to_json(), self._workflow.cores, log).start()
 
     def _look_ahead(self, path: Path) -> list[str]:
         self._need_folder_id()
@@ -117,6 +137,9 @@ class Pipeline:
         if dryrun:
             atexit.register(self._preview, found, listed)
         else:
+            for line in self._said_while_listing():
+                if line.startswith("warning: "):
+                    say(line, logging.WARNING)
             self._console.listed(found, len(listed.images))
         return [
             str(marker.path_of(self.folder, image.id, image.fingerprint))
@@ -129,8 +152,9 @@ class Pipeline:
         if "all" not in quiet:
             preview(found, len(listed.images), _age(listed.listed_at), names=quiet != {"rules", "progress"})
 
-    def _listed_in_this_run(self, path: Path) -> bool:
-        return path.exists() and path.stat().st_mtime_ns > self._run.path.stat().st_mtime_ns
+    def _said_while_listing(self) -> list[str]:
+        log = self.folder / "logs" / "list_images.log"
+        return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
 
     def _need_folder_id(self) -> None:
         if not self.settings.folder_id:
@@ -142,8 +166,17 @@ class Pipeline:
         """The result of a function; an error of ours ends the program with its line, not with a traceback."""
         try:
             return function(*arguments)
-        except (MigrationError, OSError) as error:
+        except MigrationError as error:
             sys.exit(str(error))
+        except OSError as error:
+            sys.exit(f"{error.filename or self.folder}: {error.strerror or error}")
+
+
+def _let_go() -> None:
+    """Let the program end at once: the timers of Snakemake's rate limiter would hold it for up to a second."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 def _age(listed_at: str) -> str:

@@ -7,6 +7,7 @@ never to retry by themselves (`num_retries=0`; cloudinary never does), so that a
 from __future__ import annotations
 
 import email.utils
+import random
 import re
 import signal
 import time
@@ -16,9 +17,10 @@ from datetime import UTC, datetime
 
 import tenacity
 
-from .errors import ImageError, MigrationError, QuotaError, StopRun, TransientError, one_line
+from .errors import ImageError, MigrationError, QuotaError, RateLimited, StopRun, TransientError, one_line
 
-DRIVE_TRANSIENT = {"userRateLimitExceeded", "rateLimitExceeded", "backendError", "internalError"}
+DRIVE_RATE = {"userRateLimitExceeded", "rateLimitExceeded"}
+DRIVE_TRANSIENT = {"backendError", "internalError"}
 DRIVE_STOP = {
     "dailyLimitExceeded": "Drive's daily limit is reached: run the same command again tomorrow",
     "accessNotConfigured": "the Drive API is off in the token's Google Cloud project: enable it, then run again",
@@ -50,8 +52,10 @@ def drive_error(status: int, reason: str, message: str, headers: Mapping[str, st
         return QuotaError("too many downloads of this file in the last day: Drive refuses it for about 24 hours")
     if reason in DRIVE_PERMANENT:
         return ImageError(f"{DRIVE_PERMANENT[reason]} ({said})")
-    if reason in DRIVE_TRANSIENT or status == 429 or status >= 500:
-        return _transient_or_stop("Drive", said, retry_after(headers or {}))
+    if reason in DRIVE_RATE or status == 429:
+        return _rate_limited_or_stop("Drive", said, retry_after(headers or {}))
+    if reason in DRIVE_TRANSIENT or status >= 500:
+        return TransientError(said, retry_after(headers or {}))
     if status == 401:
         return StopRun("Drive does not accept the token: run python scripts/authenticate.py")
     return ImageError(said)
@@ -69,7 +73,7 @@ def cloudinary_error(status: int, message: str) -> MigrationError:
             f"Cloudinary does not accept the credentials: correct CLOUDINARY_URL in the environment or in .env ({said})"
         )
     if status in (420, 429):
-        return _transient_or_stop("Cloudinary", said, try_again_on(message))
+        return _rate_limited_or_stop("Cloudinary", said, try_again_on(message))
     if status == 408 or status >= 500:
         return TransientError(said)
     return ImageError(said)
@@ -100,11 +104,11 @@ def try_again_on(message: str) -> float | None:
     return max(0.0, until.timestamp() - time.time())
 
 
-def _transient_or_stop(service: str, said: str, wait: float | None) -> MigrationError:
+def _rate_limited_or_stop(service: str, said: str, wait: float | None) -> MigrationError:
     if wait is not None and wait > LONGEST_WAIT:
         until = datetime.fromtimestamp(time.time() + wait).astimezone().strftime("%Y-%m-%d %H:%M %Z")
         return StopRun(f"{service}'s limit is reached: run the same command again after {until} ({said})")
-    return TransientError(said, wait)
+    return RateLimited(said, wait)
 
 
 @contextmanager
@@ -136,7 +140,22 @@ class _Wait(tenacity.wait.wait_base):
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         asked = error.retry_after if isinstance(error, TransientError) else None
-        return max(asked or 0.0, self._backoff(retry_state) if asked is None else 0.1)
+        if asked is not None:
+            return min(asked, LONGEST_WAIT) + random.random()  # noqa: S311 (jitter, no secret)
+        return self._backoff(retry_state)
+
+
+class _Stop(tenacity.stop.stop_base):
+    """The end of trying: after so many tries, of which those that were only too fast don't count for ten minutes."""
+
+    def __init__(self, retries: int) -> None:
+        self._retries = retries
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if isinstance(error, RateLimited):
+            return (retry_state.seconds_since_start or 0.0) > 2 * LONGEST_WAIT
+        return retry_state.attempt_number > self._retries
 
 
 def patiently(retries: int) -> tenacity.Retrying:
@@ -147,7 +166,7 @@ def patiently(retries: int) -> tenacity.Retrying:
     """
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TransientError),
-        stop=tenacity.stop_after_attempt(retries + 1),
+        stop=_Stop(retries),
         wait=_Wait(),
         reraise=True,
     )

@@ -91,6 +91,10 @@ class Run:
         except OSError:
             return False
 
+    def has_made(self, path: Path) -> bool:
+        """Whether a file is younger than the beginning of the last run."""
+        return path.exists() and path.stat().st_mtime_ns > self.path.stat().st_mtime_ns
+
     def _holder(self) -> str:
         value: dict[str, Any] = read_json_object(self.path) or {}
         if "pid" not in value:

@@ -40,6 +40,8 @@ class Settings:
     drive_endpoint: str = "https://www.googleapis.com"
     results: str = "results"
     overwrite: bool = False
+    drive_qps: float = 100.0
+    uploads_at_once: int = 50
     retries: int = 5
     timeout: float = 60.0
 

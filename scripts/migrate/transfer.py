@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import tenacity
+
 from . import names
 from .cloudinary_api import ASSET_FIELDS, Cloudinary, NewAsset
+from .content import IN_MEMORY, Content
 from .drive_api import Drive
 from .errors import ImageError, TransientError
 from .listing import Image
 from .marker import Marker
+from .pacing import Places, Turns
 from .retrying import patiently
 from .settings import Settings
 
@@ -19,13 +22,17 @@ from .settings import Settings
 class Transfer:
     """A worker's two connections; for one process."""
 
-    def __init__(self, settings: Settings, folder: str) -> None:
-        """Sign in to both services. In: the settings, the Drive folder's name. Raises StopRun."""
+    def __init__(self, settings: Settings, folder: str, turns: Turns, places: Places) -> None:
+        """Sign in to both services. Raises StopRun.
+
+        In: the settings, the Drive folder's name, and what all workers know together of how fast they may be.
+        """
         self._settings = settings
         self._folder_name = settings.folder_name or folder.replace("/", "_")
         self._patiently = patiently(settings.retries)
-        self._drive = Drive(Path(settings.token), settings.drive_endpoint, settings.timeout, self._patiently)
-        self._cloudinary = Cloudinary(settings.timeout, self._patiently)
+        token = Path(settings.token)
+        self._drive = Drive(token, settings.drive_endpoint, settings.timeout, self._patiently, turns)
+        self._cloudinary = Cloudinary(settings.timeout, self._patiently, places)
 
     def move(self, image: Image) -> Marker:
         """Bring one image to Cloudinary.
@@ -43,7 +50,10 @@ class Transfer:
             display_name=names.display_name(image.name),
             context={"drive_id": image.id},
         )
-        stored = self._cloudinary.store(content, new, image.replaces, self._settings.overwrite)
+        try:
+            stored = self._cloudinary.store(content, new, image.replaces, self._settings.overwrite)
+        finally:
+            content.close()
         return Marker(
             drive=image.to_dict(),
             cloudinary={name: stored.asset[name] for name in ASSET_FIELDS},
@@ -62,25 +72,39 @@ class Transfer:
         """How often the last step, download or upload, was tried."""
         return int(self._patiently.statistics.get("attempt_number", 1))
 
-    def _download(self, image: Image) -> bytes:
+    def _download(self, image: Image) -> Content:
         """The bytes of an image, proved by Drive's own size and md5."""
         if image.size == 0:
             raise ImageError("the file is empty")
         wrong: set[str] = set()
 
-        def once() -> bytes:
-            content = self._drive.download(image.id, image.resource_key, image.size or 0)
-            md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-            if not content or (image.size is not None and len(content) != image.size):
-                raise TransientError(f"Drive sent {len(content)} bytes of an image of {image.size}")
-            if image.md5 and md5 != image.md5:
-                if md5 in wrong:
-                    raise ImageError(f"Drive sends bytes of md5 {md5}, again and again, and says they have {image.md5}")
-                wrong.add(md5)
+        def once() -> Content:
+            content = self._fetch(image)
+            if not content.size or (image.size is not None and content.size != image.size):
+                raise TransientError(f"Drive sent {content.size} bytes of an image of {image.size}")
+            if image.md5 and content.md5 != image.md5:
+                if content.md5 in wrong:
+                    raise ImageError(
+                        f"Drive sends bytes of md5 {content.md5}, again and again, and says they have {image.md5}"
+                    )
+                wrong.add(content.md5)
                 raise TransientError("Drive sent other bytes than its md5 promises")
             return content
 
-        return self._patiently(once)
+        # Of a large one each piece is tried again for itself; the whole, only once more.
+        again = self._patiently.copy(stop=tenacity.stop_after_attempt(2)) if _is_large(image) else self._patiently
+        return again(once)
+
+    def _fetch(self, image: Image) -> Content:
+        if not _is_large(image):
+            return Content(self._drive.download(image.id, image.resource_key, image.size or 0))
+        content = Content.in_file()
+        self._drive.download_in_pieces(image.id, image.resource_key, content)
+        return content
+
+
+def _is_large(image: Image) -> bool:
+    return (image.size or 0) > IN_MEMORY
 
 
 def jpg_url(secure_url: str) -> str:

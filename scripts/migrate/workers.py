@@ -8,6 +8,7 @@ served; an answer begins with the second, so nobody else's answer is believed.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import hmac
 import os
@@ -18,7 +19,7 @@ import struct
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,15 +59,39 @@ class Address:
             stream.write(f"{self.port} {self.request_secret} {self.answer_secret}\n")
 
 
-def serve(
-    path: Path, run: Run, count: int, prepare: Callable[[], Callable[[str], Answer]], ready: Callable[[], None]
-) -> None:
-    """Be the workers of the run that holds `run.folder` now; returns when that run is over.
+@contextlib.contextmanager
+def serving(path: Path) -> Iterator[bool]:
+    """Whether it is for this process to serve the run of this workers' file: one at a time, until it ends."""
+    lock_path = path.with_suffix(".lock")
+    with lock_path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock_path.unlink(missing_ok=True)
 
-    In: the workers' file, written when they are ready and removed at the end; how many processes; `prepare`, called
-    once in each process, whose result answers a request line. A worker that dies is replaced.
+
+def is_served(path: Path) -> bool:
+    """Whether a process serves this run, or is about to."""
+    with contextlib.suppress(FileNotFoundError), path.with_suffix(".lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def serve(path: Path, run: Run, run_id: str, count: int, prepare: Callable[[], Callable[[str], Answer]]) -> None:
+    """Be the workers of a run; returns when that run is over.
+
+    In: the workers' file, written when they are ready and removed at the end; the results folder's run, and the ID it
+    has as long as it is the one served; how many processes; `prepare`, called once in each process, whose result
+    answers a request line. A worker that dies is replaced.
     """
-    run_id = run.id
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     address = Address(listener.getsockname()[1], secrets.token_hex(16), secrets.token_hex(16))
     children: set[int] = set()
@@ -84,7 +109,6 @@ def serve(
         for _ in range(count):
             children.add(_fork(listener, address, prepare))
         address.write(path)
-        ready()
         while run.is_alive(run_id) and not ending:
             for child in _ended(children):
                 children.remove(child)

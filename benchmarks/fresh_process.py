@@ -1,0 +1,23 @@
+"""The baseline: one image moved by a process of its own, which imports both clients and signs in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from migrate import listing
+from migrate.pacing import Places, Turns
+from migrate.settings import Settings
+from migrate.transfer import Transfer
+
+
+def main() -> None:
+    settings, number = Settings.from_json(sys.argv[1]), int(sys.argv[2])
+    listed = listing.read(settings.folder / "listing.json")
+    Transfer(settings, listed.folder, Turns(1000), Places(1000)).move(listed.images[number])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""How fast the migration is, against what the cloud allows: `python -m benchmarks.speed`, or `make bench`.
+
+The cloud is the emulator with 80 ms for each Drive call and 250 ms for each upload, so N images at C at once cannot take
+less than N x 0.33 / C seconds. Everything is measured in one run, on one machine, and printed as the README's table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ceiling import uploads_a_second
+from benchmarks.measuring import Cost, cost_of
+from tests.emulator.client import Emulator
+
+ROOT = Path(__file__).parents[1]
+DRIVE, UPLOAD = 80, 250
+"""Milliseconds that the cloud takes for each call."""
+LIMIT = (DRIVE + UPLOAD) / 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=1000, help="of 100 KB, for the two main rows")
+    images = parser.parse_args().images
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| measure | wanted | measured |\n| --- | --- | --- |", flush=True)
+    at_8(images)
+    at_32(images)
+    start_and_end()
+    memory()
+    throttled()
+    baseline()
+    ceiling()
+
+
+def row(measure: str, wanted: str, measured: str) -> None:
+    """Print one row of the table."""
+    print(f"| {measure} | {wanted} | {measured} |", flush=True)
+
+
+def at_8(images: int) -> None:
+    with cloud(images) as emulator:
+        cost = migrate(emulator, 8)
+        stats = emulator.stats()
+    row(
+        f"{images} images of 100 KB, 8 at once: share of the limit",
+        "≥ 0.85",
+        f"{images * LIMIT / 8 / cost.seconds:.2f}",
+    )
+    row("CPU of everything but the emulator, for each image", "≤ 30 ms", f"{1000 * cost.cpu_seconds / images:.1f} ms")
+    calls = stats["counts"]
+    per_image = f"{calls['drive.media'] / images:.2f} and {calls['cloudinary.upload'] / images:.2f}"
+    row("Drive and Cloudinary calls for each image", "1 and 1", per_image)
+    row("token refreshes, of 8 workers and the listing", "≤ 9", str(stats["refreshes"]))
+    used = stats["connections"]
+    row("connections to Drive and Cloudinary, of the same", "≤ 18", f"{used['drive']} and {used['cloudinary']}")
+
+
+def at_32(images: int) -> None:
+    with cloud(images) as emulator:
+        cost = migrate(emulator, 32)
+        ends = sorted(call["at"] for call in emulator.log() if call["op"] == "cloudinary.upload")
+    inner = ends[len(ends) // 10 : -len(ends) // 10]
+    row("the same, 32 at once: images a second once running", "≥ 50", f"{len(inner) / (inner[-1] - inner[0]):.0f}")
+    row("the same: share of the limit, whole command", "", f"{images * LIMIT / 32 / cost.seconds:.2f}")
+
+
+def start_and_end() -> None:
+    with cloud(8) as emulator:
+        best = min(migrate(emulator, 8).seconds for _ in range(3))
+    row("start and end (8 images at 8, less their 0.33 s)", "≤ 3 s", f"{best - LIMIT:.1f} s")
+
+
+def memory() -> None:
+    size = 10_000_000
+    with cloud(48, size, max_image_bytes=20_000_000) as emulator:
+        peaks = migrate(emulator, 8).peak_bytes
+    row("largest worker, 10 MB images, beside the image", "≤ 80 MB", f"{(peaks[-1] - size) / 1e6:.0f} MB")
+
+
+def throttled() -> None:
+    images, calls = 400, 20
+    with cloud(images, drive_qps=calls, uploads_at_once=10) as emulator:
+        cost = migrate(emulator, 32)
+        log = emulator.log()
+    ends = sorted(call["at"] for call in log if call["op"] == "cloudinary.upload" and call["status"] == 200)
+    share = (len(ends) - 1) / (ends[-1] - ends[0]) / calls
+    row(
+        f"32 at once, {images} images, cloud allows {calls} Drive calls/s and 10 uploads: share of that, failures",
+        "≥ 0.85, 0",
+        f"{share:.2f}, {'0' if cost.code == 0 else 'some'}",
+    )
+
+
+def baseline() -> None:
+    images = 64
+    with cloud(images) as emulator:
+        folder, settings = workspace(emulator), []
+        subprocess.run(command(emulator, "-n"), cwd=folder, env=environment(emulator), capture_output=True, check=True)
+        settings = [
+            sys.executable,
+            "-c",
+            "import json, sys; sys.path.insert(0, sys.argv[1]); from migrate.settings import Settings; "
+            "print(Settings(folder_id=sys.argv[2], drive_endpoint=sys.argv[3], token=sys.argv[4]).to_json())",
+            str(ROOT / "scripts"),
+            emulator.folder_id,
+            emulator.drive_endpoint,
+            emulator.token,
+        ]
+        text = subprocess.run(settings, capture_output=True, text=True, check=True).stdout.strip()
+
+        def move(number: int) -> None:
+            one = [sys.executable, str(ROOT / "benchmarks" / "fresh_process.py"), text, str(number)]
+            subprocess.run(one, cwd=folder, env=environment(emulator), check=True)
+
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(move, range(images)))
+        seconds = time.perf_counter() - begun
+    row(
+        "baseline: a fresh process for each image, 8 at once: share of the limit",
+        "",
+        f"{images * LIMIT / 8 / seconds:.2f}",
+    )
+
+
+def ceiling() -> None:
+    with cloud(1, delayed=False) as emulator:
+        row("the emulator's own ceiling: 100 KB uploads a second", "well above", f"{uploads_a_second(emulator):.0f}")
+
+
+@contextmanager
+def cloud(images: int, size: int = 100_000, delayed: bool = True, **options: Any) -> Iterator[Emulator]:
+    """A fresh emulator that serves so many made-up images."""
+    delays = {"drive_delay": DRIVE, "upload_delay": UPLOAD} if delayed else {}
+    with tempfile.TemporaryDirectory() as home:
+        base = Path(home)
+        with Emulator(
+            base / "photos", base / "cloud", generate=images, generate_bytes=size, **delays, **options
+        ) as emulator:
+            yield emulator
+
+
+def migrate(emulator: Emulator, cores: int) -> Cost:
+    """The README's command in a fresh working directory; an asset that is there already costs the same calls."""
+    return cost_of(command(emulator, "--cores", str(cores)), workspace(emulator), environment(emulator))
+
+
+def command(emulator: Emulator, *arguments: str) -> list[str | Path]:
+    config = [f"folder_id={emulator.folder_id}", f"drive_endpoint={emulator.drive_endpoint}", f"token={emulator.token}"]
+    snakemake = Path(sys.executable).with_name("snakemake")
+    return [snakemake, "--snakefile", ROOT / "Snakefile", *arguments, "--config", *config]
+
+
+def environment(emulator: Emulator) -> dict[str, str]:
+    return {**os.environ, "CLOUDINARY_URL": emulator.cloudinary_url}
+
+
+def workspace(emulator: Emulator) -> Path:
+    folder = emulator.store.with_name("work")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""Drive changes between two runs: only what has new bytes is moved again, and no name ever changes its owner."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.request
+
+import pytest
+
+from tests.emulator.pictures import noise_jpeg
+from tests.harness import Workspace, jpeg
+
+FOREIGN = noise_jpeg(2000, 4711)
+
+
+def test_only_new_bytes_move_and_every_url_stays_what_it_was(workspace: Workspace) -> None:
+    cloud = workspace.cloud
+    inner = cloud.drive("folder", name="Inner")
+    names = ["changed.jpg", "renamed.jpg", "moved.jpg", "deleted.jpg", "trashed.jpg", "touched.jpg", "same.jpg"]
+    ids = dict(zip(names, workspace.add(*names), strict=True))
+    workspace.run().succeeded()
+    before = {row["file_id"]: row for row in workspace.audit()}
+    markers = workspace.markers()
+
+    cloud.drive("replace", id=ids["changed.jpg"], content_base64=jpeg("changed"))
+    cloud.drive("rename", id=ids["renamed.jpg"], name="new name.jpg")
+    cloud.drive("move", id=ids["moved.jpg"], parent=inner)
+    cloud.drive("delete", id=ids["deleted.jpg"])
+    cloud.drive("trash", id=ids["trashed.jpg"])
+    cloud.drive("set", id=ids["touched.jpg"], modifiedTime=1_700_000_000)
+    # New images that want the names which the others have left: the assets that hold them are still there.
+    new = workspace.add("new.jpg", "renamed.jpg", "moved.jpg", "deleted.jpg", "trashed.jpg", content_base64=jpeg("new"))
+    cloud.reset()
+    done = workspace.run()
+    done.succeeded()
+    rows = {row["file_id"]: row for row in workspace.mapping()}
+    assets = cloud.assets()
+
+    moved = sorted(call["key"] for call in cloud.log() if call["op"] == "drive.media")
+    assert moved == sorted([ids["changed.jpg"], *new]), "only new bytes are moved"
+    assert set(rows) == {*ids.values(), *new} - {ids["deleted.jpg"], ids["trashed.jpg"]}
+    for name in ("renamed.jpg", "moved.jpg", "touched.jpg", "same.jpg"):
+        row, old = rows[ids[name]], before[ids[name]]
+        assert (row["cloudinary_url"], row["public_id"]) == (old["cloudinary_url"], old["public_id"])
+        assert row["status"] == "uploaded" and assets[row["public_id"]]["stores"] == 1
+    assert rows[ids["renamed.jpg"]]["filename"] == "new name.jpg"
+    assert rows[ids["renamed.jpg"]]["local_filename"] == "new name"
+    assert rows[ids["moved.jpg"]]["folder_path"] == "Inner"
+
+    row, old = rows[ids["changed.jpg"]], before[ids["changed.jpg"]]
+    asset = assets[row["public_id"]]
+    assert row["public_id"] == old["public_id"] and row["md5"] != old["md5"], "replaced in place"
+    assert (asset["etag"], asset["stores"]) == (row["md5"], 2)
+    assert row["cloudinary_url"].split("/v")[0] == old["cloudinary_url"].split("/v")[0] != row["cloudinary_url"]
+    now = workspace.markers()
+    gone, come = set(markers) - set(now), set(now) - set(markers)
+    assert gone == {f"{ids['changed.jpg']}.{old['md5']}.json"}, "the old version's marker"
+    assert come == {f"{each}.{rows[each]['md5']}.json" for each in [ids["changed.jpg"], *new]}
+
+    assert len({row["public_id"] for row in [*rows.values(), *before.values()]}) == len(ids) + len(new)
+    for each in ("deleted.jpg", "trashed.jpg"):
+        assert assets[before[ids[each]]["public_id"]]["stores"] == 1, "nothing is deleted in Cloudinary"
+    assert not workspace.calls("cloudinary.destroy")
+
+    cloud.reset()
+    workspace.run().succeeded()
+    assert workspace.mapping() == list(rows.values()), "a third run changes nothing"
+    assert not workspace.calls("drive.media") and not workspace.calls("cloudinary.upload")
+
+
+def test_a_dry_run_tells_new_from_changed_from_failed_before(workspace: Workspace) -> None:
+    workspace.add("same.jpg")
+    (changed,) = workspace.add("changed.jpg")
+    (failing,) = workspace.add("failing.jpg", capabilities={"canDownload": False})
+    workspace.run().failed()
+    workspace.cloud.drive("replace", id=changed, content_base64=jpeg("changed", 1500))
+    workspace.add("new.jpg")
+    # The listing alone, so that the dry run has one at hand that knows the changes.
+    listing = workspace.results / "listing.json"
+    workspace.script("list_images.py", f"--settings={workspace.settings()}", str(listing)).succeeded()
+    dry = workspace.dry_run()
+    dry.succeeded()
+    assert [" ".join(line.split()) for line in dry.lines[:-1]] == [
+        "changed changed.jpg",
+        "failed before failing.jpg",
+        "new new.jpg",
+    ]
+    assert "3 of 4 images to move (1 new, 1 changed, 1 failed before), 3,500 bytes" in dry.lines[-1]
+
+
+def test_a_changed_image_whose_upload_fails_is_replaced_in_place_later(workspace: Workspace) -> None:
+    (image,) = workspace.add("one.jpg")
+    workspace.run().succeeded()
+    (before,) = workspace.mapping()
+    workspace.cloud.drive("replace", id=image, content_base64=jpeg("second"))
+    refusal = {"error": {"status": 400, "message": "Invalid image file"}}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "do": refusal, "times": None}])
+    workspace.run().failed()
+    assert workspace.statuses() == {"one.jpg": "failed"}
+    assert not workspace.markers(), "the old version's marker is no proof of the new one"
+    workspace.cloud.reset()
+    workspace.run().succeeded()
+    (row,) = workspace.mapping()
+    assert row["public_id"] == before["public_id"]
+    assert workspace.cloud.assets()[row["public_id"]]["etag"] == row["md5"] != before["md5"]
+
+
+def test_an_image_that_changes_back_is_moved_again(workspace: Workspace) -> None:
+    (image,) = workspace.add("one.jpg")
+    workspace.run().succeeded()
+    first = workspace.mapping()
+    for content in ("other", "one.jpg"):
+        workspace.cloud.drive("replace", id=image, content_base64=jpeg(content))
+        workspace.run().succeeded()
+        (row,) = workspace.mapping()
+        assert workspace.cloud.assets()[row["public_id"]]["etag"] == row["md5"]
+    assert (row["md5"], row["public_id"]) == (first[0]["md5"], first[0]["public_id"])
+    assert len(workspace.markers()) == 1
+
+
+@pytest.mark.parametrize("etag", ["with its etag", "without its etag"])
+def test_what_somebody_else_has_put_there_is_never_overwritten_unless_asked(workspace: Workspace, etag: str) -> None:
+    cloud = workspace.cloud
+    cloud.settings(existing_without_etag=etag == "without its etag")
+    taken, same, free = workspace.add("taken.jpg", "same.jpg", "free.jpg")
+    cloud.plant("Photos/taken", FOREIGN)
+    cloud.plant("Photos/same", base64.b64decode(jpeg("same.jpg")))
+    done = workspace.run()
+    done.failed()
+    done.line("failed: taken.jpg", "Photos/taken", "another asset", "overwrite=true")
+    assert workspace.statuses() == {"taken.jpg": "failed", "same.jpg": "existing", "free.jpg": "uploaded"}
+    assert workspace.failures()[taken]["kind"] == "permanent"
+    rows = {row["file_id"]: row for row in workspace.mapping()}
+    assert rows[taken]["cloudinary_url"] == "UPLOAD_FAILED"
+    (marker,) = [value for name, value in workspace.markers().items() if name.startswith(same)]
+    assert (marker["status"], marker["cloudinary"]["etag"]) == ("existing", rows[same]["md5"])
+    assets = cloud.assets()
+    assert {name: asset["stores"] for name, asset in assets.items()} == {
+        "Photos/taken": 0,
+        "Photos/same": 0,
+        "Photos/free": 1,
+    }
+
+    cloud.reset()
+    workspace.run(overwrite=True).succeeded()
+    assert workspace.statuses() == {"taken.jpg": "uploaded", "same.jpg": "existing", "free.jpg": "uploaded"}
+    row = next(row for row in workspace.mapping() if row["file_id"] == taken)
+    assert (cloud.assets()["Photos/taken"]["etag"], row["public_id"]) == (row["md5"], "Photos/taken")
+    assert workspace.calls("drive.media") == 1
+    with urllib.request.urlopen(row["cloudinary_url"]) as answer:
+        assert base64.b64encode(answer.read()).decode() == jpeg("taken.jpg")
+
+
+def test_our_own_asset_that_somebody_changed_since_is_replaced_only_by_a_changed_image(workspace: Workspace) -> None:
+    """The marker stands, so nothing is asked of Cloudinary; a lost results folder makes it a foreign asset."""
+    workspace.add("one.jpg")
+    workspace.run().succeeded()
+    workspace.cloud.plant("Photos/one", FOREIGN)
+    workspace.run().succeeded()
+    assert workspace.cloud.assets()["Photos/one"]["stores"] == 0
+    for path in workspace.results.rglob("*.json"):
+        path.unlink()
+    workspace.run().failed()
+    assert workspace.cloud.assets()["Photos/one"]["stores"] == 0
+
+
+def test_a_lost_results_folder_costs_downloads_but_stores_nothing_twice(workspace: Workspace) -> None:
+    ids = workspace.add("one.jpg", "two.jpg", "two.jpg", "two.png")
+    workspace.run().succeeded()
+    before = workspace.mapping()
+    for path in sorted(workspace.path.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    workspace.run().succeeded()
+    after = workspace.audit()
+    assert [row["cloudinary_url"] for row in after] == [row["cloudinary_url"] for row in before]
+    assert {asset["stores"] for asset in workspace.cloud.assets().values()} == {1}
+    assert len(ids) == len(workspace.cloud.assets())
+
+
+def test_markers_carried_to_another_machine_are_work_that_is_not_done_again(workspace: Workspace) -> None:
+    workspace.add("one.jpg", "two.jpg")
+    workspace.run().succeeded()
+    markers = workspace.markers()
+    for path in sorted(workspace.path.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    (workspace.results / "markers").mkdir(parents=True)
+    for name, value in markers.items():
+        (workspace.results / "markers" / name).write_text(json.dumps(value))
+    workspace.cloud.reset()
+    workspace.run().succeeded()
+    assert not workspace.calls("drive.media") and not workspace.calls("cloudinary.upload")
+    assert workspace.statuses() == {"one.jpg": "uploaded", "two.jpg": "uploaded"}

@@ -1,0 +1,246 @@
+"""Images and services that fail: what is tried again, what is recorded, what ends the run, and what never gets through."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+import urllib.request
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.harness import Workspace, jpeg, wait_for
+
+Json = dict[str, Any]
+
+
+def fault(on: str, match: str, do: Json, times: int | None = 1, **more: object) -> Json:
+    """One rule of the emulator."""
+    return {"on": on, "match": match or None, "do": do, "times": times, **more}
+
+
+def error(status: int, reason: str = "", message: str = "Injected error.", **headers: str) -> Json:
+    """An error in the service's own envelope."""
+    return {"error": {"status": status, "reason": reason, "message": message, "headers": headers}}
+
+
+def test_images_that_fail_keep_nobody_else_from_going_and_only_they_run_again(workspace: Workspace) -> None:
+    cloud = workspace.cloud
+    good = workspace.add(*(f"good {number}.jpg" for number in range(6)))
+    (locked,) = workspace.add("locked.jpg", capabilities={"canDownload": False})
+    (abusive,) = workspace.add("abusive.jpg", abusive=True)
+    (text,) = workspace.add("text.jpg", mime="image/jpeg", content_base64=base64.b64encode(b"no image").decode())
+    (empty,) = workspace.add("empty.jpg", mime="image/jpeg", content_base64="")
+    (large,) = workspace.add("large.jpg", content_base64=jpeg("large", 30_000))
+    (popular,) = workspace.add("popular.jpg")
+    cloud.settings(max_bytes=20_000)
+    cloud.faults([fault("drive.media", popular, error(403, "downloadQuotaExceeded"), None)])
+    bad = {
+        locked: ("permanent", "its owner does not allow"),
+        abusive: ("permanent", "malware or spam"),
+        text: ("permanent", "Invalid image file"),
+        empty: ("permanent", "empty"),
+        large: ("permanent", "File size too large"),
+        popular: ("quota", "24 hours"),
+    }
+
+    done = workspace.run()
+    done.failed()
+    assert len(done.lines) == 1 + len(bad) + 1, done.said
+    assert "12 images: 6 uploaded, 0 existing, 6 failed, 0 skipped" in done.lines[-1], "what came of how many"
+    assert str((workspace.results / "mapping.csv").relative_to(workspace.path)) in done.lines[-1], "where to look"
+    rows = {row["file_id"]: row for row in workspace.mapping()}
+    assert {file_id for file_id, row in rows.items() if row["status"] == "uploaded"} == set(good)
+    failures = workspace.failures()
+    assert set(failures) == set(bad)
+    for file_id, (kind, message) in bad.items():
+        row, record = rows[file_id], failures[file_id]
+        assert (row["status"], row["cloudinary_url"], row["jpg_url"]) == ("failed", "UPLOAD_FAILED", "UPLOAD_FAILED")
+        assert message in row["error"] and row["error"] == record["message"]
+        assert (record["kind"], record["attempts"], set(record)) == (
+            kind,
+            1,
+            {"kind", "message", "attempts", "time"},
+        )
+        assert abs(datetime.fromisoformat(record["time"]) - datetime.now(UTC)) < timedelta(minutes=5)
+        assert workspace.calls("drive.media", file_id) <= 1, "what is permanent costs one try"
+        done.line("failed: ", row["filename"], message)
+    assert workspace.calls("cloudinary.upload") == 6 + 2
+
+    cloud.reset()
+    dry = workspace.dry_run("--quiet")
+    assert "6 of 12 images to move (0 new, 0 changed, 6 failed before)" in dry.said
+    cloud.settings(max_bytes=50_000)
+    cloud.drive("set", id=locked, capabilities={"canDownload": True})
+    cloud.drive("set", id=abusive, abusive=False)
+    cloud.drive_all([{"op": "replace", "id": each, "content_base64": jpeg(each)} for each in (text, empty)])
+    workspace.run().succeeded()
+    assert sorted(call["key"] for call in cloud.log() if call["op"] == "drive.media") == sorted(bad)
+    assert workspace.calls("cloudinary.upload") == len(bad)
+    assert not workspace.failures()
+    assert {row["status"] for row in workspace.audit()} == {"uploaded"}
+
+
+BAD_DOWNLOADS: dict[str, Json] = {
+    "cut": {"cut": 0.5},
+    "cut before the first byte": {"cut": 0.0},
+    "corrupt": {"corrupt": True},
+    "HTML": {"html": 200},
+    "JSON": {"body": '{"error": "no"}', "status": 200},
+    "empty": {"empty": True},
+}
+
+
+def test_a_bad_download_never_reaches_cloudinary_and_is_done_again(workspace: Workspace) -> None:
+    names = {f"{what}.jpg": do for what, do in BAD_DOWNLOADS.items()}
+    ids = dict(zip([*names, "good.jpg"], workspace.add(*names, "good.jpg"), strict=True))
+    workspace.cloud.faults([fault("drive.media", name, do) for name, do in names.items()])
+    done = workspace.run(cores=8)
+    done.succeeded()
+    calls = Counter(call["key"] for call in workspace.cloud.log() if call["op"] == "drive.media")
+    assert {name: calls[file_id] for name, file_id in ids.items()} == {**dict.fromkeys(names, 2), "good.jpg": 1}
+    assert workspace.calls("cloudinary.upload") == len(names) + 1
+    assert {row["status"] for row in workspace.audit()} == {"uploaded"}
+
+
+def test_a_download_that_stays_bad_is_a_failure_and_nothing_is_uploaded(workspace: Workspace) -> None:
+    names = {f"{what}.jpg": do for what, do in BAD_DOWNLOADS.items()} | {"redirects.jpg": {"redirect": True}}
+    ids = dict(zip(names, workspace.add(*names), strict=True))
+    workspace.add("good.jpg")
+    workspace.cloud.faults([fault("drive.media", name, do, None) for name, do in names.items()])
+    done = workspace.run(cores=8, retries=1)
+    done.failed()
+    assert workspace.statuses() == {**dict.fromkeys(names, "failed"), "good.jpg": "uploaded"}
+    assert workspace.calls("cloudinary.upload") == 1
+    failures = workspace.failures()
+    assert set(failures) == set(ids.values())
+    assert {record["attempts"] for record in failures.values()} <= {1, 2}
+    assert failures[ids["cut.jpg"]]["kind"] == "transient"
+
+
+def test_what_passes_is_tried_again_and_every_image_is_stored_once(workspace: Workspace) -> None:
+    upload = "cloudinary.upload"
+    faults = {
+        "drive 500.jpg": fault("drive.media", "drive 500", error(500, "backendError")),
+        "drive 503 HTML.jpg": fault("drive.media", "drive 503", {"html": 503}),
+        "drive 429.jpg": fault("drive.media", "drive 429", error(429, "rateLimitExceeded", **{"Retry-After": "1"})),
+        "drive 403.jpg": fault("drive.media", "drive 403", error(403, "userRateLimitExceeded")),
+        "drive refuses.jpg": fault("drive.media", "drive refuses", {"refuse": True}),
+        "drive loses.jpg": fault("drive.media", "drive loses", {"lose": True}),
+        "upload 500.jpg": fault(upload, "upload 500", error(500)),
+        "upload 502 HTML.jpg": fault(upload, "upload 502", {"html": 502}),
+        "upload 420.jpg": fault(upload, "upload 420", error(420, "", "Rate Limit Exceeded.")),
+        "upload 429.jpg": fault(upload, "upload 429", error(429)),
+        "upload refuses.jpg": fault(upload, "upload refuses", {"refuse": True}),
+        "upload loses.jpg": fault(upload, "upload loses", {"lose": True}),
+        "upload cuts.jpg": fault(upload, "upload cuts", {"cut": 0.5}),
+        "upload without JSON.jpg": fault(upload, "upload without", {"body": "<h1>fine</h1>"}),
+        "upload without promise.jpg": fault(upload, "upload without promise", {"body": '{"public_id": 7}'}),
+        "the token.jpg": fault("oauth.token", "", error(503)),
+        "the folder.jpg": fault("drive.get", "", error(500, "internalError")),
+        "the list.jpg": fault("drive.list", "", {"html": 502}),
+    }
+    workspace.add(*faults)
+    workspace.cloud.faults(list(faults.values()))
+    done = workspace.run(cores=8)
+    done.succeeded()
+    assert sum(bool(call["fault"]) for call in workspace.cloud.log()) == len(faults), "every fault struck"
+    assert {row["status"] for row in workspace.audit()} == {"uploaded"}, "a lost answer makes no difference"
+    assert not workspace.failures()
+    assert workspace.calls("drive.media") == len(faults) + 6
+    assert workspace.calls(upload) == len(faults) + 9
+
+
+def test_a_hung_service_ends_in_a_timeout_and_a_failure_not_in_a_hung_run(workspace: Workspace) -> None:
+    ids = workspace.add("drive hangs.jpg", "upload hangs.jpg", "good.jpg", "better.jpg")
+    hang = {"hang": True}
+    workspace.cloud.faults([fault("drive.media", "drive hangs", hang), fault("cloudinary.upload", "upload hangs", hang)])
+    done = workspace.run(timeout=2, retries=0)
+    done.failed()
+    assert sorted(workspace.failures()) == sorted(ids[:2])
+    for file_id in ids[:2]:
+        assert workspace.failures()[file_id]["kind"] == "transient"
+        assert "no answer from" in workspace.failures()[file_id]["message"]
+    workspace.run().succeeded()
+    workspace.audit()
+
+
+def test_a_listing_that_hangs_ends_in_a_timeout_and_a_line(workspace: Workspace) -> None:
+    workspace.cloud.faults([fault("drive.list", "", {"hang": True}, None)])
+    done = workspace.run(timeout=2, retries=0)
+    done.failed()
+    assert done.lines == [done.line("no answer from Drive")]
+
+
+def test_an_upload_that_was_stored_wrongly_is_mended_or_does_not_stay(workspace: Workspace) -> None:
+    mended, gone, good = workspace.add("mended.jpg", "gone.jpg", "good.jpg")
+    upload, corrupt = "cloudinary.upload", {"corrupt": True}
+    workspace.cloud.faults([fault(upload, "mended", corrupt), fault(upload, "gone", corrupt, None)])
+    done = workspace.run()
+    done.failed()
+    done.line("failed: gone.jpg", "other bytes")
+    assert workspace.statuses() == {"mended.jpg": "uploaded", "gone.jpg": "failed", "good.jpg": "uploaded"}
+    assert set(workspace.cloud.assets()) == {"Photos/mended", "Photos/good"}
+
+    workspace.cloud.reset()
+    workspace.run().succeeded()
+    workspace.audit(crashes=1)
+
+
+def test_a_token_revoked_in_the_middle_stops_the_run_with_one_line(workspace: Workspace) -> None:
+    stops(workspace, fault("drive.media", "", error(401, "authError"), None, skip=3), "authenticate.py")
+
+
+def test_drives_daily_limit_stops_the_run_with_one_line(workspace: Workspace) -> None:
+    stops(workspace, fault("drive.media", "", error(403, "dailyLimitExceeded"), None, skip=3), "daily limit")
+
+
+def test_cloudinarys_hourly_limit_stops_the_run_with_one_line_that_says_when(workspace: Workspace) -> None:
+    moment = datetime.now(UTC) + timedelta(hours=1)
+    message = f"Rate Limit Exceeded. Limit of 9 api operations reached. Try again on {moment:%Y-%m-%d %H:%M:%S} UTC"
+    limit = fault("cloudinary.upload", "", error(420, "", message), None, skip=3)
+    stops(workspace, limit, f"after {moment.astimezone():%Y-%m-%d %H:%M}")
+
+
+def stops(workspace: Workspace, rule: Json, said: str) -> None:
+    """Half of the run, in which `rule` strikes and `said` is what the user reads; then the other half."""
+    workspace.add(*(f"{number}.jpg" for number in range(12)))
+    workspace.cloud.faults([rule])
+    done = workspace.run()
+    done.failed()
+    done.line(said)
+    assert len(done.lines) <= 4, done.said
+    statuses = list(workspace.statuses().values())
+    assert statuses.count("uploaded") == len(workspace.markers()) == 3, "what is finished stays finished"
+    assert workspace.calls("drive.media") < 12
+    workspace.cloud.reset()
+    workspace.run().succeeded()
+    assert workspace.calls("cloudinary.upload") <= 9
+    workspace.audit()
+
+
+def test_a_service_that_is_gone_for_a_moment_costs_nothing_but_time(workspace: Workspace) -> None:
+    """A kill -9 of the cloud itself, whose access tokens are forgotten with it."""
+    workspace.add(*(f"{number}.jpg" for number in range(8)))
+    workspace.cloud.settings(delay=1)
+    running = workspace.start()
+    wait_for(lambda: workspace.cloud.stats()["max_uploads_at_once"])
+    workspace.cloud.kill()
+    time.sleep(0.5)
+    workspace.cloud.restart()
+    stdout, stderr = running.communicate(timeout=90)
+    assert running.returncode == 0, stdout + stderr
+    workspace.audit(crashes=1)
+
+
+def test_what_cloudinary_delivers_is_what_drive_has(workspace: Workspace) -> None:
+    """Through a download that was cut and an upload whose answer was lost."""
+    workspace.add("one.jpg")
+    workspace.cloud.faults(
+        [fault("drive.media", "", {"cut": 0.9}), fault("cloudinary.upload", "", {"lose": True}, 2)]
+    )
+    workspace.run().succeeded()
+    (row,) = workspace.audit()
+    with urllib.request.urlopen(row["cloudinary_url"]) as answer:
+        assert hashlib.md5(answer.read()).hexdigest() == row["md5"]

@@ -1,0 +1,212 @@
+"""Runs that are interrupted, and runs side by side: nothing is lost, nothing doubled, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.client import Emulator
+from tests.harness import Workspace, processes_of, wait_for
+
+Interrupt = Callable[[Workspace, "subprocess.Popen[str]"], None]
+
+
+def started(workspace: Workspace, images: int = 16, **config: object) -> subprocess.Popen[str]:
+    """A run that is in the middle: some images are done, some are under way, and some have not begun."""
+    workspace.add(*(f"{number}.jpg" for number in range(images)))
+    workspace.cloud.settings(delay=0.5)
+    running = workspace.start(**config)
+    wait_for(lambda: workspace.results.exists() and len(list((workspace.results / "markers").glob("*.json"))) > 2)
+    return running
+
+
+def said(running: subprocess.Popen[str]) -> str:
+    """What a run has said when it has ended."""
+    stdout, stderr = running.communicate(timeout=60)
+    return stdout + stderr
+
+
+INTERRUPTS: dict[str, Interrupt] = {
+    "Ctrl-C": lambda workspace, running: os.killpg(running.pid, signal.SIGINT),
+    "SIGTERM": lambda workspace, running: running.terminate(),
+    "kill -9 of snakemake": lambda workspace, running: running.kill(),
+    "kill -9 of everything": lambda workspace, running: [os.kill(pid, signal.SIGKILL) for pid in workspace.processes()],
+}
+
+
+@pytest.mark.parametrize("how", INTERRUPTS)
+def test_the_plain_command_finishes_what_was_interrupted(workspace: Workspace, how: str) -> None:
+    running = started(workspace)
+    INTERRUPTS[how](workspace, running)
+    output = said(running)
+    assert "Traceback" not in output
+    if "kill -9" not in how:
+        assert running.returncode == 1, output
+        statuses = list(workspace.statuses().values())
+        assert len(statuses) == 16 and statuses.count("uploaded") == len(workspace.markers()) > 2, "the mapping is there"
+        assert "16 images: " in output.splitlines()[-1] and "mapping.csv" in output.splitlines()[-1], output
+    for marker in (workspace.results / "markers").glob("*.json"):
+        json.loads(marker.read_text())
+    wait_for(lambda: not workspace.processes(), 20)
+
+    done = len(workspace.markers())
+    workspace.cloud.reset()
+    again = workspace.run()
+    again.succeeded()
+    workspace.audit(crashes=1)
+    assert workspace.calls("drive.media") == 16 - done, "only what was missing"
+    wait_for(lambda: not workspace.processes(), 20)
+
+
+def test_a_killed_worker_costs_its_image_one_more_try_and_no_other_any(workspace: Workspace) -> None:
+    running = started(workspace)
+    parent = next(pid for pid in workspace.workers() if _parent_of(pid) not in workspace.workers())
+    child = next(pid for pid in workspace.workers() if _parent_of(pid) == parent)
+    os.kill(child, signal.SIGKILL)
+    output = said(running)
+    assert running.returncode == 0, output
+    workspace.audit(crashes=1)
+    assert workspace.calls("drive.media") <= 17
+    wait_for(lambda: not workspace.workers(), 20)
+
+
+def test_when_all_workers_are_killed_others_take_their_place(workspace: Workspace) -> None:
+    running = started(workspace)
+    for pid in workspace.workers():
+        os.kill(pid, signal.SIGKILL)
+    output = said(running)
+    assert running.returncode == 0, output
+    workspace.audit(crashes=1)
+    wait_for(lambda: not workspace.workers(), 20)
+
+
+def test_a_killed_job_leaves_no_marker_and_fails_alone(workspace: Workspace) -> None:
+    running = started(workspace)
+    wait_for(lambda: workspace.processes("upload_image.sh"))
+    os.kill(max(workspace.processes("upload_image.sh")), signal.SIGKILL)
+    output = said(running)
+    assert running.returncode == 1 and "Traceback" not in output, output
+    statuses = list(workspace.statuses().values())
+    assert (statuses.count("uploaded"), statuses.count("failed")) == (15, 1)
+    assert len(workspace.markers()) == 15
+    (failed,) = [row for row in workspace.mapping() if row["status"] == "failed"]
+    assert failed["error"], "a failed row says why"
+    workspace.run().succeeded()
+    workspace.audit(crashes=1)
+
+
+def test_a_changed_image_that_was_interrupted_is_still_replaced_in_place(workspace: Workspace) -> None:
+    """Also when what was killed had stored the new bytes, or only removed the old marker."""
+    names = [f"{number}.jpg" for number in range(8)]
+    ids = workspace.add(*names)
+    workspace.run().succeeded()
+    before = {row["file_id"]: row["public_id"] for row in workspace.mapping()}
+    workspace.cloud.drive_all([{"op": "replace", "id": each, "picture": {"seed": 1}, "name": "x"} for each in ids[:4]])
+    workspace.cloud.drive_all([{"op": "replace", "id": each, "picture": {"seed": 2}} for each in ids[4:]])
+    workspace.cloud.settings(delay=1)
+    running = workspace.start(cores=2)
+    workspace.cloud.reset()
+    wait_for(lambda: workspace.calls("cloudinary.upload") >= 3)
+    for pid in workspace.processes():
+        os.kill(pid, signal.SIGKILL)
+    said(running)
+    workspace.cloud.settings(delay=0)
+    workspace.run().succeeded()
+    assert {row["file_id"]: row["public_id"] for row in workspace.audit(crashes=2)} == before
+
+
+def test_workers_answer_their_owner_only_sign_in_once_each_and_show_no_secret(workspace: Workspace) -> None:
+    temporary = workspace.path.parent / "tmp"
+    temporary.mkdir()
+    workspace.environment["TMPDIR"] = str(temporary)
+    running = started(workspace)
+    (folder,) = temporary.glob("drive2cloudinary-*")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (address,) = [path for path in folder.iterdir() if path.suffix != ".lock"]
+    assert stat.S_IMODE(address.stat().st_mode) == 0o600
+    port, secret, answer_secret = address.read_text().split()
+    for request in (f"{'0' * 32} {workspace.cloud.folder_id}", workspace.cloud.folder_id, "", f"{secret[:-1]} x"):
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as stranger:
+            stranger.sendall(f"{request}\n".encode())
+            assert stranger.recv(100) == b""
+    listening = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True).stdout.split()
+    assert not listening or listening[3] == f"127.0.0.1:{port}"
+    kept = json.loads((workspace.cloud.store / "secrets.json").read_text())
+    for text in (kept["api_secret"], kept["refresh_token"], secret, answer_secret, "ya29."):
+        assert not processes_of(text), "no secret on a command line"
+    output = said(running)
+    assert running.returncode == 0, output
+    workspace.audit()
+    assert workspace.cloud.stats()["refreshes"] <= 1 + 4, "the listing and four workers"
+    assert workspace.cloud.stats()["connections"]["cloudinary"] <= 4
+    assert workspace.cloud.stats()["max_uploads_at_once"] <= 4
+    wait_for(lambda: not workspace.workers(), 20)
+    assert not list(folder.iterdir()), "nothing is left of them"
+
+
+def test_two_folders_side_by_side_do_not_disturb_each_other(workspace: Workspace) -> None:
+    cloud = workspace.cloud
+    folders = [cloud.drive("folder", name=name) for name in ("Left", "Right")]
+    for folder in folders:
+        workspace.add(*(f"{number}.jpg" for number in range(6)), parent=folder)
+    cloud.settings(delay=0.3)
+    running = [workspace.start(cores=2, folder_id=folder) for folder in folders]
+    outputs = [said(each) for each in running]
+    assert [each.returncode for each in running] == [0, 0], outputs
+    for folder in folders:
+        rows = json.loads((workspace.path / "results" / folder / "mapping.json").read_text())
+        assert [row["status"] for row in rows] == ["uploaded"] * 6
+    assert {asset["stores"] for asset in cloud.assets().values()} == {1} and len(cloud.assets()) == 12
+
+
+def test_of_two_runs_that_begin_at_once_exactly_one_is_let_in(workspace: Workspace) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(6)))
+    workspace.cloud.settings(delay=1.5)
+    running = [workspace.start() for _ in range(2)]
+    outputs = [said(each) for each in running]
+    codes = [each.returncode for each in running]
+    assert sorted(codes) == [0, 1], outputs
+    assert "another run holds" in outputs[codes.index(1)]
+    workspace.audit()
+
+
+def test_a_read_only_results_folder_is_a_line_and_goes_on_when_it_can_be_written_to(workspace: Workspace) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(4)))
+    results = workspace.path / "results"
+    results.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(results)], check=True)
+    try:
+        done = workspace.run()
+        done.failed()
+        assert done.lines == [done.line("cannot be the results folder", "Read-only")]
+        subprocess.run(["mount", "-o", "remount,rw", str(results)], check=True)
+        workspace.run().succeeded()
+        workspace.audit()
+    finally:
+        subprocess.run(["umount", "--lazy", str(results)], check=True)
+
+
+def test_a_cloud_that_is_killed_for_good_ends_the_run_and_the_next_one_finishes(tmp_path: Path) -> None:
+    with Emulator(tmp_path / "Photos", tmp_path / "cloud") as cloud:
+        workspace = Workspace(tmp_path / "work", cloud)
+        workspace.path.mkdir()
+        running = started(workspace, retries=0, timeout=2)
+        cloud.kill()
+        output = said(running)
+        assert running.returncode == 1 and "Traceback" not in output, output
+        assert len(workspace.mapping()) == 16
+        cloud.start()
+        workspace.run().succeeded()
+        workspace.audit(crashes=1)
+
+
+def _parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
