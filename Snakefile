@@ -16,7 +16,6 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 pipeline = Pipeline(workflow, config)
 results = pipeline.folder
-settings = pipeline.settings.to_json()
 scripts = f"{workflow.basedir}/scripts"
 
 
@@ -41,19 +40,19 @@ rule all:
         markers,
 
 
-# Its input is new in every real run, so every real run lists anew.
+# Its input is new in every real run, so every real run lists anew; with update, a listing that fails leaves the last one.
 checkpoint list_images:
     input:
         run=pipeline.begin,
     output:
-        listing=f"{results}/listing.json",
+        listing=update(f"{results}/listing.json"),
     log:
         f"{results}/logs/list_images.log",
     conda:
         "envs/migration.yaml"
     params:
         scripts=scripts,
-        settings=settings,
+        settings=pipeline.workers.settings,
     shell:
         "python {params.scripts:q}/list_images.py --settings={params.settings:q} {output.listing:q} 2>{log:q}"
 
@@ -68,12 +67,9 @@ rule upload_image:
         "envs/migration.yaml"
     params:
         scripts=scripts,
-        address=pipeline.address,
-        settings=settings,
-        workers=workflow.cores,
+        workers=pipeline.workers.arguments,
     shell:
-        ". {params.scripts:q}/upload_image.sh {params.address:q} {wildcards.file_id} {output.marker:q} {log:q}"
-        " {params.settings:q} {params.workers}"
+        ". {params.scripts:q}/upload_image.sh {wildcards.file_id} {output.marker:q} {log:q} {params.workers}"
 
 
 rule merge_markers:

@@ -12,11 +12,12 @@ from migrate.errors import ImageError, MigrationError, StopRun, TransientError
 from migrate.naming import make_listing
 from migrate.pacing import Turns
 from migrate.retrying import patiently
+from migrate.run import Run
 from migrate.settings import Settings
 
 
-def list_images(settings: Settings, output: Path) -> None:
-    """Write the listing of the settings' folder to `output`. Raises MigrationError; then that is as it was."""
+def list_images(settings: Settings, output: Path, run: str = "") -> None:
+    """Write a run's listing of the settings' folder to `output`. Raises MigrationError; then that is as it was."""
     warning = token_warning(Path(settings.token))
     if warning:
         warn(warning)
@@ -29,7 +30,7 @@ def list_images(settings: Settings, output: Path) -> None:
     )
     root = root_folder(drive, settings)
     found = images_below(drive, root, settings.recursive, settings.include, warn)
-    make_listing(settings, root, found).write(output)
+    make_listing(settings, root, found, run).write(output)
 
 
 def root_folder(drive: Drive, settings: Settings) -> DriveFile:
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="listing.json")
     options = parser.parse_args()
     try:
-        list_images(options.settings, options.output)
+        list_images(options.settings, options.output, Run(options.settings.folder).id)
     except MigrationError as error:
         sys.exit(str(error))
     except OSError as error:

@@ -33,7 +33,7 @@ def serve(settings: Settings, address: Path, count: int) -> None:
     """Wait until the run has its listing, then move its images until it is over."""
     run = Run(settings.folder)
     run_id, path = run.id, settings.folder / "listing.json"
-    while not run.has_made(path):
+    while listing.made_by(path) != run_id:
         if not run.is_alive(run_id):
             return
         time.sleep(0.02)

@@ -17,7 +17,7 @@ from migrate.workers import Answer
 
 
 def main() -> None:
-    address, file_id, marker, log, settings, count, snakemake = sys.argv[1:]
+    file_id, marker, log, address, settings, count, snakemake = sys.argv[1:]
     folder = Path(marker).parent.parent
     wanted = WorkersWanted(Path(address), settings, int(count), folder / "logs" / "workers.log")
     try:

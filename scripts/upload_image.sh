@@ -3,8 +3,8 @@
 # Read by the shell that Snakemake starts for the job anyway: each further program would cost more CPU than all the rest
 # (a Python start alone 15 ms). Whatever is not the usual case is left to upload_image.py.
 #
-# In: the workers' file, the image's file ID, the marker, the job's log; then what upload_image.py needs besides.
-address=$1 file_id=$2 marker=$3 log=$4
+# In: the image's file ID, the marker, the job's log, the workers' file; then what upload_image.py needs besides.
+file_id=$1 marker=$2 log=$3 address=$4
 status=unanswered
 
 {

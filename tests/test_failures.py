@@ -1,4 +1,4 @@
-"""Images and services that fail: what is tried again, what is recorded, what ends the run, and what never gets through."""
+"""Images and services that fail: what is tried again, what is recorded, what ends the run, what never gets through."""
 
 from __future__ import annotations
 
@@ -155,7 +155,9 @@ def test_what_passes_is_tried_again_and_every_image_is_stored_once(workspace: Wo
 def test_a_hung_service_ends_in_a_timeout_and_a_failure_not_in_a_hung_run(workspace: Workspace) -> None:
     ids = workspace.add("drive hangs.jpg", "upload hangs.jpg", "good.jpg", "better.jpg")
     hang = {"hang": True}
-    workspace.cloud.faults([fault("drive.media", "drive hangs", hang), fault("cloudinary.upload", "upload hangs", hang)])
+    workspace.cloud.faults(
+        [fault("drive.media", "drive hangs", hang), fault("cloudinary.upload", "upload hangs", hang)]
+    )
     done = workspace.run(timeout=2, retries=0)
     done.failed()
     assert sorted(workspace.failures()) == sorted(ids[:2])
@@ -237,9 +239,7 @@ def test_a_service_that_is_gone_for_a_moment_costs_nothing_but_time(workspace: W
 def test_what_cloudinary_delivers_is_what_drive_has(workspace: Workspace) -> None:
     """Through a download that was cut and an upload whose answer was lost."""
     workspace.add("one.jpg")
-    workspace.cloud.faults(
-        [fault("drive.media", "", {"cut": 0.9}), fault("cloudinary.upload", "", {"lose": True}, 2)]
-    )
+    workspace.cloud.faults([fault("drive.media", "", {"cut": 0.9}), fault("cloudinary.upload", "", {"lose": True}, 2)])
     workspace.run().succeeded()
     (row,) = workspace.audit()
     with urllib.request.urlopen(row["cloudinary_url"]) as answer:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.harness import Workspace, processes_of, wait_for
 Interrupt = Callable[[Workspace, "subprocess.Popen[str]"], None]
 
 
-def started(workspace: Workspace, images: int = 16, **config: object) -> subprocess.Popen[str]:
+def started(workspace: Workspace, images: int = 16, **config: Any) -> subprocess.Popen[str]:
     """A run that is in the middle: some images are done, some are under way, and some have not begun."""
     workspace.add(*(f"{number}.jpg" for number in range(images)))
     workspace.cloud.settings(delay=0.5)
@@ -34,11 +35,17 @@ def said(running: subprocess.Popen[str]) -> str:
     return stdout + stderr
 
 
+def kill(workspace: Workspace) -> None:
+    """kill -9 of all that runs in the working directory."""
+    for pid in workspace.processes():
+        os.kill(pid, signal.SIGKILL)
+
+
 INTERRUPTS: dict[str, Interrupt] = {
     "Ctrl-C": lambda workspace, running: os.killpg(running.pid, signal.SIGINT),
     "SIGTERM": lambda workspace, running: running.terminate(),
     "kill -9 of snakemake": lambda workspace, running: running.kill(),
-    "kill -9 of everything": lambda workspace, running: [os.kill(pid, signal.SIGKILL) for pid in workspace.processes()],
+    "kill -9 of everything": lambda workspace, running: kill(workspace),
 }
 
 
@@ -51,7 +58,9 @@ def test_the_plain_command_finishes_what_was_interrupted(workspace: Workspace, h
     if "kill -9" not in how:
         assert running.returncode == 1, output
         statuses = list(workspace.statuses().values())
-        assert len(statuses) == 16 and statuses.count("uploaded") == len(workspace.markers()) > 2, "the mapping is there"
+        assert len(statuses) == 16 and statuses.count("uploaded") == len(workspace.markers()) > 2, (
+            "the mapping is there"
+        )
         assert "16 images: " in output.splitlines()[-1] and "mapping.csv" in output.splitlines()[-1], output
     for marker in (workspace.results / "markers").glob("*.json"):
         json.loads(marker.read_text())
@@ -115,8 +124,7 @@ def test_a_changed_image_that_was_interrupted_is_still_replaced_in_place(workspa
     running = workspace.start(cores=2)
     workspace.cloud.reset()
     wait_for(lambda: workspace.calls("cloudinary.upload") >= 3)
-    for pid in workspace.processes():
-        os.kill(pid, signal.SIGKILL)
+    kill(workspace)
     said(running)
     workspace.cloud.settings(delay=0)
     workspace.run().succeeded()

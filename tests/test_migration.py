@@ -2,38 +2,214 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from tests.harness import Workspace
+import pytest
+
+from tests.harness import ROOT, SNAKEMAKE, Finished, Workspace
+
+COLUMNS = "local_filename,cloudinary_url,jpg_url,status,error,folder_path,filename,file_id,public_id,bytes,md5"
+PICTURES = {"one.jpg": "jpg", "two.png": "png", "three.webp": "webp", "four.gif": "gif"}
 
 
-def test_a_folder_of_pictures_goes_to_cloudinary_and_a_second_run_moves_no_byte(workspace: Workspace) -> None:
-    add_pictures(workspace)
+@pytest.fixture
+def pictures(workspace: Workspace) -> dict[str, str]:
+    """Pictures of four formats, two of them in folders; file ID → path in Drive."""
+    inner = workspace.cloud.drive("folder", name="Inner")
+    deeper = workspace.cloud.drive("folder", name="Deeper, too", parent=inner)
+    places = {"one.jpg": ("", ""), "two.png": ("", ""), "three.webp": (inner, "Inner/")}
+    places["four.gif"] = (deeper, "Inner/Deeper, too/")
+    return {
+        workspace.cloud.drive(
+            "add", name=name, parent=parent, picture={"format": PICTURES[name], "width": 60, "height": 40, "seed": seed}
+        ): path + name
+        for seed, (name, (parent, path)) in enumerate(places.items())
+    }
+
+
+def test_a_folder_of_pictures_goes_to_cloudinary_and_a_second_run_moves_no_byte(
+    workspace: Workspace, pictures: dict[str, str]
+) -> None:
     first = workspace.run()
-    assert first.code == 0, first.said
-    rows = workspace.mapping()
-    assert {row["status"] for row in rows} == {"uploaded"}
+    first.succeeded()
+    rows = workspace.audit()
+    assert {row["file_id"]: "/".join(filter(None, (row["folder_path"], row["filename"]))) for row in rows} == pictures
+    assert re.search(
+        r"^4 images: 4 uploaded, 0 existing, 0 failed, 0 skipped → results/.+/mapping.csv$", first.lines[-1]
+    )
     assets = workspace.cloud.assets()
-    assert len(rows) == len(assets) == 3
+    assert sorted(assets) == ["Photos/Inner/Deeper, too/four", "Photos/Inner/three", "Photos/one", "Photos/two"]
     for row in rows:
+        assert row["status"] == "uploaded" and row["error"] == ""
+        assert row["local_filename"] == Path(row["filename"]).stem
+        assert row["jpg_url"] == row["cloudinary_url"].replace("/upload/", "/upload/f_jpg/")
         with urllib.request.urlopen(row["cloudinary_url"]) as answer:
-            assert hashlib.md5(answer.read()).hexdigest() == row["md5"] == assets[row["public_id"]]["etag"]
+            content = answer.read()
+            assert (hashlib.md5(content).hexdigest(), len(content)) == (row["md5"], row["bytes"])
         with urllib.request.urlopen(row["jpg_url"]) as answer:
             assert answer.headers["Content-Type"] == "image/jpeg"
+        asset = assets[row["public_id"]]
+        assert asset["asset_folder"] == "/".join(filter(None, ("Photos", row["folder_path"])))
+        assert asset["display_name"] == row["filename"]
+        assert asset["context"] == {"drive_id": row["file_id"]}
+        assert asset["resource_type"] == "image"
 
+    markers = {path: path.stat().st_mtime_ns for path in (workspace.results / "markers").iterdir()}
     workspace.cloud.reset()
     again = workspace.run()
-    assert again.code == 0, again.said
+    again.succeeded()
     counts = workspace.cloud.stats()["counts"]
     assert not counts.get("drive.media") and not counts.get("cloudinary.upload"), counts
     assert workspace.mapping() == rows
+    assert {path: path.stat().st_mtime_ns for path in (workspace.results / "markers").iterdir()} == markers
+    assert "0 to move" in again.said and again.lines[-1] == first.lines[-1]
 
 
-def add_pictures(workspace: Workspace) -> None:
-    """Three pictures in two folders."""
-    inner = workspace.cloud.drive("folder", name="Inner")
-    for number, (name, parent) in enumerate({"one.jpg": None, "two.png": None, "three.webp": inner}.items()):
-        picture = {"format": Path(name).suffix[1:], "width": 60, "height": 40, "seed": number}
-        workspace.cloud.drive("add", name=name, picture=picture, **({"parent": parent} if parent else {}))
+def test_listing_markers_and_mapping_hold_what_others_rely_on(workspace: Workspace, pictures: dict[str, str]) -> None:
+    workspace.run().succeeded()
+    logs = {path.name for path in (workspace.results / "logs").iterdir()}
+    assert {"list_images.log", "merge_markers.log"} <= logs
+    listing = json.loads((workspace.results / "listing.json").read_text())
+    assert datetime.now(UTC) - datetime.fromisoformat(listing["listed_at"]) < timedelta(minutes=5)
+    entries = {entry["id"]: entry for entry in listing["images"]}
+    assert set(entries) == set(pictures)
+    nodes = {node["id"]: node for node in workspace.cloud.nodes()}
+    for file_id, entry in entries.items():
+        assert set(entry) == {"id", "name", "folder_path", "mime_type", "size", "md5", "modified_time", "public_id"}
+        assert (entry["md5"], entry["size"], entry["name"], entry["mime_type"]) == tuple(
+            nodes[file_id][key] for key in ("md5", "size", "name", "mimeType")
+        )
+    markers = workspace.markers()
+    assert set(markers) == {f"{file_id}.{entry['md5']}.json" for file_id, entry in entries.items()}
+    for marker in markers.values():
+        assert set(marker) == {"drive", "cloudinary", "jpg_url", "status", "uploaded_at"}
+        assert marker["drive"] == entries[marker["drive"]["id"]]
+        stored = workspace.cloud.assets()[marker["drive"]["public_id"]]
+        kept = ("public_id", "asset_id", "version", "format", "bytes", "etag", "width", "height")
+        assert set(marker["cloudinary"]) == {*kept, "secure_url"}
+        assert all(marker["cloudinary"][key] == stored[key] for key in kept)
+        assert (marker["cloudinary"]["width"], marker["cloudinary"]["height"]) == (60, 40)
+        assert datetime.fromisoformat(marker["uploaded_at"]).utcoffset() == timedelta(0)
+    raw = (workspace.results / "mapping.csv").read_bytes()
+    assert raw.decode("utf-8").split("\r\n")[0] == COLUMNS
+    assert raw.count(b"\r\n") == raw.count(b"\n") == 1 + len(pictures), "RFC 4180"
+    table = list(csv.DictReader(io.StringIO(raw.decode(), newline=""), strict=True))
+    rows = workspace.mapping()
+    assert all(list(row) == COLUMNS.split(",") for row in rows)
+    assert table == [{key: "" if value is None else str(value) for key, value in row.items()} for row in rows]
+    keys = [(row["folder_path"], row["filename"], row["file_id"]) for row in rows]
+    assert keys == sorted(keys)
+
+
+def test_a_dry_run_on_a_new_folder_names_what_it_would_upload_and_moves_nothing(
+    workspace: Workspace, pictures: dict[str, str]
+) -> None:
+    size = sum(node["size"] for node in workspace.cloud.nodes() if node["md5"])
+    first = workspace.dry_run()
+    first.succeeded()
+    assert sorted(line.split(maxsplit=1) for line in first.lines[:-1]) == sorted(["new", p] for p in pictures.values())
+    summary = f"4 of 4 images to move (4 new, 0 changed, 0 failed before), {size:,} bytes; listed "
+    assert first.lines[-1].startswith(summary)
+    assert not workspace.markers() and not (workspace.results / "mapping.csv").exists()
+    assert not workspace.calls("drive.media") and not workspace.cloud.assets()
+
+    workspace.add("later.jpg")
+    workspace.cloud.reset()
+    path = workspace.results / "listing.json"
+    value = json.loads(path.read_text())
+    value["listed_at"] = (datetime.now(UTC) - timedelta(hours=5, minutes=1)).isoformat(timespec="seconds")
+    path.write_text(json.dumps(value))
+    later = workspace.dry_run("--quiet")
+    later.succeeded()
+    assert later.lines == [f"{summary}5 hours ago"], "the listing at hand, and just the summary"
+    assert not workspace.cloud.stats()["counts"], "not a call"
+    everything = workspace.dry_run("--quiet", "all")
+    everything.succeeded()
+    assert not everything.lines
+
+    done = workspace.run()
+    done.succeeded()
+    assert len(workspace.audit()) == 5, "a real run lists anew"
+    after = workspace.dry_run()
+    assert after.lines == [after.line("0 of 5 images to move (0 new, 0 changed, 0 failed before), 0 bytes; listed ")]
+
+
+def test_a_folder_of_no_images_is_a_success_with_an_empty_mapping(workspace: Workspace) -> None:
+    workspace.cloud.drive("folder", name="Empty")
+    dry = workspace.dry_run()
+    dry.succeeded()
+    assert dry.lines == [dry.line("0 of 0 images to move (0 new, 0 changed, 0 failed before), 0 bytes; listed ")]
+    done = workspace.run()
+    done.succeeded()
+    assert "0 images: 0 uploaded, 0 existing, 0 failed, 0 skipped" in done.lines[-1]
+    assert workspace.mapping() == []
+    assert (workspace.results / "mapping.csv").read_bytes() == f"{COLUMNS}\r\n".encode()
+    workspace.add("first.jpg")
+    workspace.run().succeeded()
+    assert workspace.statuses() == {"first.jpg": "uploaded"}
+
+
+def test_a_folders_url_a_service_account_and_another_cloudinary_folder_serve_as_well(workspace: Workspace) -> None:
+    """With the three variables, out of .env; in fixed folder mode, and with another results folder."""
+    workspace.add("one.jpg")
+    workspace.cloud.settings(fixed_folders=True)
+    found = re.fullmatch(r"cloudinary://(.+):(.+)@(.+)\?upload_prefix=(.+)", workspace.cloud.cloudinary_url)
+    assert found
+    names = ("API_KEY", "API_SECRET", "CLOUD_NAME", "UPLOAD_PREFIX")
+    lines = [f"CLOUDINARY_{name}={value}" for name, value in zip(names, found.groups(), strict=True)]
+    (workspace.path / ".env").write_text("\n".join(lines))
+    workspace.environment["CLOUDINARY_URL"] = ""
+    url = f"https://drive.google.com/drive/u/0/folders/{workspace.cloud.folder_id}?usp=sharing"
+    config: dict[str, Any] = {
+        "token": workspace.cloud.service_account,
+        "folder_name": "Archive/2026",
+        "results": "out put",
+    }
+    done = workspace.run(folder_id=url, **config)
+    done.succeeded()
+    (asset,) = workspace.cloud.assets().values()
+    assert asset["public_id"] == "Archive/2026/one"
+    (row,) = json.loads((workspace.path / "out put" / workspace.cloud.folder_id / "mapping.json").read_text())
+    assert row["status"] == "uploaded"
+    assert not (workspace.path / "results").exists()
+
+
+def test_the_commands_of_the_readme_are_enough_exactly_as_they_are_written(workspace: Workspace) -> None:
+    """In a clone: token.json beside the Snakefile, and the one line of config.yaml that leads to the emulator."""
+    for name in ("Snakefile", "config.schema.yaml"):
+        shutil.copy(ROOT / name, workspace.path)
+    for name in ("scripts", "profiles", "envs"):
+        shutil.copytree(ROOT / name, workspace.path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(workspace.cloud.token, workspace.path / "token.json")
+    config = (ROOT / "config.yaml").read_text().replace("https://www.googleapis.com", workspace.cloud.drive_endpoint)
+    (workspace.path / "config.yaml").write_text(config)
+    workspace.add("one.jpg", "two.jpg")
+    environment = {**os.environ, "CLOUDINARY_URL": workspace.cloud.cloudinary_url}
+    environment["PATH"] = f"{SNAKEMAKE.parent}:{environment['PATH']}"
+    outputs = []
+    for command in ("snakemake -n", "snakemake --cores 8", "snakemake -n"):
+        done = subprocess.run(
+            f"{command} --config folder_id={workspace.cloud.folder_id}",
+            shell=True,
+            cwd=workspace.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        outputs.append(Finished(done.returncode, done.stdout, done.stderr).lines)
+    assert "2 of 2 images to move" in outputs[0][-1] and outputs[2][0].startswith("0 of 2 images to move")
+    assert "2 images: 2 uploaded" in outputs[1][-1]
+    workspace.audit()

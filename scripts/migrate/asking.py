@@ -5,6 +5,7 @@ Imports nothing that takes long: this is what a job waits for when there are no 
 
 from __future__ import annotations
 
+import shlex
 import socket
 import subprocess
 import sys
@@ -53,6 +54,11 @@ class WorkersWanted:
     settings: str
     count: int
     log: Path
+
+    @property
+    def arguments(self) -> str:
+        """What a job needs to know of them, as words for a shell."""
+        return shlex.join([str(self.address), self.settings, str(self.count)])
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start them in the background; where others serve this run already, these end by themselves."""

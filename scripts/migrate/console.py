@@ -24,6 +24,8 @@ _NOISE = (
     "Exiting because a job execution failed",
     "WorkflowError:\nAt least one job did not complete",
     "RuleException:\nCalledProcessError",
+    "Restored previous version of ",
+    "Cannot restore ",
 )
 _PAUSE = 5.0
 """Seconds between two lines of progress."""

@@ -190,6 +190,7 @@ class Drive:
         )
         keys = {folder.id: folder.resource_key for folder in folders}
         page_token, complete, restarts = None, True, 0
+        seen: set[str] = set()
         while True:
             request = _with_keys(self._service.files().list(pageToken=page_token, **query), keys)
             try:
@@ -200,6 +201,7 @@ class Drive:
                     raise
                 page_token, complete, restarts = None, True, restarts + 1
                 found.clear()
+                seen.clear()
                 continue
             files = answer.get("files")
             if not isinstance(files, list):
@@ -209,6 +211,9 @@ class Drive:
             page_token = answer.get("nextPageToken")
             if not page_token:
                 return complete
+            if not isinstance(page_token, str) or page_token in seen:
+                raise TransientError("Drive's answer names no next page, or one that it named before")
+            seen.add(page_token)
 
     def _json(self, request: HttpRequest) -> dict[str, Any]:
         answer = self._execute(request)

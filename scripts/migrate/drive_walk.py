@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import groupby, islice
 
 from .drive_api import FOLDER, PARENTS_IN_ONE_QUERY, SHORTCUT, Drive, DriveFile
@@ -34,13 +35,19 @@ def images_below(
     entered once, so a shortcut to an ancestor is no loop. Raises StopRun, ImageError or TransientError when anything
     could not be read: half a listing is none.
     """
+
+    def wanted(mime_type: str) -> bool:
+        if mime_type == FOLDER:
+            return recursive
+        return any(fnmatchcase(mime_type, pattern) for pattern in ["image/*", *include])
+
     images: dict[str, FoundImage] = {}
     entered = {root.id}
     level = [_Place(root, "")]
     shortcuts: list[tuple[DriveFile, str]] = []
     while level or shortcuts:
         if not level:
-            level = _follow(drive, sorted(shortcuts, key=_by_path), images, entered, recursive, warn)
+            level = _follow(drive, sorted(shortcuts, key=_by_path), images, entered, wanted, warn)
             shortcuts = []
             continue
         below: list[_Place] = []
@@ -71,18 +78,18 @@ def _follow(
     shortcuts: list[tuple[DriveFile, str]],
     images: dict[str, FoundImage],
     entered: set[str],
-    recursive: bool,
+    wanted: Callable[[str], bool],
     warn: Callable[[str], None],
 ) -> list[_Place]:
-    """Add the images that shortcuts point to; returns the folders that they point to and nobody has entered yet."""
+    """Add the images that shortcuts point to; returns the folders that they point to and nobody has entered yet.
+
+    In: `wanted`, whether files of a MIME type are; the shortcut's own word for it may be missing or old.
+    """
     folders: list[_Place] = []
     for shortcut, path in shortcuts:
-        assert shortcut.target is not None
+        assert shortcut.target
         target_id, mime_type, resource_key = shortcut.target
-        is_folder = mime_type == FOLDER
-        if target_id in images or target_id in entered or (is_folder and not recursive):
-            continue
-        if not is_folder and not mime_type.startswith("image/"):
+        if target_id in images or target_id in entered or (mime_type and not wanted(mime_type)):
             continue
         try:
             target = drive.file(target_id, resource_key)
@@ -91,10 +98,10 @@ def _follow(
         except ImageError as error:
             warn(f"the shortcut {one_line(_inside(path, shortcut.name), 200)!r} leads nowhere: {error}")
             continue
-        if is_folder:
+        if target.mime_type == FOLDER:
             entered.add(target_id)
             folders.append(_Place(target, _inside(path, shortcut.name)))
-        else:
+        elif wanted(target.mime_type):
             images[target_id] = FoundImage(target, path)
     return folders
 

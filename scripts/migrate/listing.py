@@ -56,17 +56,22 @@ _FIELDS = {each.name for each in fields(Image)}
 
 @dataclass(frozen=True)
 class Listing:
-    """A whole listing: the Drive folder's ID and name, when it was listed (ISO, UTC), and its images."""
+    """A whole listing: the Drive folder's ID and name, when it was listed (ISO, UTC), by which run, and its images.
+
+    run is "" if it was made by a dry run.
+    """
 
     folder_id: str
     folder: str
     listed_at: str
+    run: str
     images: Sequence[Image] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Put the listing into a file, one line for each image, whole or not at all. Raises OSError."""
         head = json.dumps(
-            {"folder_id": self.folder_id, "folder": self.folder, "listed_at": self.listed_at}, ensure_ascii=False
+            {"folder_id": self.folder_id, "folder": self.folder, "listed_at": self.listed_at, "run": self.run},
+            ensure_ascii=False,
         )
         with replacing(path) as stream:
             stream.write(head[:-1] + ', "images": [')
@@ -82,6 +87,15 @@ def read(path: Path) -> Listing:
         if value is None:
             raise TypeError("not a JSON object")
         images = [Image(**{name: entry[name] for name in entry if name in _FIELDS}) for entry in value["images"]]
-        return Listing(value["folder_id"], value["folder"], value["listed_at"], images)
+        return Listing(value["folder_id"], value["folder"], value["listed_at"], value["run"], images)
     except (KeyError, TypeError) as error:
         raise MigrationError(f"{path} is not a listing: delete it, and the next run lists anew") from error
+
+
+def made_by(path: Path) -> str:
+    """The run that made the listing in a file; "" if there is none. Reads its first line only."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return str(json.loads(f"{stream.readline()}]}}")["run"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

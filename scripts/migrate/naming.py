@@ -16,8 +16,8 @@ from .listing import Image, Listing
 from .settings import Settings
 
 
-def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage]) -> Listing:
-    """The listing of what was found in the folder `root`.
+def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage], run: str) -> Listing:
+    """The listing of what was found in the folder `root` by a run.
 
     Looks at the last listing and at the markers in the results folder, so that every image keeps its public_id, and
     one whose content has changed knows which asset it replaces.
@@ -47,7 +47,7 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
         )
         replaces = _replaces(image, markers.get(file.id, []), last.get(file.id))
         images.append(Image(**{**image.__dict__, "replaces": replaces}))
-    return Listing(settings.folder_id, root.name, datetime.now(UTC).isoformat(timespec="seconds"), images)
+    return Listing(settings.folder_id, root.name, datetime.now(UTC).isoformat(timespec="seconds"), run, images)
 
 
 def _last_images(folder: Path) -> dict[str, Image]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import logging
 import os
 import signal
@@ -20,7 +19,7 @@ from .asking import WorkersWanted
 from .console import Console, outcome, preview, say
 from .errors import MigrationError
 from .pending import Pending, pending
-from .run import Run
+from .run import Run, new_id
 from .settings import Settings, from_config_or_exit
 
 if TYPE_CHECKING:
@@ -39,6 +38,13 @@ class Pipeline:
         self._run = Run(self.folder)
         self._console = Console(self.folder)
         self._begun = False
+        self._run_id = new_id() if workflow.is_main_process else self._run.id
+        self.workers = WorkersWanted(
+            address=self._or_exit(workers.file_of, self._run_id),
+            settings=self.settings.to_json(),
+            count=workflow.cores,
+            log=self.folder / "logs" / "workers.log",
+        )
         self._expected: dict[Path, tuple[int, list[str]]] = {}
         # Also where snakemake was called by its path, its jobs find its Python.
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -68,19 +74,13 @@ class Pipeline:
             self._expected[path] = (path.stat().st_mtime_ns, paths)
         return self._expected[path][1]
 
-    def address(self, wildcards: object) -> str:
-        """The file of this run's workers on this machine."""
-        return self._address
-
-    @functools.cached_property
-    def _address(self) -> str:
-        return str(self._or_exit(workers.file_of, self._run.id))
-
     def started(self) -> None:
-        """Make it safe to ask Snakemake to stop.
-
-        Its handler takes a lock that the interrupted main thread may hold already, and then waits for ever.
-        """
+        """Mend two things in Snakemake's scheduler, which is there now and about to begin."""
+        if self._workflow.local_exec:
+            # Its limit of jobs in a second starts a thread for each round of scheduling, a quarter of all its work
+            # here, and waits for the last one at the end. How fast the services let us be is known to pacing.py.
+            self._workflow.scheduler.job_rate_limiter = None
+        # Its handler takes a lock that the interrupted main thread may hold already, and then waits for ever.
         handler = signal.getsignal(signal.SIGTERM)
         if callable(handler):
             signal.signal(
@@ -89,7 +89,6 @@ class Pipeline:
 
     def succeeded(self) -> None:
         """Say how it went."""
-        _let_go()
         outcome(
             mapping.counts(mapping.rows(listing.read(self.folder / "listing.json").images, self.folder, say)),
             self.folder / "mapping.csv",
@@ -97,10 +96,9 @@ class Pipeline:
 
     def failed(self) -> None:
         """Write the mapping that the merge did not come to, and say how it went."""
-        _let_go()
         listed = self.folder / "listing.json"
         try:
-            if not self._run.has_made(listed):
+            if listing.made_by(listed) != self._run_id:
                 say([self._run.stopped_because or "nothing was listed", *self._said_while_listing()][-1], logging.ERROR)
                 return
             rows = mapping.rows(listing.read(listed).images, self.folder, say)
@@ -116,13 +114,12 @@ class Pipeline:
     def _begin(self) -> None:
         self._need_folder_id()
         check_credentials()
-        self._run.begin()
+        self._run.begin(self._run_id)
         marker.remove_unfinished(self.folder)
         for name in ("list_images.log", "stop.txt"):
             (self.folder / "logs" / name).unlink(missing_ok=True)
         # While the folder is listed, so that the first image finds them warm.
-        log = self.folder / "logs" / "workers.log"
-        WorkersWanted(Path(self._address), self.settings.to_json(), self._workflow.cores, log).start()
+        self.workers.start()
 
     def _look_ahead(self, path: Path) -> list[str]:
         self._need_folder_id()
@@ -170,13 +167,6 @@ class Pipeline:
             sys.exit(str(error))
         except OSError as error:
             sys.exit(f"{error.filename or self.folder}: {error.strerror or error}")
-
-
-def _let_go() -> None:
-    """Let the program end at once: the timers of Snakemake's rate limiter would hold it for up to a second."""
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
 
 
 def _age(listed_at: str) -> str:

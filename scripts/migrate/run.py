@@ -49,8 +49,8 @@ class Run:
         with contextlib.suppress(OSError), replacing(self.folder / "logs" / "stop.txt") as stream:
             stream.write(f"{line}\n")
 
-    def begin(self) -> None:
-        """Take the folder for this process, under a new run ID.
+    def begin(self, run_id: str) -> None:
+        """Take the folder for this process, under the new ID of its run.
 
         Raises MigrationError if another run has it, or if it cannot be written to.
         """
@@ -65,7 +65,7 @@ class Run:
             raise MigrationError(f"another run holds {self.folder}: {self._holder()}; wait for it, or stop it")
         text = json.dumps(
             {
-                "run": uuid.uuid4().hex,
+                "run": run_id,
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "begun": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,15 +91,16 @@ class Run:
         except OSError:
             return False
 
-    def has_made(self, path: Path) -> bool:
-        """Whether a file is younger than the beginning of the last run."""
-        return path.exists() and path.stat().st_mtime_ns > self.path.stat().st_mtime_ns
-
     def _holder(self) -> str:
         value: dict[str, Any] = read_json_object(self.path) or {}
         if "pid" not in value:
             return "it has just begun"
         return one_line(f"process {value['pid']} on {value.get('host')}, since {value.get('begun')}")
+
+
+def new_id() -> str:
+    """An ID that no other run has."""
+    return uuid.uuid4().hex
 
 
 def _lock(descriptor: int) -> bool:

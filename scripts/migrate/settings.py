@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlparse
+from urllib.parse import parse_qs, urlparse
 
 from .errors import MigrationError, one_line
 
@@ -86,11 +86,16 @@ def folder_of(text: str) -> tuple[str, str]:
     text = text.strip()
     if not text or re.fullmatch(ID, text):
         return text, ""
-    address = urlparse(text if "//" in text else f"https://{text}")
-    query = parse_qs(address.query)
-    in_path = re.search(rf"folders/({ID})/?$", unquote(f"{address.path}#{address.fragment}".rstrip("#")))
-    found = in_path[1] if in_path else query.get("id", [""])[0]
-    if (address.hostname or "").endswith("google.com"):
+    try:
+        address = urlparse(text if "//" in text else f"https://{text}")
+    except ValueError:
+        address = urlparse("")
+    if f".{address.hostname}".endswith(".google.com"):
+        query = parse_qs(address.query)
+        in_path = re.search(rf"(?:^|/)folders/({ID})/?$", address.path) or re.match(
+            rf"folders/({ID})", address.fragment
+        )
+        found = in_path[1] if in_path else query.get("id", [""])[0]
         if re.fullmatch(ID, found):
             return found, query.get("resourcekey", [""])[0]
         if address.path.rstrip("/").endswith("/my-drive"):

@@ -168,7 +168,7 @@ def _shortcut_details(tree: Tree, node: Node) -> Json | None:
     if node.mime != SHORTCUT:
         return None
     target = tree.nodes.get(node.target or "")
-    details = {"targetId": node.target, "targetMimeType": target.mime if target else "application/octet-stream"}
+    details = {"targetId": node.target, "targetMimeType": node.target_mime}
     if target and target.resource_key:
         details["targetResourceKey"] = target.resource_key
     return details

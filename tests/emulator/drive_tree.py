@@ -60,6 +60,7 @@ class Node:
     abusive: bool = False
     drive_id: str | None = None
     target: str | None = None
+    target_mime: str = "application/octet-stream"
     resource_key: str | None = None
     resource_key_required: bool = False
     capabilities: Json = field(default_factory=dict)
@@ -137,6 +138,7 @@ class Tree:
             node = Node(drive_id_of(seed), extra["name"], mime, [parent], extra["name"], 1_650_000_000.0)
             if "target" in extra:
                 node.target = ids[extra["target"]]
+                node.target_mime = self.nodes[node.target].mime
             self._put(node)
 
     def generate(self, count: int, noise: Noise) -> None:
@@ -212,6 +214,8 @@ class Tree:
             node.mime = change.pop("mime", "") or sniff(b"".join(node.content.pieces(0, 32)), name)
         if kind == "shortcut":
             node.target = change.pop("target")
+            # A snapshot of the moment, as in the real one: it outlives the target.
+            node.target_mime = self.nodes[node.target].mime if node.target in self.nodes else node.target_mime
         self._put(node)
         self._override(node, change)
         return node

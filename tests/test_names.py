@@ -1,0 +1,231 @@
+"""public_ids: valid, unique and stable for any name that Drive can hold."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import random
+import re
+import unicodedata
+import urllib.request
+from pathlib import Path
+
+import pytest
+from migrate import names
+
+from tests.emulator.naming import is_valid
+from tests.harness import Workspace
+
+NASTY = ["/", "\\", ".", "..", "?", "&", "#", "%", "<", ">", "+", " ", "\t", "\n", "\r", "\0", "\x7f", "\x85", "\u2028"]
+NASTY += [
+    "\u202e",
+    "\u200d",
+    "\ufeff",
+    "\ud800",
+    "é",
+    "e\u0301",
+    "東",
+    "👨‍👩‍👧",
+    "'",
+    '"',
+    "=",
+    "@",
+    "|",
+    "*",
+    ":",
+    "v12",
+    "a",
+    "_",
+    ".",
+]
+NASTY += ["a" * 130, "東" * 130, "\u00a0", "\u3000", "%2F", "%2e%2e", ".jpg", "jpg"]
+
+HOSTILE = [
+    "../../x.png",
+    "/etc/passwd.png",
+    "..",
+    ".",
+    ".hidden",
+    "no extension",
+    "a.jpg",
+    "a.png",
+    "two of one name.jpg",
+    "two of one name.jpg",
+    "東京.jpg",
+    "日本.jpg",
+    "a?b&c#d.jpg",
+    "a%2Fb<c>+d.jpg",
+    "back\\slash.jpg",
+    "=cmd|' /C calc'!A0",
+    "+1.jpg",
+    "-1.jpg",
+    "@SUM(A1).jpg",
+    "new\nline.jpg",
+    "tab\tand\rreturn.jpg",
+    "quotes \" ' `id` $(touch x.png) ; touch x.png.jpg",
+    "'; touch x.png; '.jpg",
+    "{output} {wildcards.file_id} %s {{}}.jpg",
+    " spaces at both ends .jpg ",
+    "emoji 👨‍👩‍👧 🎉.jpg",
+    "e\u0301tude.jpg",
+    "\u00e9tude.jpg",
+    "left\u202egpj.to right.jpg",
+    f"{'long ' * 50}x.jpg",
+    "v123.jpg",
+    "<script>alert(1)</script>.jpg",
+    "comma,semicolon;.jpg",
+]
+
+
+def nasty_names() -> list[str]:
+    dice = random.Random(0)
+    pairs = ["".join(pair) for pair in itertools.product(NASTY, repeat=2)]
+    return [*NASTY, *pairs, *("".join(dice.choices(NASTY, k=dice.randint(3, 12))) for _ in range(5000))]
+
+
+def check(public_id: str) -> None:
+    """PROTOCOLS.md's rules for a public_id, and that it can be sent and shown."""
+    assert 1 <= len(public_id) <= 255, public_id
+    assert not re.search(r"[?&#\\%<>+\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", public_id), public_id
+    assert public_id == public_id.strip().strip("/"), public_id
+    segments = public_id.split("/")
+    assert all(segment == segment.strip() != "" for segment in segments), public_id
+    assert not {".", ".."} & set(segments), public_id
+    assert not any(re.fullmatch(r"v\d+", folder) for folder in segments[:-1]), public_id
+    assert unicodedata.is_normalized("NFC", public_id)
+    assert is_valid(public_id), "and what the emulated Cloudinary says"
+
+
+def test_every_name_folder_and_path_becomes_a_valid_public_id() -> None:
+    for name in nasty_names():
+        check(names.public_id("Photos", "", name))
+        check(names.public_id(name, name, name))
+        check(names.public_id("v1", "v2/v3", f"{name}.jpg"))
+        check(names.asset_folder(name, name))
+
+
+def test_suffixes_keep_a_public_id_valid() -> None:
+    for name in nasty_names()[::7]:
+        check(names.with_suffix(names.public_id(name, name, name), "1" * 33))
+    for length in range(200, 256):
+        check(names.with_suffix(f"{'a' * (length - 60)}/{'b ' * 30}"[:length].strip(), "12345678"))
+
+
+@pytest.mark.parametrize("folder", ["x" * 400, "x/" * 200, "v1/" * 100, "東" * 300, "x" * 198 + "/v12345"])
+def test_a_long_folder_leaves_room_for_the_name(folder: str) -> None:
+    one, other = (names.public_id("Photos", folder, name) for name in ("one.jpg", "other.jpg"))
+    check(one)
+    check(other)
+    assert one.endswith("/one") and other.endswith("/other")
+
+
+def test_display_names_are_printable_and_never_empty() -> None:
+    for name in nasty_names():
+        shown = names.display_name(name)
+        assert 1 <= len(shown) <= 255 and "/" not in shown and shown == shown.strip()
+        assert not re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", shown)
+
+
+@pytest.mark.parametrize(
+    ("filename", "stem"),
+    [
+        ("a.jpg", "a"),
+        ("a.b.jpeg", "a.b"),
+        (".hidden", ".hidden"),
+        ("no extension", "no extension"),
+        ("ends with a dot.", "ends with a dot."),
+        ("Dr. Who and the very long story", "Dr. Who and the very long story"),
+        ("", ""),
+    ],
+)
+def test_the_stem_is_the_name_without_its_extension(filename: str, stem: str) -> None:
+    assert names.stem(filename) == stem
+
+
+def test_ordinary_names_stay_what_they_are() -> None:
+    assert names.public_id("Photos", "2024/Summer in Rome", "Forum (1).jpg") == "Photos/2024/Summer in Rome/Forum (1)"
+    assert names.public_id("Photos", "", "東京.jpg") == "Photos/東京"
+    assert names.public_id("Photos", "a", "v12.jpg") == "Photos/a/v12", "only folders are taken for versions"
+    assert names.public_id("Photos", "v12", "a.jpg") == "Photos/_v12/a"
+
+
+def test_no_two_images_get_one_name_whatever_they_want() -> None:
+    dice = random.Random(1)
+    ids = [f"1{dice.getrandbits(160):040x}"[:33] for _ in range(3000)]
+    ids += [f"{number}{ids[0][-20:]}" for number in range(20)]
+    wanted = [(file_id, names.public_id("Photos", "", dice.choice(NASTY))) for file_id in ids]
+    # Somebody is called just what a suffix would make of another's name.
+    wanted += [
+        (f"trap{number}", names.with_suffix(name, file_id[-8:])) for number, (file_id, name) in enumerate(wanted[:50])
+    ]
+    given = names.assign(wanted, {})
+    assert set(given) == {file_id for file_id, _ in wanted}
+    assert len(set(given.values())) == len(given)
+    for public_id in given.values():
+        check(public_id)
+
+
+def test_names_are_stable_whoever_comes_and_goes() -> None:
+    dice = random.Random(2)
+    wanted = [(f"id{number:04}", f"Photos/{number % 7}") for number in range(60)]
+    held = names.assign(wanted, {})
+    for _ in range(20):
+        present = dice.sample(wanted, 40) + [(f"new{dice.random()}", f"Photos/{dice.randrange(7)}") for _ in range(5)]
+        dice.shuffle(present)
+        given = names.assign(present, held)
+        assert all(given[file_id] == held[file_id] for file_id, _ in present if file_id in held)
+        held |= given
+        assert len(set(held.values())) == len(held), "a name once given is never given to another"
+
+
+def test_the_first_to_hold_a_name_keeps_it_bare_and_the_others_show_their_id() -> None:
+    given = names.assign([("first-0001", "Photos/a"), ("second-0002", "Photos/a")], {})
+    assert given == {"first-0001": "Photos/a", "second-0002": "Photos/a_ond-0002"}
+
+
+def test_hostile_names_are_uploaded_each_once_and_harm_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    cloud = workspace.cloud
+    folder = cloud.drive("folder", name="../../<b>&v1 'x' $(touch x.png)")
+    twice = cloud.drive_all([{"op": "folder", "name": "v1"}, {"op": "folder", "name": "v1"}])
+    ids = workspace.add(*HOSTILE)
+    inner = [
+        cloud.drive("add", name="a.jpg", parent=parent, picture={"seed": seed})
+        for seed, parent in enumerate([folder, *twice])
+    ]
+    everything = [*ids, *inner]
+    seen = {path for path in tmp_path.rglob("*") if workspace.path not in path.parents}
+
+    done = workspace.run(cores=8)
+    done.succeeded()
+    rows = workspace.audit()
+    assert len(rows) == len(everything)
+    for row in rows:
+        check(row["public_id"])
+    assert len({row["public_id"].lower() for row in rows}) >= len(rows) - 1
+    by_id = {row["file_id"]: row for row in rows}
+    assert [by_id[file_id]["filename"] for file_id in ids] == HOSTILE, "in JSON a name is verbatim"
+    assert {by_id[inner[0]]["folder_path"]} == {"../../<b>&v1 'x' $(touch x.png)"}
+    assert [(row["folder_path"], row["filename"], row["file_id"]) for row in rows] == sorted(
+        (row["folder_path"], row["filename"], row["file_id"]) for row in rows
+    )
+
+    with (workspace.results / "mapping.csv").open(newline="", encoding="utf-8") as stream:
+        table = {row["file_id"]: row for row in csv.DictReader(stream)}
+    for file_id, name in zip(ids, HOSTILE, strict=True):
+        cells = table[file_id]
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells.values()), cells
+        assert cells["filename"] == (f"'{name}" if name.startswith(tuple("=+-@")) else name)
+
+    assets = cloud.assets()
+    for file_id in (ids[0], ids[15], inner[0], inner[1]):
+        row = by_id[file_id]
+        asset = assets[row["public_id"]]
+        assert asset["asset_folder"] == row["public_id"].rpartition("/")[0]
+        with urllib.request.urlopen(row["jpg_url"]) as answer:
+            assert answer.headers["Content-Type"] == "image/jpeg"
+
+    assert not list(tmp_path.rglob("x.png*")), "no name became a command or a path"
+    outside = {path for path in tmp_path.rglob("*") if workspace.path not in path.parents} - seen
+    assert all(cloud.store in path.parents for path in outside)
+    assert {path.name for path in workspace.path.iterdir()} <= {"results", ".snakemake"}
+    assert "\u202e" not in done.said and "\x1b" not in done.said

@@ -1,0 +1,158 @@
+"""Settings: every form in which a folder, a switch or a list can be given, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from migrate.errors import MigrationError
+from migrate.settings import Settings, folder_of
+
+from tests.harness import ROOT
+
+ID = "1aB_c-D2"
+DEFAULTS: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def settings(*typed: str) -> Settings:
+    """The settings of `snakemake --config` with these pairs, which Snakemake reads as YAML."""
+    pairs = [pair.partition("=") for pair in typed]
+    config = {**DEFAULTS, **{key: yaml.safe_load(value) for key, _, value in pairs}}
+    return Settings.from_config(config, ROOT / "config.schema.yaml", ["snakemake", "--config", *typed])
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "key"),
+    [
+        (ID, ID, ""),
+        (f"  {ID}\n", ID, ""),
+        (f"https://drive.google.com/drive/folders/{ID}", ID, ""),
+        (f"https://drive.google.com/drive/folders/{ID}/", ID, ""),
+        (f"https://drive.google.com/drive/folders/{ID}?usp=sharing", ID, ""),
+        (f"https://drive.google.com/drive/folders/{ID}?usp=drive_link&resourcekey=0-xY_z", ID, "0-xY_z"),
+        (f"https://drive.google.com/drive/folders/{ID}?resourcekey=0-xY_z#list", ID, "0-xY_z"),
+        (f"https://drive.google.com/drive/u/0/folders/{ID}", ID, ""),
+        (f"https://drive.google.com/drive/u/12/folders/{ID}?hl=de", ID, ""),
+        (f"https://drive.google.com/drive/mobile/folders/{ID}", ID, ""),
+        (f"https://drive.google.com/open?id={ID}", ID, ""),
+        (f"https://drive.google.com/open?id={ID}&resourcekey=0-k", ID, "0-k"),
+        (f"https://drive.google.com/folderview?id={ID}&usp=sharing", ID, ""),
+        (f"https://drive.google.com/a/example.com/folderview?id={ID}", ID, ""),
+        (f"https://drive.google.com/#folders/{ID}", ID, ""),
+        (f"https://drive.google.com/drive/#folders/{ID}", ID, ""),
+        (f"http://drive.google.com/drive/folders/{ID}", ID, ""),
+        (f"drive.google.com/drive/folders/{ID}", ID, ""),
+        ("https://drive.google.com/drive/my-drive", "root", ""),
+        ("https://drive.google.com/drive/u/1/my-drive", "root", ""),
+        ("root", "root", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_folder_is_known_in_every_form_that_drive_shows(text: str, folder: str, key: str) -> None:
+    assert folder_of(text) == (folder, key)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "../x",
+        "a/b",
+        ".",
+        "..",
+        "my folder",
+        "ID\nID",
+        "https://drive.google.com/drive/recent",
+        "https://drive.google.com/drive/folders/",
+        "https://drive.google.com/drive/folders/..%2F..%2Fetc",
+        "https://drive.google.com/open?id=../../etc",
+        f"https://example.com/drive/folders/{ID}",
+        f"https://drive.google.com.example.com/drive/folders/{ID}",
+        f"https://notgoogle.com/drive/folders/{ID}",
+        f"https://evilgoogle.com/drive/folders/{ID}",
+        "東京",
+        "https://[/drive/folders/x",
+    ],
+)
+def test_what_is_no_folder_is_a_line_and_never_a_path(text: str) -> None:
+    with pytest.raises(MigrationError, match="neither a Drive folder's ID nor its URL") as caught:
+        folder_of(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1e5", "007", "12345", "0x10", "1_000", "true", "null", "0o17", "2024-01-01"])
+def test_an_id_is_text_whatever_yaml_makes_of_it(text: str) -> None:
+    assert settings(f"folder_id={text}").folder_id == text
+
+
+@pytest.mark.parametrize("name", ["2024", "007", "1e5", "yes", "2024-01-01"])
+def test_a_folder_name_is_text_whatever_yaml_makes_of_it(name: str) -> None:
+    assert settings(f"folder_id={ID}", f"folder_name={name}").folder_name == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("true", True), ("True", True), ("yes", True), ("on", True), ("false", False), ("False", False), ("no", False)],
+)
+def test_switches_are_taken_as_people_write_them(typed: str, value: bool) -> None:
+    assert settings(f"recursive={typed}").recursive is value
+    assert settings(f"overwrite={typed}").overwrite is value
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("image/png", ("image/png",)), ("[image/png, image/gif]", ("image/png", "image/gif")), ("[]", ())],
+)
+def test_a_list_may_be_one_text(typed: str, value: tuple[str, ...]) -> None:
+    assert settings(f"include={typed}").include == value
+    assert settings(f"exclude={typed}").exclude == value
+
+
+def test_numbers_are_numbers() -> None:
+    given = settings("retries=0", "timeout=2.5")
+    assert (given.retries, given.timeout) == (0, 2.5)
+
+
+def test_config_yaml_names_every_setting_and_says_its_default() -> None:
+    given = Settings.from_config(DEFAULTS, ROOT / "config.schema.yaml")
+    assert given == Settings()
+    assert set(DEFAULTS) == set(Settings.__dataclass_fields__) - {"resource_key"}
+    schema = yaml.safe_load((ROOT / "config.schema.yaml").read_text())
+    assert set(schema["properties"]) == set(DEFAULTS)
+    assert all(each.get("description") for each in schema["properties"].values())
+    for key, each in schema["properties"].items():
+        assert each.get("default") == DEFAULTS[key], key
+
+
+def test_settings_survive_the_command_line_of_a_script() -> None:
+    given = settings(f"folder_id={ID}", 'folder_name=it\'s "quoted" 東京', "exclude=['a b/*', $HOME]", "timeout=1")
+    assert Settings.from_json(given.to_json()) == given
+
+
+@pytest.mark.parametrize(
+    ("typed", "fragments"),
+    [
+        ("folder-id=x", ("folder-id", "did you mean folder_id?")),
+        ("Recursive=true", ("Recursive", "did you mean recursive?")),
+        ("retry=3", ("retry", "did you mean retries?")),
+        ("resource_key=x", ("unknown setting 'resource_key'",)),
+        ("zzzzzz=1", ("unknown setting 'zzzzzz'", "config.yaml")),
+        ("recursive=perhaps", ("wrong setting recursive", "perhaps")),
+        ("recursive=1", ("wrong setting recursive",)),
+        ("retries=-1", ("wrong setting retries",)),
+        ("retries=1.5", ("wrong setting retries",)),
+        ("timeout=0", ("wrong setting timeout",)),
+        ("timeout=soon", ("wrong setting timeout", "soon")),
+        ("include=[1]", ("wrong setting include",)),
+        ("include={a: b}", ("wrong setting include",)),
+        ("results=", ("wrong setting results",)),
+        ("drive_endpoint=ftp://x", ("wrong setting drive_endpoint",)),
+        ("drive_endpoint=https://x/drive/v3", ("wrong setting drive_endpoint",)),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(typed: str, fragments: tuple[str, ...]) -> None:
+    with pytest.raises(MigrationError) as caught:
+        settings(f"folder_id={ID}", typed)
+    line = str(caught.value)
+    assert all(fragment in line for fragment in fragments), line
+    assert "\n" not in line and len(line) < 400
