@@ -25,7 +25,7 @@ class Cost:
 
 
 def cost_of(command: Sequence[str | Path], folder: Path, environment: dict[str, str]) -> Cost:
-    """Run a command in a folder and measure it. The workers, which it does not wait for, are looked at twice a second."""
+    """Run a command in a folder and measure it. The workers outlive it and are looked at twice a second."""
     watch = _Workers(folder)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()

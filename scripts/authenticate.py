@@ -13,9 +13,10 @@ from pathlib import Path
 
 from google.auth.exceptions import GoogleAuthError
 from google_auth_oauthlib.flow import InstalledAppFlow
+from oauthlib.oauth2 import OAuth2Error
+
 from migrate.drive_api import SCOPE
 from migrate.errors import MigrationError, one_line
-from oauthlib.oauth2 import OAuth2Error
 
 WHERE = (
     "create an OAuth client of the type 'Desktop app' at https://console.cloud.google.com/apis/credentials "

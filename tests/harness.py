@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from migrate.settings import Settings
-
 from tests.emulator.client import Emulator
 from tests.emulator.pictures import noise_jpeg
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +137,9 @@ def test_an_access_token_that_is_over_is_renewed_without_a_word(workspace: Works
 def test_a_token_file_that_others_can_read_is_a_warning(workspace: Workspace) -> None:
     workspace.add("one.jpg")
     Path(workspace.cloud.token).chmod(0o644)
-    done = workspace.run()
-    done.succeeded()
-    done.line("can be read by other users", "chmod 600")
+    for done in (workspace.dry_run(), workspace.run()):
+        done.succeeded()
+        done.line("warning: ", "can be read by other users", "chmod 600")
     workspace.audit()
 
 
@@ -209,31 +208,35 @@ def test_a_second_run_on_the_same_folder_is_refused_and_told_who_holds_it(worksp
     workspace.audit()
 
 
-@pytest.fixture
-def small_disk(workspace: Workspace) -> Iterator[Path]:
-    """A results folder that holds a dozen small files."""
-    results = workspace.path / "results"
-    results.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(results)], check=True)
-    yield results
-    for pid in workspace.processes():
-        os.kill(pid, signal.SIGKILL)
-    subprocess.run(["umount", "--lazy", str(results)], check=True)
+@contextmanager
+def small_disk(path: Path, size: str) -> Iterator[None]:
+    """A disk at `path` that holds some small files."""
+    path.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
+@pytest.mark.parametrize(("folder", "size"), [("results", "100k"), (".", "60k"), (".", "150k")])
 def test_a_full_disk_ends_the_run_with_a_line_and_the_same_command_goes_on_later(
-    workspace: Workspace, small_disk: Path
+    workspace: Workspace, folder: str, size: str
 ) -> None:
+    """Be it the disk of the results or that of the whole working directory, in which Snakemake keeps its own files."""
     workspace.add(*(f"{number}.jpg" for number in range(40)))
-    done = workspace.run()
-    done.failed()
-    assert "No space left on device" in done.said, done.said
-    assert len(done.lines) <= 6, done.said
-    for text in [path.read_text() for path in workspace.results.glob("markers/*.json")]:
-        json.loads(text)
+    disk = workspace.path / folder
+    with small_disk(disk, size):
+        done = workspace.run()
+        done.failed()
+        assert "No space left on device" in done.said or "is the disk full?" in done.said, done.said
+        assert len(done.lines) <= 6, done.said
+        for path in workspace.results.glob("markers/*.json"):
+            json.loads(path.read_text())
 
-    subprocess.run(["mount", "-o", "remount,size=50m", str(small_disk)], check=True)
-    again = workspace.run()
-    again.succeeded()
-    assert "no whole marker" not in again.said
-    assert len(workspace.audit()) == 40
+        subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
+        again = workspace.run()
+        again.succeeded()
+        assert "no whole marker" not in again.said
+        assert len(workspace.audit()) == 40
+        assert not workspace.secrets_left()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -12,6 +15,64 @@ from tests.emulator.pictures import noise_jpeg
 from tests.harness import Workspace, jpeg
 
 FOREIGN = noise_jpeg(2000, 4711)
+
+
+class Recorder(ThreadingHTTPServer):
+    """Stands between the uploads and the emulated Cloudinary, and keeps the fields of each request."""
+
+    def __init__(self, cloudinary_url: str) -> None:
+        super().__init__(("127.0.0.1", 0), Passing)
+        self.prefix = cloudinary_url.partition("upload_prefix=")[2]
+        self.cloudinary_url = cloudinary_url.replace(self.prefix, f"http://127.0.0.1:{self.server_port}")
+        self.sent: list[dict[str, str]] = []
+
+    def __enter__(self) -> Recorder:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Passing(BaseHTTPRequestHandler):
+    """Passes a POST on, and the answer back."""
+
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Recorder)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        found = re.findall(rb'form-data; name="(\w+)"(?:; filename="(.*?)")?.*?\r\n\r\n(.*?)\r\n--', body, re.S)
+        fields = {name.decode(): filename or value for name, filename, value in found}
+        self.server.sent.append({name: value.decode() for name, value in fields.items()})
+        headers = {"Content-Type": self.headers["Content-Type"]}
+        with urllib.request.urlopen(urllib.request.Request(self.server.prefix + self.path, body, headers)) as answer:
+            content = answer.read()
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the terminal."""
+
+
+def test_only_an_upload_that_replaces_our_own_asset_overwrites_and_it_clears_the_cdn(workspace: Workspace) -> None:
+    changed, _ = workspace.add("changed.jpg", "same.jpg")
+    with Recorder(workspace.cloud.cloudinary_url) as recorder:
+        workspace.environment["CLOUDINARY_URL"] = recorder.cloudinary_url
+        workspace.run().succeeded()
+        first = list(recorder.sent)
+        recorder.sent.clear()
+        workspace.cloud.drive("replace", id=changed, content_base64=jpeg("changed"))
+        workspace.run().succeeded()
+    assert sorted(fields["public_id"] for fields in first) == ["Photos/changed", "Photos/same"]
+    assert {fields["overwrite"] for fields in first} <= {"false", "0"} and not any("invalidate" in f for f in first)
+    assert {fields["file"] for fields in first} == {"changed.jpg", "same.jpg"}, "a name, and no local path"
+    assert {fields["public_id"] for fields in recorder.sent} == {"Photos/changed"}
+    last = recorder.sent[-1]
+    assert last["overwrite"] in ("true", "1") and last["invalidate"] in ("true", "1")
+    assert last["context"] == f"drive_id={changed}", "an overwriting upload would drop it otherwise"
 
 
 def test_only_new_bytes_move_and_every_url_stays_what_it_was(workspace: Workspace) -> None:

@@ -112,6 +112,21 @@ def test_a_killed_job_leaves_no_marker_and_fails_alone(workspace: Workspace) -> 
     workspace.audit(crashes=1)
 
 
+def test_the_jobs_of_a_killed_run_end_by_themselves_and_do_not_disturb_the_next_one(workspace: Workspace) -> None:
+    """kill -9 of the run and of its workers, with jobs left that wait for an answer."""
+    running = started(workspace)
+    workspace.cloud.settings(delay=3)
+    wait_for(lambda: len(workspace.processes("upload_image.sh")) >= 4)
+    for pid in [running.pid, *workspace.workers()]:
+        os.kill(pid, signal.SIGKILL)
+    assert workspace.processes("upload_image"), "they are there"
+    workspace.cloud.settings(delay=0)
+    wait_for(lambda: not workspace.processes(), 20)
+    said(running)
+    workspace.run().succeeded()
+    workspace.audit(crashes=1)
+
+
 def test_a_changed_image_that_was_interrupted_is_still_replaced_in_place(workspace: Workspace) -> None:
     """Also when what was killed had stored the new bytes, or only removed the old marker."""
     names = [f"{number}.jpg" for number in range(8)]

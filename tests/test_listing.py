@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from migrate import listing
 from migrate.listing import Image
-
 from tests.emulator.client import Emulator
 from tests.harness import Finished, Workspace
 

@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from migrate import names
 
+from migrate import names
 from tests.emulator.naming import is_valid
 from tests.harness import Workspace
 

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from migrate.errors import ImageError, MigrationError, QuotaError, StopRun, TransientError
 from migrate.retrying import cloudinary_error, deadline, drive_error, network_error, patiently, retry_after
 

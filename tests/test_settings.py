@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from migrate.errors import MigrationError
 from migrate.settings import Settings, folder_of
-
 from tests.harness import ROOT
 
 ID = "1aB_c-D2"

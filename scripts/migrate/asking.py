@@ -82,9 +82,10 @@ class WorkersWanted:
         give_up = time.monotonic() + _START
         while not _listening(self.address):
             if not is_served(self.address):
-                if started and started.poll() is not None:
+                if started and started.poll():
                     raise MigrationError(f"the workers did not start: see {self.log}")
-                started = started or self.start()
+                if not started or started.poll() == 0:
+                    started = self.start()
             if time.monotonic() > give_up:
                 raise MigrationError(f"the workers did not start in {_START:.0f} s: see {self.log}")
             time.sleep(0.02)

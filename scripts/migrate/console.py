@@ -39,18 +39,21 @@ class Console(logging.Filter):
         self._folder = folder
         self._names: dict[str, str] = {}
         self._to_move = 0
+        self._begun = 0
         self._last_progress = time.monotonic()
 
     def install(self) -> None:
         """Stand before Snakemake's own handler for the terminal; a logger plugin (--logger rich) is left alone."""
+        # A full disk fails Snakemake's log, too: no reason for tracebacks on the terminal.
+        logging.raiseExceptions = False
         for handler in logger.handlers:
             if handler.name == "DefaultStreamHandler":
                 handler.filters.insert(0, self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = getattr(record, "event", None)
-        if event == LogEvent.PROGRESS:
-            self._progress(record.__dict__["done"])
+        if event == LogEvent.JOB_STARTED:
+            self._progress(len(record.__dict__["jobs"]))
         if event == LogEvent.JOB_ERROR and record.__dict__.get("rule_name") == "upload_image":
             self._failed(record.__dict__["output"])
         if hasattr(record, "ours"):
@@ -64,12 +67,13 @@ class Console(logging.Filter):
         self._to_move = len(pending)
         say(f"{total} images listed, {len(pending)} to move")
 
-    def _progress(self, steps: int) -> None:
-        # The listing is a step, too.
-        moved = min(steps - 1, self._to_move)
-        if moved > 0 and time.monotonic() - self._last_progress > _PAUSE:
+    def _progress(self, jobs: int) -> None:
+        if not self._to_move:
+            return
+        self._begun = min(self._begun + jobs, self._to_move)
+        if time.monotonic() - self._last_progress > _PAUSE:
             self._last_progress = time.monotonic()
-            say(f"{moved} of {self._to_move} images")
+            say(f"{self._begun} of {self._to_move} images begun")
 
     def _failed(self, outputs: Sequence[str]) -> None:
         file_id = Path(outputs[0]).name.partition(".")[0]

@@ -36,11 +36,11 @@ class _Shared:
 class Turns:
     """So many calls a second, of all workers together.
 
-    A refusal sets the rate to nine tenths of what was accepted in the last second; from then on it rises by a
-    fiftieth each second, up to where it began.
+    A refusal sets the rate to nine tenths of what was accepted in the last second, and those that come with it say
+    nothing new; from then on it rises by a twentieth each second, up to where it began.
     """
 
-    _RATE, _NEXT, _CHANGED, _COUNT, _TIMES = range(5)
+    _RATE, _NEXT, _CHANGED, _LOWERED, _COUNT, _TIMES = range(6)
     _REMEMBERED = 512
 
     def __init__(self, per_second: float) -> None:
@@ -62,7 +62,7 @@ class Turns:
     def _wait(self) -> float:
         now = time.monotonic()
         with self._shared.locked() as shared:
-            risen = shared[self._RATE] * (1 + 0.02 * (now - shared[self._CHANGED]))
+            risen = shared[self._RATE] * (1 + 0.05 * (now - shared[self._CHANGED]))
             shared[self._RATE], shared[self._CHANGED] = min(self._highest, risen), now
             start = max(now, shared[self._NEXT])
             shared[self._NEXT] = start + 1 / shared[self._RATE]
@@ -76,9 +76,10 @@ class Turns:
     def _refused(self, pause: float) -> None:
         now = time.monotonic()
         with self._shared.locked() as shared:
-            accepted = sum(at > now - 1 for at in shared[self._TIMES :])
-            shared[self._RATE] = max(1.0, 0.9 * min(shared[self._RATE], accepted))
-            shared[self._CHANGED] = now
+            if now - shared[self._LOWERED] > 1:
+                accepted = sum(at > now - 1 for at in shared[self._TIMES :])
+                shared[self._RATE] = max(1.0, 0.9 * min(shared[self._RATE], accepted))
+                shared[self._LOWERED] = now
             shared[self._NEXT] = max(shared[self._NEXT], now + pause)
 
 

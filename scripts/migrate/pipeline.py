@@ -45,7 +45,8 @@ class Pipeline:
             count=workflow.cores,
             log=self.folder / "logs" / "workers.log",
         )
-        self._expected: dict[Path, tuple[int, list[str]]] = {}
+        self._expected: list[str] = []
+        self._expected_of = 0
         # Also where snakemake was called by its path, its jobs find its Python.
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         if workflow.is_main_process and not (
@@ -68,11 +69,11 @@ class Pipeline:
     def markers(self) -> list[str]:
         """The markers of all images of the listing that is to be used; in a dry run, also says what is pending."""
         path = self.folder / "listing.json"
-        stamp = path.stat().st_mtime_ns if path.exists() else 0
-        if path not in self._expected or self._expected[path][0] != stamp:
-            paths = self._or_exit(self._look_ahead, path)
-            self._expected[path] = (path.stat().st_mtime_ns, paths)
-        return self._expected[path][1]
+        # Two rules ask for them, and Snakemake more than once.
+        if not path.exists() or self._expected_of != path.stat().st_mtime_ns:
+            self._expected = self._or_exit(self._look_ahead, path)
+            self._expected_of = path.stat().st_mtime_ns
+        return self._expected
 
     def started(self) -> None:
         """Mend two things in Snakemake's scheduler, which is there now and about to begin."""
