@@ -1,7 +1,7 @@
 """How fast the migration is, against what the cloud allows: `python -m benchmarks.speed`, or `make bench`.
 
 The cloud is the emulator with 80 ms for each Drive call and 250 ms for each upload, so N images at C at once cannot
-take less than N x 0.33 / C seconds. Everything is measured in one run, on one machine, and printed as the README's table.
+take less than N x 0.33 / C seconds. All is measured in one run, on one machine, and printed as the README's table.
 """
 
 from __future__ import annotations

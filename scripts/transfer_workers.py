@@ -32,7 +32,7 @@ def main() -> None:
 def serve(settings: Settings, address: Path, count: int) -> None:
     """Wait until the run has its listing, then move its images until it is over."""
     run = Run(settings.folder)
-    run_id, path = run.id, settings.folder / "listing.json"
+    run_id, path = address.name, settings.folder / "listing.json"
     while listing.made_by(path) != run_id:
         if not run.is_alive(run_id):
             return

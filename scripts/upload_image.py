@@ -19,7 +19,7 @@ from migrate.workers import Answer
 def main() -> None:
     file_id, marker, log, address, settings, count, snakemake = sys.argv[1:]
     folder = Path(marker).parent.parent
-    wanted = WorkersWanted(Path(address), settings, int(count), folder / "logs" / "workers.log")
+    wanted = WorkersWanted(folder, Path(address), settings, int(count))
     try:
         status, text = moved(wanted, file_id, folder)
         if status == "moved":
@@ -28,7 +28,8 @@ def main() -> None:
             return
     except (MigrationError, OSError) as error:
         status, text = "stop", one_line(error)
-        Run(folder).stop_because(text)
+        if wanted.run_lives:
+            Run(folder).stop_because(text)
     Path(log).write_text(f"{text}\n", encoding="utf-8")
     if status == "stop" and os.getppid() == int(snakemake):
         os.kill(int(snakemake), signal.SIGTERM)

@@ -8,7 +8,9 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +38,12 @@ def said(running: subprocess.Popen[str]) -> str:
 
 
 def kill(workspace: Workspace) -> None:
-    """kill -9 of all that runs in the working directory."""
-    for pid in workspace.processes():
-        os.kill(pid, signal.SIGKILL)
+    """kill -9 of all that runs in the working directory, also of what begins meanwhile."""
+    while pids := workspace.processes():
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 INTERRUPTS: dict[str, Interrupt] = {

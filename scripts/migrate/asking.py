@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import MigrationError
+from .run import Run
 from .workers import Address, Answer, is_served
 
 PATIENCE = 3600.0
@@ -48,12 +49,22 @@ def ask(path: Path, request: str) -> Answer:
 
 @dataclass(frozen=True)
 class WorkersWanted:
-    """The workers that a run needs on this machine: their file, the settings as JSON, how many, and their log."""
+    """The workers that a run needs on this machine: its results folder, their file, the settings as JSON, how many."""
 
+    folder: Path
     address: Path
     settings: str
     count: int
-    log: Path
+
+    @property
+    def log(self) -> Path:
+        """Where they say what nobody foresaw."""
+        return self.folder / "logs" / "workers.log"
+
+    @property
+    def run_lives(self) -> bool:
+        """Whether the run is not over, whose ID is the name of the workers' file."""
+        return Run(self.folder).is_alive(self.address.name)
 
     @property
     def arguments(self) -> str:
@@ -76,11 +87,13 @@ class WorkersWanted:
     def ensure(self) -> None:
         """Return when they listen, and start them unless somebody has; safe when many jobs call it at once.
 
-        Raises MigrationError if they do not start.
+        Raises MigrationError if they do not start, or if there is no run any more for which they could.
         """
         started: subprocess.Popen[bytes] | None = None
         give_up = time.monotonic() + _START
         while not _listening(self.address):
+            if not self.run_lives:
+                raise MigrationError("the run is over")
             if not is_served(self.address):
                 if started and started.poll():
                     raise MigrationError(f"the workers did not start: see {self.log}")

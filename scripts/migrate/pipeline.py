@@ -40,10 +40,10 @@ class Pipeline:
         self._begun = False
         self._run_id = new_id() if workflow.is_main_process else self._run.id
         self.workers = WorkersWanted(
+            folder=self.folder,
             address=self._or_exit(workers.file_of, self._run_id),
             settings=self.settings.to_json(),
             count=workflow.cores,
-            log=self.folder / "logs" / "workers.log",
         )
         self._expected: list[str] = []
         self._expected_of = 0

@@ -11,10 +11,10 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from .consent import CONSENT_PATH
 from .oauth import SCOPE, Account
 
 Json = dict[str, Any]
-AUTH_URI = "https://accounts.google.com/o/oauth2/auth"
 PROJECT = "emulated-project"
 
 
@@ -70,6 +70,7 @@ def write_client_files(store: Path, kept: Json, token_uri: str) -> dict[str, str
 
     The token has no access token in it, so that a client has to refresh before its first call.
     """
+    auth_uri = token_uri.removesuffix("/token") + CONSENT_PATH
     client = {"client_id": kept["client_id"], "client_secret": kept["client_secret"]}
     files: dict[str, Json] = {
         "token": {
@@ -87,7 +88,7 @@ def write_client_files(store: Path, kept: Json, token_uri: str) -> dict[str, str
             "private_key": kept["private_key"],
             "client_email": kept["service_email"],
             "client_id": "100000000000000000001",
-            "auth_uri": AUTH_URI,
+            "auth_uri": auth_uri,
             "token_uri": token_uri,
             "universe_domain": "googleapis.com",
         },
@@ -95,7 +96,7 @@ def write_client_files(store: Path, kept: Json, token_uri: str) -> dict[str, str
             "installed": {
                 **client,
                 "project_id": PROJECT,
-                "auth_uri": AUTH_URI,
+                "auth_uri": auth_uri,
                 "token_uri": token_uri,
                 "redirect_uris": ["http://localhost"],
             }

@@ -1,16 +1,18 @@
-"""Google's token endpoint, and the access tokens that are good at the moment."""
+"""Google's consent page and token endpoint, and the access tokens that are good at the moment."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import BasicAuth, web
 from google.auth import jwt
 
+from .consent import CONSENT_PATH, Consents
 from .record import Record
 from .wire import Call, Reply, read_body, split_target
 
@@ -41,6 +43,7 @@ class OAuth:
         self._record = record
         self._tokens: dict[str, tuple[float, frozenset[str]]] = {}
         self._revoked = False
+        self._consents = Consents(account.client_id)
         self.token_uri = ""
 
     def scopes_of(self, token: str) -> frozenset[str] | None:
@@ -64,8 +67,13 @@ class OAuth:
     async def open(self, request: web.BaseRequest) -> Call:
         """Reads the form."""
         path, query = split_target(request)
-        op = "oauth.token" if path == "/token" and request.method == "POST" else "oauth.other"
+        known = {("POST", "/token"): "oauth.token", ("GET", CONSENT_PATH): "oauth.consent"}
+        op = known.get((request.method, path), "oauth.other")
         form = dict(parse_qsl((await read_body(request)).decode(), keep_blank_values=True))
+        with suppress(ValueError):
+            # A client may name itself in the form or in the header.
+            client = BasicAuth.decode(request.headers.get("Authorization", ""))
+            form = {"client_id": client.login, "client_secret": client.password, **form}
         return Call(request, op, (form.get("grant_type", path),), query, payload=form)
 
     def error(self, status: int, reason: str, message: str) -> Reply:
@@ -73,7 +81,9 @@ class OAuth:
         return Reply.of_json({"error": reason, "error_description": message}, status)
 
     async def answer(self, call: Call) -> Reply:
-        """An access token or an error."""
+        """The consent page, an access token or an error."""
+        if call.op == "oauth.consent":
+            return self._consents.page(call.query)
         if call.op != "oauth.token":
             return Reply.of_html(404, "Error 404 (Not Found)!!1")
         self._record.refreshes += 1
@@ -81,6 +91,8 @@ class OAuth:
         grant = form.get("grant_type")
         if grant == "refresh_token":
             return self._refresh(form)
+        if grant == "authorization_code":
+            return self._first_tokens(form)
         if grant == JWT_GRANT:
             return self._service_account(form)
         if grant:
@@ -88,18 +100,31 @@ class OAuth:
         return self.error(400, "invalid_request", "Required parameter is missing: grant_type")
 
     def _refresh(self, form: dict[str, str]) -> Reply:
-        account = self._account
-        if form.get("client_id") != account.client_id:
-            return self.error(401, "invalid_client", "The OAuth client was not found.")
-        if form.get("client_secret") != account.client_secret:
-            return self.error(401, "invalid_client", "Unauthorized")
-        if self._revoked or form.get("refresh_token") != account.refresh_token:
+        if refused := self._check_client(form):
+            return refused
+        if self._revoked or form.get("refresh_token") != self._account.refresh_token:
             return self.error(400, "invalid_grant", "Token has been expired or revoked.")
         # What was consented to is the read scope; a refresh can ask for less, never for more.
         scope = form.get("scope") or SCOPE
         if set(scope.split()) - {SCOPE}:
             return self.error(400, "invalid_scope", "Some requested scopes were invalid.")
         return self._grant(scope)
+
+    def _first_tokens(self, form: dict[str, str]) -> Reply:
+        if refused := self._check_client(form):
+            return refused
+        scope = self._consents.redeem(form)
+        if scope is None:
+            return self.error(400, "invalid_grant", "Bad Request")
+        self._revoked = False
+        return self._grant(scope, refresh_token=self._account.refresh_token)
+
+    def _check_client(self, form: dict[str, str]) -> Reply | None:
+        if form.get("client_id") != self._account.client_id:
+            return self.error(401, "invalid_client", "The OAuth client was not found.")
+        if form.get("client_secret") != self._account.client_secret:
+            return self.error(401, "invalid_client", "Unauthorized")
+        return None
 
     def _service_account(self, form: dict[str, str]) -> Reply:
         try:
@@ -115,8 +140,8 @@ class OAuth:
             return self.error(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
         return self._grant(scope)
 
-    def _grant(self, scope: str) -> Reply:
+    def _grant(self, scope: str, **more: str) -> Reply:
         token = "ya29." + secrets.token_urlsafe(48)
         self._tokens[token] = (time.time() + LIFETIME, frozenset(scope.split()))
-        answer = {"access_token": token, "expires_in": LIFETIME, "scope": scope, "token_type": "Bearer"}
+        answer = {"access_token": token, "expires_in": LIFETIME, "scope": scope, "token_type": "Bearer", **more}
         return Reply.of_json(answer)

@@ -38,9 +38,9 @@ class Reply:
         return cls(status, body, {"Content-Type": JSON_TYPE})
 
     @classmethod
-    def of_html(cls, status: int, title: str) -> Reply:
-        """A page such as a front end or a proxy sends when the service behind it didn't answer."""
-        page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+    def of_html(cls, status: int, title: str, body: str = "") -> Reply:
+        """A page such as a front end or a proxy sends when the service behind it didn't answer; or one with a body."""
+        page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1>{body}</body></html>\n"
         return cls(status, page.encode(), {"Content-Type": HTML_TYPE})
 
 
