@@ -22,7 +22,7 @@ import urllib3
 
 from .account import SET_CREDENTIALS, check_credentials
 from .content import Content
-from .errors import ImageError, MigrationError, StopRun, TransientError, one_line
+from .errors import ImageError, MigrationError, RateLimited, StopRun, TransientError, one_line
 from .pacing import Places
 from .retrying import cloudinary_error, deadline, network_error
 
@@ -92,8 +92,8 @@ class Cloudinary:
             nonlocal unanswered
             try:
                 return self._upload(content, new, overwrite=False)
-            except TransientError:
-                unanswered = True
+            except TransientError as error:
+                unanswered = unanswered or not isinstance(error, RateLimited)
                 raise
 
         stored = self._patiently(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -48,9 +49,9 @@ def write(mapping: list[Row], csv_path: Path, json_path: Path) -> None:
     write_json(json_path, [asdict(row) for row in mapping])
 
 
-def counts(mapping: Iterable[Row]) -> Counter[str]:
-    """How many rows have each status."""
-    return Counter(row.status for row in mapping)
+def counts(json_path: Path) -> Counter[str]:
+    """How many rows of a mapping.json have each status."""
+    return Counter(row["status"] for row in json.loads(json_path.read_bytes()))
 
 
 def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:

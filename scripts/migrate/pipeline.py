@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import os
 import signal
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
 
+WAITING = 1
+
+
 class Pipeline:
     """One invocation of snakemake on one Drive folder."""
 
@@ -47,12 +51,25 @@ class Pipeline:
         )
         self._expected: list[str] = []
         self._expected_of = 0
+        # Snakemake keeps its jobs to the end: looking for garbage among them finds none, for a tenth of its time.
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 50)
         # Also where snakemake was called by its path, its jobs find its Python.
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         if workflow.is_main_process and not (
             workflow.output_settings.verbose or workflow.output_settings.printshellcmds
         ):
             self._console.install()
+
+    def targets(self, wildcards: object) -> list[str]:
+        """What a run is to make: the mapping.
+
+        A dry run asks for the markers, too: it does not list, so nothing else tells it that the mapping is out of date.
+        """
+        # Before Snakemake takes stock of the results folder, where it would miss run.json ever after.
+        self.begin(wildcards)
+        mappings = [str(self.folder / "mapping.csv"), str(self.folder / "mapping.json")]
+        return [*mappings, *(self.markers() if self._workflow.dryrun else [])]
 
     def begin(self, wildcards: object) -> list[str]:
         """The input of the checkpoint: run.json, which every real run writes anew, so that every real run lists anew.
@@ -76,11 +93,15 @@ class Pipeline:
         return self._expected
 
     def started(self) -> None:
-        """Mend two things in Snakemake's scheduler, which is there now and about to begin."""
+        """Fit Snakemake's scheduler, which is there now and about to begin, to jobs that wait for others."""
         if self._workflow.local_exec:
+            scheduler = self._workflow.scheduler
             # Its limit of jobs in a second starts a thread for each round of scheduling, a quarter of all its work
             # here, and waits for the last one at the end. How fast the services let us be is known to pacing.py.
-            self._workflow.scheduler.job_rate_limiter = None
+            scheduler.job_rate_limiter = None
+            # As many images are moved at once as there are workers, and none of these waits for Snakemake.
+            scheduler.resources["_cores"] += WAITING
+            scheduler.global_resources["_cores"] += WAITING
         # Its handler takes a lock that the interrupted main thread may hold already, and then waits for ever.
         handler = signal.getsignal(signal.SIGTERM)
         if callable(handler):
@@ -90,10 +111,7 @@ class Pipeline:
 
     def succeeded(self) -> None:
         """Say how it went."""
-        outcome(
-            mapping.counts(mapping.rows(listing.read(self.folder / "listing.json").images, self.folder, say)),
-            self.folder / "mapping.csv",
-        )
+        outcome(mapping.counts(self.folder / "mapping.json"), self.folder / "mapping.csv")
 
     def failed(self) -> None:
         """Write the mapping that the merge did not come to, and say how it went."""
@@ -106,7 +124,7 @@ class Pipeline:
             mapping.write(rows, self.folder / "mapping.csv", self.folder / "mapping.json")
             if self._run.stopped_because:
                 say(f"the run was stopped: {self._run.stopped_because}", logging.ERROR)
-            outcome(mapping.counts(rows), self.folder / "mapping.csv")
+            outcome(mapping.counts(self.folder / "mapping.json"), self.folder / "mapping.csv")
         except MigrationError as error:
             say(str(error), logging.ERROR)
         except OSError as error:
