@@ -76,6 +76,7 @@ rule merge_markers:
     output:
         csv=f"{results}/mapping.csv",
         json=f"{results}/mapping.json",
+        orphans=f"{results}/orphans.csv",
     log:
         f"{results}/logs/merge_markers.log",
     conda:
@@ -83,7 +84,7 @@ rule merge_markers:
     params:
         scripts=scripts,
     shell:
-        "python {params.scripts:q}/merge_markers.py {input.listing:q} {output.csv:q} {output.json:q} 2>{log:q}"
+        "python {params.scripts:q}/merge_markers.py {input.listing:q} 2>{log:q}"
 
 
 onstart:

@@ -198,6 +198,7 @@ class Workspace:
             "run.json",
             "mapping.csv",
             "mapping.json",
+            "orphans.csv",
             "markers",
             "failures",
             "logs",

@@ -14,11 +14,13 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from . import failure
 from .errors import one_line
+from .settings import FREE_PLAN
 
 if TYPE_CHECKING:
     from collections import Counter
 
     from .pending import Pending
+    from .settings import Settings
 
 _NOISE = (
     "Exiting because a job execution failed",
@@ -87,7 +89,7 @@ def say(line: str, level: int = logging.INFO) -> None:
     logger.log(level, line, extra={"ours": True})
 
 
-def preview(pending: Sequence[Pending], total: int, age: str, names: bool) -> None:
+def preview(pending: Sequence[Pending], total: int, age: str, names: bool, settings: Settings) -> None:
     """What a dry run prints: each pending image if `names`, and a summary of why they are and how much it is."""
     if names:
         for each in pending:
@@ -95,6 +97,10 @@ def preview(pending: Sequence[Pending], total: int, age: str, names: bool) -> No
     why = [
         f"{sum(each.reason == reason for each in pending)} {reason}" for reason in ("new", "changed", "failed before")
     ]
+    limit = settings.largest or FREE_PLAN
+    if large := sum((each.image.size or 0) > limit for each in pending):
+        fate = "will be re-encoded" if settings.fit else "will fail" if settings.max_bytes else "fail on the free plan"
+        print(f"warning: {large} images are larger than {limit:,} bytes and {fate}")
     size = sum(each.image.size or 0 for each in pending)
     print(f"{len(pending)} of {total} images to move ({', '.join(why)}), {size:,} bytes; listed {age}")
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
 from collections.abc import Iterator
 from typing import IO
@@ -41,12 +42,17 @@ class Content:
         self.size += len(part)
         return self._file.write(part)
 
+    def stream(self) -> IO[bytes]:
+        """The bytes to read again, from their beginning."""
+        if self._file is None:
+            return io.BytesIO(self.whole or b"")
+        self._file.seek(0)
+        return self._file
+
     def pieces(self) -> Iterator[tuple[int, bytes]]:
         """The file from its beginning in pieces, each with where it begins."""
-        assert self._file
-        self._file.seek(0)
-        start = 0
-        while piece := self._file.read(PIECE):
+        stream, start = self.stream(), 0
+        while piece := stream.read(PIECE):
             yield start, piece
             start += len(piece)
 

@@ -18,7 +18,10 @@ UPLOAD_FAILED = "UPLOAD_FAILED"
 
 @dataclass(frozen=True)
 class Row:
-    """One image; the fields are the columns of mapping.csv, status is uploaded, existing, failed or skipped."""
+    """One image; the fields are the columns of mapping.csv, status is uploaded, existing, failed or skipped.
+
+    error is why it failed or was skipped; of an image that is in Cloudinary, what was special about it, mostly "".
+    """
 
     local_filename: str
     cloudinary_url: str
@@ -45,7 +48,7 @@ def write(mapping: list[Row], csv_path: Path, json_path: Path) -> None:
         table = csv.writer(stream)
         table.writerow(Row.__dataclass_fields__)
         for row in mapping:
-            table.writerow([_cell(value) for value in asdict(row).values()])
+            table.writerow([cell(value) for value in asdict(row).values()])
     write_json(json_path, [asdict(row) for row in mapping])
 
 
@@ -59,7 +62,7 @@ def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:
     public_id, error = image.public_id, ""
     if found:
         url, jpg_url, status = found.cloudinary["secure_url"], found.jpg_url, str(found.status)
-        public_id = found.cloudinary["public_id"]
+        public_id, error = found.cloudinary["public_id"], found.remark
     elif image.skipped:
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:
@@ -81,7 +84,7 @@ def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:
     )
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """A value as a spreadsheet may have it: never the beginning of a formula, which an apostrophe turns to text."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -22,7 +22,7 @@ class Marker:
 
     drive: the listing's entry that was uploaded; cloudinary: public_id, asset_id, version, secure_url, format, bytes,
     etag, width, height, as Cloudinary answered; jpg_url; status: uploaded, or existing if the same bytes were there
-    already; uploaded_at: ISO time in UTC.
+    already; uploaded_at: ISO time in UTC; remark: what the user should know of how it came there, mostly "".
     """
 
     drive: dict[str, Any]
@@ -30,10 +30,11 @@ class Marker:
     jpg_url: str
     status: Status
     uploaded_at: str
+    remark: str = ""
 
     def to_json(self) -> str:
-        """The marker as one line of ASCII."""
-        return json.dumps(self.__dict__)
+        """The marker as one line of ASCII, without an empty remark."""
+        return json.dumps({name: value for name, value in self.__dict__.items() if value or name != "remark"})
 
 
 def path_of(folder: Path, file_id: str, fingerprint: str) -> Path:
@@ -44,11 +45,13 @@ def path_of(folder: Path, file_id: str, fingerprint: str) -> Path:
 def read(path: Path) -> Marker | None:
     """The marker in a file; None if there is none, or what is there is no whole marker of the image in its name."""
     value = read_json_object(path)
-    if value is None or set(value) != set(Marker.__dataclass_fields__):
+    if value is None or set(value) | {"remark"} != set(Marker.__dataclass_fields__):
         return None
     marker = Marker(**value)
     drive, cloudinary = marker.drive, marker.cloudinary
     if not isinstance(drive, dict) or not isinstance(cloudinary, dict):
+        return None
+    if not isinstance(marker.remark, str):
         return None
     texts = (cloudinary.get("public_id"), cloudinary.get("secure_url"), marker.jpg_url, marker.status)
     named = path.name.startswith(f"{drive.get('id')}.")

@@ -120,8 +120,10 @@ class Pipeline:
             if listing.made_by(listed) != self._run_id:
                 say([self._run.stopped_because or "nothing was listed", *self._said_while_listing()][-1], logging.ERROR)
                 return
-            rows = mapping.rows(listing.read(listed).images, self.folder, say)
-            mapping.write(rows, self.folder / "mapping.csv", self.folder / "mapping.json")
+            # Only here, because a run that succeeds has a rule for it.
+            from merge_markers import merge_markers
+
+            merge_markers(listed)
             if self._run.stopped_because:
                 say(f"the run was stopped: {self._run.stopped_because}", logging.ERROR)
             outcome(mapping.counts(self.folder / "mapping.json"), self.folder / "mapping.csv")
@@ -166,7 +168,8 @@ class Pipeline:
     def _preview(self, found: Sequence[Pending], listed: listing.Listing) -> None:
         quiet = {str(each).rpartition(".")[2].lower() for each in self._workflow.output_settings.quiet or ()}
         if "all" not in quiet:
-            preview(found, len(listed.images), _age(listed.listed_at), names=quiet != {"rules", "progress"})
+            names = quiet != {"rules", "progress"}
+            preview(found, len(listed.images), _age(listed.listed_at), names, self.settings)
 
     def _said_while_listing(self) -> list[str]:
         log = self.folder / "logs" / "list_images.log"

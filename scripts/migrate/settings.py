@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlparse
@@ -17,7 +17,9 @@ from .errors import MigrationError, one_line
 ID = r"[A-Za-z0-9_-]+"
 """Drive's file IDs. They become file names here, so nothing else is ever taken for one."""
 TEXTS = ("folder_id", "folder_name", "token", "credentials", "drive_endpoint", "results")
-SWITCHES = ("recursive", "overwrite")
+SWITCHES = ("recursive", "overwrite", "fit")
+FREE_PLAN = 10 * 1024 * 1024
+"""Bytes: the largest image that Cloudinary's free plan takes."""
 LISTS = ("include", "exclude")
 
 
@@ -40,6 +42,9 @@ class Settings:
     drive_endpoint: str = "https://www.googleapis.com"
     results: str = "results"
     overwrite: bool = False
+    trust_checksum: dict[str, bool] = field(default_factory=dict)
+    max_bytes: int | None = None
+    fit: bool = False
     drive_qps: float = 100.0
     uploads_at_once: int = 50
     retries: int = 5
@@ -49,6 +54,16 @@ class Settings:
     def folder(self) -> Path:
         """The results folder of this Drive folder, relative to where snakemake runs."""
         return Path(self.results) / (self.folder_id or "FOLDER_ID")
+
+    @property
+    def distrusted(self) -> set[str]:
+        """The file IDs whose checksum in Drive is known to be wrong."""
+        return {file_id for file_id, trusted in self.trust_checksum.items() if not trusted}
+
+    @property
+    def largest(self) -> int | None:
+        """How many bytes an image may have; None if that is for Cloudinary to say."""
+        return self.max_bytes or (FREE_PLAN if self.fit else None)
 
     def to_json(self) -> str:
         """All settings as the one argument that the scripts take; no secret is among them."""
@@ -117,6 +132,12 @@ def _typed_by_name(command_line: Sequence[str], config: dict[str, Any]) -> dict[
     for key in SWITCHES:
         if isinstance(config.get(key), str):
             typed[key] = words.get(config[key].lower(), config[key])
+    if isinstance(config.get("trust_checksum"), dict):
+        # On the command line all values of a YAML mapping are texts.
+        typed["trust_checksum"] = {
+            str(file_id): words.get(str(trusted).lower(), trusted)
+            for file_id, trusted in config["trust_checksum"].items()
+        }
     return typed
 
 

@@ -1,0 +1,133 @@
+"""Images that are too large for the account, checksums that are not to be trusted, and orphans."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+from PIL import Image, ImageCms
+
+from migrate.errors import ImageError
+from migrate.fitting import fit
+from tests.harness import Workspace, jpeg
+
+LIMIT = 60_000
+
+
+def noisy(size: tuple[int, int] = (640, 480), mode: str = "RGB") -> Image.Image:
+    """A picture that does not compress well."""
+    channels = [Image.effect_noise(size, 90) for _ in mode]
+    return Image.merge(mode, channels) if len(channels) > 1 else channels[0]
+
+
+def as_bytes(picture: Image.Image, format_: str, **more: object) -> bytes:
+    """A picture as a file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format_, **more)
+    return buffer.getvalue()
+
+
+def photo() -> bytes:
+    """A JPEG that lies on its side, with a colour profile."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "A maker"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return as_bytes(noisy(), "JPEG", quality=97, exif=exif, icc_profile=profile)
+
+
+def animated() -> bytes:
+    frames = [noisy((200, 200), "L") for _ in range(4)]
+    return as_bytes(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+def test_less_quality_comes_first_and_orientation_and_colour_profile_are_kept() -> None:
+    original = photo()
+    fitted = fit(io.BytesIO(original), len(original) * 2 // 3)
+    with Image.open(io.BytesIO(original)) as before, Image.open(io.BytesIO(fitted.content)) as after:
+        assert len(fitted.content) <= len(original) * 2 // 3
+        assert after.size == before.size
+        assert after.getexif()[0x0112] == 6 and after.getexif()[0x010F] == "A maker"
+        assert after.info["icc_profile"] == before.info["icc_profile"]
+
+
+def test_then_it_gets_smaller() -> None:
+    fitted = fit(io.BytesIO(photo()), 20_000)
+    with Image.open(io.BytesIO(fitted.content)) as after:
+        assert len(fitted.content) <= 20_000 and after.width < 640
+        assert "pixels" in fitted.what
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (animated, "animated"),
+        (lambda: as_bytes(noisy(mode="RGBA"), "PNG"), "transparent"),
+        (lambda: b"no image", "cannot be re-encoded"),
+    ],
+)
+def test_what_would_lose_more_is_left_alone(make: Callable[[], bytes], why: str) -> None:
+    with pytest.raises(ImageError, match=why):
+        fit(io.BytesIO(make()), 1000)
+
+
+def test_too_large_images_are_said_before_they_fail_or_are_fitted_and_the_mapping_says_so(workspace: Workspace) -> None:
+    large, loop = photo(), animated()
+    for name, content in (("photo.jpg", large), ("loop.gif", loop)):
+        workspace.cloud.drive("add", name=name, content_base64=base64.b64encode(content).decode())
+    workspace.add("small.jpg")
+    preview = workspace.dry_run(max_bytes=LIMIT)
+    preview.line("warning", "2 images are larger than 60,000 bytes", "will fail")
+    workspace.run(max_bytes=LIMIT).failed()
+    assert workspace.statuses() == {"photo.jpg": "failed", "loop.gif": "failed", "small.jpg": "uploaded"}
+    assert workspace.calls("drive.media") == 1, "what is too large is not downloaded"
+
+    workspace.run(max_bytes=LIMIT, fit="true").failed()
+    rows = {row["filename"]: row for row in workspace.mapping()}
+    assert rows["loop.gif"]["status"] == "failed" and "animated" in rows["loop.gif"]["error"]
+    assert rows["photo.jpg"]["status"] == "uploaded"
+    with urllib.request.urlopen(rows["photo.jpg"]["cloudinary_url"]) as answer:
+        stored = answer.read()
+    assert len(stored) <= LIMIT
+    remark = rows["photo.jpg"]["error"]
+    for fact in ("re-encoded", hashlib.md5(large).hexdigest(), hashlib.md5(stored).hexdigest()):
+        assert fact in remark
+
+
+def test_a_wrong_md5_in_drive_fails_until_it_is_said_not_to_be_trusted(workspace: Workspace) -> None:
+    wrong = hashlib.md5(b"something else").hexdigest()
+    file_id = workspace.cloud.drive("add", name="google.jpg", content_base64=jpeg("google"), md5Checksum=wrong)
+    workspace.add("other.jpg")
+    done = workspace.run()
+    done.failed()
+    done.line("failed: google.jpg", f"trust_checksum: {{{file_id}: false}}")
+    assert workspace.calls("drive.media", file_id) == 2
+    workspace.run(trust_checksum=f"{{{file_id}: false}}").succeeded()
+    row = next(row for row in workspace.mapping() if row["file_id"] == file_id)
+    actual = hashlib.md5(base64.b64decode(jpeg("google"))).hexdigest()
+    assert row["md5"] == wrong and actual in row["error"] and "not trusted" in row["error"]
+    assert workspace.cloud.assets()[row["public_id"]]["etag"] == actual
+
+
+def test_the_marker_of_a_deleted_file_stays_and_is_named_in_orphans(workspace: Workspace) -> None:
+    (gone, _) = workspace.add("=gone.jpg", "stays.jpg")
+    workspace.run().succeeded()
+    assert orphans(workspace) == []
+    workspace.cloud.drive("delete", id=gone)
+    workspace.run().succeeded()
+    assert list(workspace.statuses()) == ["stays.jpg"]
+    (orphan,) = orphans(workspace)
+    assert orphan["file_id"] == gone and orphan["filename"] == "'=gone.jpg"
+    assert orphan["marker"] in workspace.markers()
+    assert len(workspace.cloud.assets()) == 2
+
+
+def orphans(workspace: Workspace) -> list[dict[str, str]]:
+    """The rows of orphans.csv."""
+    with (workspace.results / "orphans.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
