@@ -1,9 +1,9 @@
-# make setup · make demo [PHOTOS=~/Pictures] · make test · make lint · make bench
+# make setup · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup demo test lint bench
+.PHONY: setup demo test chaos lint bench
 
 setup: .venv/complete
 
@@ -18,6 +18,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+chaos: setup
+	$(BIN)/python -m tests.chaos
 
 lint: setup
 	$(BIN)/ruff check .

@@ -58,6 +58,8 @@ def mover(
 
     def move(file_id: str) -> workers.Answer:
         nonlocal transfer
+        if run.stopped_because:
+            return "stop", run.stopped_because
         try:
             if transfer is None:
                 transfer = connect()

@@ -1,0 +1,1 @@
+"""Each promise of the README as a test with its fault injected."""
