@@ -4,7 +4,7 @@ import sys
 
 from snakemake.utils import min_version
 
-min_version("9.20")
+min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from migrate.pipeline import Pipeline

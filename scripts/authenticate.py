@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+import yaml
 from google.auth.exceptions import GoogleAuthError
 from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
@@ -18,6 +19,7 @@ from oauthlib.oauth2 import OAuth2Error
 from migrate.drive_api import SCOPE
 from migrate.errors import MigrationError, one_line
 
+CONFIG = Path(__file__).parents[1] / "config.yaml"
 WHERE = (
     "create an OAuth client of the type 'Desktop app' at https://console.cloud.google.com/apis/credentials "
     "and save its JSON there"
@@ -58,8 +60,10 @@ def write_token(path: Path, value: dict[str, object]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--credentials", type=Path, default=Path("credentials.json"), help="the OAuth client's JSON")
-    parser.add_argument("--token", type=Path, default=Path("token.json"), help="where the token goes")
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8")) or {}
+    for name, what in (("credentials", "the OAuth client's JSON"), ("token", "where the token goes")):
+        default = Path(config.get(name) or f"{name}.json")
+        parser.add_argument(f"--{name}", type=Path, default=default, help=f"{what} (config.yaml: {default})")
     options = parser.parse_args()
     try:
         consent(options.credentials, options.token)

@@ -10,11 +10,16 @@ from migrate import listing, mapping, orphans
 from migrate.errors import MigrationError
 
 
-def merge_markers(listed: Path) -> None:
-    """Write the mapping of a listing, and the orphans, beside it. Raises MigrationError, OSError."""
+def merge_markers(listed: Path) -> int:
+    """Write the mapping of a listing, and the orphans, beside it; returns how many images failed.
+
+    Raises MigrationError, OSError.
+    """
     images, folder = listing.read(listed).images, listed.parent
-    mapping.write(mapping.rows(images, folder, warn), folder / "mapping.csv", folder / "mapping.json")
+    rows = mapping.rows(images, folder, warn)
+    mapping.write(rows, folder / "mapping.csv", folder / "mapping.json")
     orphans.write(images, folder)
+    return sum(row.status == "failed" for row in rows)
 
 
 def warn(message: str) -> None:
@@ -26,11 +31,14 @@ def main() -> None:
     parser.add_argument("listing", type=Path, help="listing.json in a results folder")
     options = parser.parse_args()
     try:
-        merge_markers(options.listing)
+        failed = merge_markers(options.listing)
     except MigrationError as error:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"{options.listing.parent} cannot be written to: {error.strerror or error}")
+    if failed:
+        # A marker can have vanished since its job.
+        sys.exit(f"{failed} images have no marker")
 
 
 if __name__ == "__main__":

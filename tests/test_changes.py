@@ -252,3 +252,21 @@ def test_markers_carried_to_another_machine_are_work_that_is_not_done_again(work
     workspace.run().succeeded()
     assert not workspace.calls("drive.media") and not workspace.calls("cloudinary.upload")
     assert workspace.statuses() == {"one.jpg": "uploaded", "two.jpg": "uploaded"}
+
+
+def test_an_asset_that_was_there_before_with_the_same_bytes_does_not_become_ours(workspace: Workspace) -> None:
+    (same,) = workspace.add("same.jpg")
+    workspace.cloud.plant("Photos/same", base64.b64decode(jpeg("same.jpg")))
+    workspace.run().succeeded()
+    assert workspace.statuses() == {"same.jpg": "existing"}
+    workspace.cloud.drive("replace", id=same, content_base64=jpeg("changed"))
+    done = workspace.run()
+    done.failed()
+    done.line("failed: same.jpg", "is another asset in Cloudinary already")
+    assert workspace.cloud.assets()["Photos/same"]["stores"] == 0
+
+
+def test_a_dry_run_applies_the_filters_of_now_to_the_listing_at_hand(workspace: Workspace) -> None:
+    workspace.add("one.jpg", "two.jpg")
+    workspace.dry_run().succeeded()
+    assert "1 of 2 images to move" in workspace.dry_run(exclude="two.*").lines[-1]

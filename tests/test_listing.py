@@ -11,7 +11,7 @@ import pytest
 from migrate import listing
 from migrate.listing import Image
 from tests.emulator.client import Emulator
-from tests.harness import Finished, Workspace
+from tests.harness import Finished, Workspace, jpeg
 
 
 def run_list(workspace: Workspace, **config: object) -> Finished:
@@ -280,3 +280,22 @@ def test_an_image_without_a_checksum_is_known_by_its_size_and_time(workspace: Wo
     workspace.cloud.drive("set", id=image, modifiedTime=1_700_000_000)
     workspace.run().succeeded()
     assert workspace.calls("drive.media") == 1 and len(workspace.markers()) == 1
+
+
+@pytest.mark.parametrize("include", ["application/*", "*"])
+def test_a_wide_include_takes_files_but_neither_folders_nor_google_docs(workspace: Workspace, include: str) -> None:
+    inner = workspace.cloud.drive("folder", name="Inner")
+    workspace.add("inner.jpg", parent=inner)
+    workspace.add("one.jpg")
+    workspace.cloud.drive("add", name="paper.pdf", mime="application/pdf", content_base64=jpeg("paper"))
+    workspace.cloud.drive("document", name="doc")
+    assert paths(listed(workspace, include=(include,), recursive=False)) == ["one.jpg", "paper.pdf"]
+
+
+def test_a_shortcut_to_what_is_in_the_bin_is_a_warning(workspace: Workspace) -> None:
+    (binned,) = workspace.add("binned.jpg", parent="root")
+    workspace.cloud.drive("shortcut", name="link", target=binned)
+    workspace.cloud.drive("trash", id=binned)
+    done = run_list(workspace)
+    done.succeeded()
+    done.line("warning", "'link'", "in Drive's bin")

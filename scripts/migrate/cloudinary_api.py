@@ -22,7 +22,7 @@ import urllib3
 
 from .account import SET_CREDENTIALS, check_credentials
 from .content import Content
-from .errors import ImageError, MigrationError, RateLimited, StopRun, TransientError, one_line
+from .errors import ImageError, MigrationError, NoAnswer, StopRun, TransientError, one_line
 from .pacing import Places
 from .retrying import cloudinary_error, deadline, network_error
 
@@ -92,15 +92,15 @@ class Cloudinary:
             nonlocal unanswered
             try:
                 return self._upload(content, new, overwrite=False)
-            except TransientError as error:
-                unanswered = unanswered or not isinstance(error, RateLimited)
+            except NoAnswer:
+                unanswered = True
                 raise
 
         stored = self._patiently(first)
         if not stored.existing:
             return self._proved(stored, content, new)
         own = self._is_own(stored, new, replaces)
-        etag = stored.asset["etag"] or self._patiently(self._stored_md5, stored.asset["secure_url"])
+        etag = stored.asset["etag"] or self._patiently(self._stored_md5, stored.asset["secure_url"], content.size)
         if etag == content.md5:
             return Stored({**stored.asset, "etag": etag}, existing=not unanswered)
         if own or overwrite:
@@ -116,10 +116,10 @@ class Cloudinary:
         stored = self._patiently(self._upload, content, new, True)
         if stored.asset["etag"] == content.md5:
             return stored
-        self._patiently(self._take_down, stored.asset["public_id"])
+        gone = self._patiently(self._take_down, stored.asset["public_id"])
         raise ImageError(
-            "Cloudinary stored other bytes than were sent, so the asset was taken down again: "
-            "does an upload preset of the account change images?"
+            "Cloudinary stored other bytes than were sent (does an upload preset of the account change images?); "
+            + ("the asset was taken down again" if gone else f"delete {stored.asset['public_id']} there")
         )
 
     def _is_own(self, stored: Stored, new: NewAsset, replaces: Mapping[str, Any] | None) -> bool:
@@ -148,11 +148,11 @@ class Cloudinary:
         else:
             answer = self._upload_in_pieces(content, new.display_name, options)
         existing = answer.get("existing", False) is True
-        missing_allowed = {"etag"} if existing else set()
+        needed = {"public_id", "secure_url"} if existing else {"public_id", "secure_url", "etag"}
         asset: dict[str, Any] = {"context": answer.get("context")}
         for name, kind in ASSET_FIELDS.items():
             value = answer.get(name)
-            if not isinstance(value, kind) and not (value is None and name in missing_allowed | {"width", "height"}):
+            if not isinstance(value, kind) and (value is not None or name in needed):
                 raise TransientError(
                     f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}"
                 )
@@ -174,21 +174,23 @@ class Cloudinary:
             )
         return answer
 
-    def _take_down(self, public_id: str) -> None:
-        self._call(cloudinary.uploader.destroy, public_id, resource_type="image", invalidate=True)
+    def _take_down(self, public_id: str) -> bool:
+        answer = self._call(cloudinary.uploader.destroy, public_id, resource_type="image", invalidate=True)
+        return answer.get("result") == "ok"
 
-    def _stored_md5(self, url: str) -> str:
-        """The md5 of the bytes that Cloudinary delivers, for an answer without an etag."""
+    def _stored_md5(self, url: str, size: int) -> str:
+        """The md5 of the about `size` bytes that Cloudinary delivers, for an answer without an etag."""
         if not url.startswith(("https://", "http://")):
             raise ImageError("Cloudinary's answer has neither an etag nor a URL to look at")
         http = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
         digest = hashlib.md5(usedforsecurity=False)
         try:
-            answer = http.request("GET", url, preload_content=False, timeout=self._timeout, retries=False)
-            if answer.status != 200:
-                raise cloudinary_error(answer.status, f"no {url}")
-            for part in answer.stream(1 << 16):
-                digest.update(part)
+            with deadline(self._timeout, size):
+                answer = http.request("GET", url, preload_content=False, timeout=self._timeout, retries=False)
+                if answer.status != 200:
+                    raise cloudinary_error(answer.status, f"no {url}")
+                for part in answer.stream(1 << 16):
+                    digest.update(part)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise network_error("Cloudinary", error) from error
         finally:
@@ -208,6 +210,8 @@ class Cloudinary:
             except OSError as error:
                 self.close()
                 raise network_error("Cloudinary", error) from error
+            except (TypeError, AttributeError) as error:
+                raise TransientError("Cloudinary's answer is not what its API promises") from error
             except cloudinary.exceptions.Error as error:
                 raise self._unreadable(error) from error
             except ValueError as error:

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
+from .errors import StopRun
+
 IN_MEMORY = 20_000_000
 """Bytes: what is larger lies in a temporary file, and goes over the wire in pieces."""
 PIECE = 8 * 1024 * 1024
@@ -36,11 +38,14 @@ class Content:
         return self._digest.hexdigest()
 
     def write(self, part: bytes) -> int:
-        """Append bytes to the file. Raises OSError (a full disk)."""
+        """Append bytes to the file. Raises StopRun (a full disk)."""
         assert self._file
         self._digest.update(part)
         self.size += len(part)
-        return self._file.write(part)
+        try:
+            return self._file.write(part)
+        except OSError as error:
+            raise StopRun(f"{tempfile.gettempdir()} cannot be written to: {error.strerror}") from error
 
     def stream(self) -> IO[bytes]:
         """The bytes to read again, from their beginning."""

@@ -37,7 +37,7 @@ SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
 FILE_FIELDS = (
-    "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,"
+    "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,"
     "shortcutDetails(targetId,targetMimeType,targetResourceKey)"
 )
 PARENTS_IN_ONE_QUERY = 30
@@ -62,6 +62,7 @@ class DriveFile:
     drive_id: str
     resource_key: str
     target: tuple[str, str, str] | None
+    trashed: bool = False
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
@@ -81,6 +82,7 @@ class DriveFile:
                 resource_key=answer.get("resourceKey", ""),
                 target=details
                 and (details["targetId"], details.get("targetMimeType", ""), details.get("targetResourceKey", "")),
+                trashed=answer.get("trashed") is True,
             )
             ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
             texts = [file.name, file.mime_type, file.modified_time, file.drive_id, file.resource_key]
@@ -123,11 +125,14 @@ class Drive:
     def file(self, file_id: str, resource_key: str = "") -> DriveFile:
         """What Drive says of one file or folder.
 
-        Raises ImageError if it is gone or not shared with this account, StopRun or TransientError.
+        Raises ImageError if it is gone, in the bin or not shared with this account, StopRun or TransientError.
         """
         request = self._service.files().get(fileId=file_id, fields=FILE_FIELDS, supportsAllDrives=True)
         _with_keys(request, {file_id: resource_key})
-        return self._patiently(lambda: DriveFile.from_answer(self._json(request)))
+        found = self._patiently(lambda: DriveFile.from_answer(self._json(request)))
+        if found.trashed:
+            raise ImageError(f"{one_line(found.name, 60)!r} is in Drive's bin")
+        return replace(found, resource_key=found.resource_key or resource_key)
 
     def children(self, folders: Sequence[DriveFile], kinds: str) -> Iterator[DriveFile]:
         """All files directly in any of these folders; at least one of these is among each file's `parents`.
@@ -238,13 +243,17 @@ class Drive:
             except (GoogleAuthError, httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
                 self.close()
                 raise network_error("Drive", error) from error
-            except ValueError as error:
-                raise TransientError("Drive's answer is not JSON") from error
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                # Also what the libraries stumble over: a sign-in that is answered with 200 and no JSON object.
+                self.close()
+                raise TransientError("Drive's or the sign-in's answer is not what its API promises") from error
 
     def _sign_in_error(self, error: RefreshError) -> MigrationError:
-        if error.retryable:
+        answer = error.args[1] if len(error.args) > 1 else None
+        if error.retryable or not (isinstance(answer, dict) and isinstance(answer.get("error"), str)):
+            # The library takes an HTML 502 for a refusal, too.
             return network_error("Google's sign-in", error)
-        said = one_line(error.args[0] if error.args else error, 150)
+        said = one_line(error.args[0], 150)
         return StopRun(f"{self._token} has expired or was revoked: run python scripts/authenticate.py ({said})")
 
 

@@ -10,6 +10,9 @@ from itertools import groupby, islice
 from .drive_api import FOLDER, PARENTS_IN_ONE_QUERY, SHORTCUT, Drive, DriveFile
 from .errors import ImageError, TransientError, one_line
 
+OF_GOOGLE = "application/vnd.google-apps."
+"""How the types of folders, shortcuts, Docs … begin: of none of them are there bytes to move."""
+
 
 @dataclass(frozen=True)
 class FoundImage:
@@ -37,8 +40,8 @@ def images_below(
     """
 
     def wanted(mime_type: str) -> bool:
-        if mime_type == FOLDER:
-            return recursive
+        if mime_type.startswith(OF_GOOGLE):
+            return mime_type == FOLDER and recursive
         return any(fnmatchcase(mime_type, pattern) for pattern in ["image/*", *include])
 
     images: dict[str, FoundImage] = {}
@@ -54,6 +57,8 @@ def images_below(
         for file, path in _children(drive, level, _kinds(include, recursive)):
             if file.mime_type == SHORTCUT:
                 shortcuts.append((file, path))
+            elif not wanted(file.mime_type):
+                continue
             elif file.mime_type != FOLDER:
                 images.setdefault(file.id, FoundImage(file, path))
             elif file.id not in entered:
@@ -110,6 +115,8 @@ def _kinds(include: Sequence[str], recursive: bool) -> str:
     """The condition on MIME types in Drive's query language, where `contains` looks at the beginning."""
     prefixes = dict.fromkeys(["image/", *(pattern.partition("*")[0] for pattern in include)])
     quoted = [prefix.replace("\\", r"\\").replace("'", r"\'") for prefix in prefixes if prefix]
+    if len(quoted) < len(prefixes):
+        return f"mimeType != '{OF_GOOGLE}'"
     types = [f"mimeType contains '{prefix}'" for prefix in quoted] + [f"mimeType = '{SHORTCUT}'"]
     return " or ".join([*types, f"mimeType = '{FOLDER}'"] if recursive else types)
 

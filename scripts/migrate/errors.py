@@ -36,6 +36,10 @@ class TransientError(ImageError):
         self.retry_after = retry_after
 
 
+class NoAnswer(TransientError):
+    """Nobody knows whether the call was carried out: its answer got lost."""
+
+
 class RateLimited(TransientError):
     """The service wants fewer calls, of all workers; for a while it is asked again however often it says so."""
 

@@ -19,8 +19,8 @@ class Image:
 
     folder_path is relative to the migrated folder, "" for itself; size in bytes and md5 are None where Drive has none;
     modified_time as Drive writes it (RFC 3339). replaces: of an image whose content has changed, what its old marker
-    says of the asset (asset_id, version, etag, and the marker's file name); skipped: the setting that leaves it out;
-    resource_key: what a link-shared file asks for.
+    says of the asset (its version and etag if it is our own, and the marker's file name); skipped: the setting that
+    leaves it out; resource_key: what a link-shared file asks for.
     """
 
     id: str

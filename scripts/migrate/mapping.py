@@ -68,7 +68,7 @@ def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:
     else:
         record = failure.read(folder, image.id)
         url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed"
-        error = record.message if record else "not tried yet: the run ended before"
+        error = record.message if record else "not moved: the run ended before"
     return Row(
         local_filename=names.stem(image.name),
         cloudinary_url=url,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from . import listing, marker, names
 from .drive_api import DriveFile
 from .drive_walk import FoundImage
 from .errors import MigrationError
+from .filters import skipped
 from .listing import Image, Listing
 from .settings import Settings
 
@@ -25,7 +26,7 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
     ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
     last = _last_images(settings.folder)
     markers = marker.by_file(settings.folder)
-    folder_name = settings.folder_name or root.name.replace("/", "_")
+    folder_name = settings.cloudinary_folder(root.name)
     given = names.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
         _held({each.file.id for each in ordered}, last, markers),
@@ -42,11 +43,10 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
             md5=file.md5,
             modified_time=file.modified_time,
             public_id=given[file.id],
-            skipped=_skipped(settings, file, each.folder_path),
             resource_key=file.resource_key,
         )
         replaces = _replaces(image, markers.get(file.id, []), last.get(file.id))
-        images.append(Image(**{**image.__dict__, "replaces": replaces}))
+        images.append(replace(image, replaces=replaces, skipped=skipped(settings, image)))
     return Listing(settings.folder_id, root.name, datetime.now(UTC).isoformat(timespec="seconds"), run, images)
 
 
@@ -79,13 +79,6 @@ def _replaces(image: Image, markers: list[Path], last: Image | None) -> dict[str
     if not known:
         return last.replaces if last else None
     newest, path = max(known, key=lambda each: each[0].uploaded_at)
-    return {key: newest.cloudinary.get(key) for key in ("asset_id", "version", "etag")} | {"marker": path.name}
-
-
-def _skipped(settings: Settings, file: DriveFile, folder_path: str) -> str:
-    if not any(fnmatchcase(file.mime_type, pattern) for pattern in settings.include):
-        return f"include has no {file.mime_type}"
-    path = f"{folder_path}/{file.name}" if folder_path else file.name
-    matching = (pattern for pattern in settings.exclude if pattern == file.id or fnmatchcase(path, pattern))
-    pattern = next(matching, None)
-    return f"exclude has {pattern}" if pattern else ""
+    # What was there before this migration is not its own, though its bytes were the same.
+    own = ("version", "etag") if newest.status == "uploaded" else ()
+    return {key: newest.cloudinary.get(key) for key in own} | {"marker": path.name}

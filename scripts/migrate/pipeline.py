@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import logging
 import os
@@ -10,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from .account import check_credentials
 from .asking import WorkersWanted
 from .console import Console, outcome, preview, say
 from .errors import MigrationError
+from .filters import skipped
 from .pending import Pending, pending
 from .run import Run, new_id
 from .settings import Settings, from_config_or_exit
@@ -135,7 +138,7 @@ class Pipeline:
     def _begin(self) -> None:
         self._need_folder_id()
         check_credentials()
-        self._run.begin(self._run_id)
+        workers.forget(self._run.begin(self._run_id))
         marker.remove_unfinished(self.folder)
         for name in ("list_images.log", "stop.txt"):
             (self.folder / "logs" / name).unlink(missing_ok=True)
@@ -149,8 +152,17 @@ class Pipeline:
             # Only here, because the Google client takes long to import.
             from list_images import list_images
 
-            list_images(self.settings, path)
+            made = path.with_name(".listing.dry-run.json")
+            list_images(self.settings, made)
+            with contextlib.suppress(FileExistsError):
+                # A real run that has listed meanwhile knows better.
+                os.link(made, path)
+            made.unlink(missing_ok=True)
         listed = listing.read(path)
+        if dryrun:
+            # The listing at hand may have been made with other settings.
+            images = [replace(each, skipped=skipped(self.settings, each)) for each in listed.images]
+            listed = replace(listed, images=images)
         found = pending(listed.images, self.folder, say)
         if dryrun:
             atexit.register(self._preview, found, listed)

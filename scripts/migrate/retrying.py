@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 import tenacity
 
-from .errors import ImageError, MigrationError, QuotaError, RateLimited, StopRun, TransientError, one_line
+from .errors import ImageError, MigrationError, NoAnswer, QuotaError, RateLimited, StopRun, TransientError, one_line
 
 DRIVE_RATE = {"userRateLimitExceeded", "rateLimitExceeded"}
 DRIVE_TRANSIENT = {"backendError", "internalError"}
@@ -79,9 +79,9 @@ def cloudinary_error(status: int, message: str) -> MigrationError:
     return ImageError(said)
 
 
-def network_error(service: str, error: BaseException) -> TransientError:
+def network_error(service: str, error: BaseException) -> NoAnswer:
     """No whole answer came (refused, reset, cut, timed out): it may come the next time."""
-    return TransientError(one_line(f"no answer from {service}: {error or type(error).__name__}", 300))
+    return NoAnswer(one_line(f"no answer from {service}: {error or type(error).__name__}", 300))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -49,8 +49,8 @@ class Run:
         with contextlib.suppress(OSError), replacing(self.folder / "logs" / "stop.txt") as stream:
             stream.write(f"{line}\n")
 
-    def begin(self, run_id: str) -> None:
-        """Take the folder for this process, under the new ID of its run.
+    def begin(self, run_id: str) -> str:
+        """Take the folder for this process, under the new ID of its run; returns the ID of the last one, which is over.
 
         Raises MigrationError if another run has it, or if it cannot be written to.
         """
@@ -63,6 +63,7 @@ class Run:
             ) from error
         if not _lock(descriptor):
             raise MigrationError(f"another run holds {self.folder}: {self._holder()}; wait for it, or stop it")
+        last = self.id
         text = json.dumps(
             {
                 "run": run_id,
@@ -78,6 +79,7 @@ class Run:
         except OSError as error:
             raise MigrationError(f"{self.path} cannot be written: {error.strerror}") from error
         _held.append(descriptor)
+        return last
 
     def is_alive(self, run_id: str) -> bool:
         """Whether the run of this ID still holds the folder; asked from any process, on any machine that shares it."""

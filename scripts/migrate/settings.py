@@ -65,6 +65,10 @@ class Settings:
         """How many bytes an image may have; None if that is for Cloudinary to say."""
         return self.max_bytes or (FREE_PLAN if self.fit else None)
 
+    def cloudinary_folder(self, drive_folder: str) -> str:
+        """The Cloudinary folder to upload into. In: the Drive folder's name, which holds if none was set."""
+        return self.folder_name or drive_folder.replace("/", "_")
+
     def to_json(self) -> str:
         """All settings as the one argument that the scripts take; no secret is among them."""
         return json.dumps(asdict(self))

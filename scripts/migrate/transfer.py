@@ -28,7 +28,7 @@ class Transfer:
         In: the settings, the Drive folder's name, and what all workers know together of how fast they may be.
         """
         self._settings = settings
-        self._folder_name = settings.folder_name or folder.replace("/", "_")
+        self._folder_name = settings.cloudinary_folder(folder)
         self._patiently = patiently(settings.retries)
         token = Path(settings.token)
         self._drive = Drive(token, settings.drive_endpoint, settings.timeout, self._patiently, turns)
@@ -74,11 +74,6 @@ class Transfer:
             remark=remark,
         )
 
-    def close(self) -> None:
-        """Give up both connections."""
-        self._drive.close()
-        self._cloudinary.close()
-
     @property
     def attempts(self) -> int:
         """How often the last step, download or upload, was tried."""
@@ -86,19 +81,20 @@ class Transfer:
 
     def _download(self, image: Image) -> Content:
         """The bytes of an image, proved by Drive's own size and md5."""
-        if image.size == 0:
-            raise ImageError("the file is empty")
         wrong: set[str] = set()
 
         def once() -> Content:
+            if image.size == 0:
+                raise ImageError("the file is empty")
             content = self._fetch(image)
             if not content.size or (image.size is not None and content.size != image.size):
                 raise TransientError(f"Drive sent {content.size} bytes of an image of {image.size}")
             if image.md5 and content.md5 != image.md5 and image.id not in self._settings.distrusted:
                 if content.md5 in wrong:
                     raise ImageError(
-                        f"Drive sends bytes of md5 {content.md5}, again and again, and says they have {image.md5}; "
-                        f"to take them all the same, set trust_checksum: {{{image.id}: false}}"
+                        f"Drive sends bytes of md5 {content.md5}, again and again, and says they have {image.md5}: "
+                        "if they have just changed, run again; to take them all the same, set "
+                        f"trust_checksum: {{{image.id}: false}}"
                     )
                 wrong.add(content.md5)
                 raise TransientError("Drive sent other bytes than its md5 promises")
@@ -134,4 +130,4 @@ def _is_large(image: Image) -> bool:
 
 def jpg_url(secure_url: str) -> str:
     """The address of the asset as a JPG: Cloudinary converts what has `f_jpg` after `/upload/`."""
-    return secure_url.replace("/upload/", "/upload/f_jpg/", 1)
+    return secure_url.replace("/image/upload/", "/image/upload/f_jpg/", 1)

@@ -8,6 +8,7 @@ served; an answer begins with the second, so nobody else's answer is believed.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import gc
 import hmac
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import MigrationError
 from .files import replacing
 from .run import Run
 
@@ -85,6 +87,14 @@ def is_served(path: Path) -> bool:
     return False
 
 
+def forget(run_id: str) -> None:
+    """Remove what the workers of a run that is over have left, if they were killed. In: its ID, "" for none."""
+    if run_id:
+        path = file_of(run_id)
+        for left in (path, path.with_suffix(".lock"), *path.parent.glob(f".{run_id}.*")):
+            left.unlink(missing_ok=True)
+
+
 def serve(path: Path, run: Run, run_id: str, count: int, prepare: Callable[[], Callable[[str], Answer]]) -> None:
     """Be the workers of a run; returns when that run is over.
 
@@ -129,12 +139,20 @@ def _fork(listener: socket.socket, address: Address, prepare: Callable[[], Calla
         return child
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _die_with_parent()
         _work(listener, address, parent, prepare())
     except Exception:
         # Nobody foresaw it: to the workers' log; the parent starts another worker.
         traceback.print_exc()
     finally:
         os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """Whatever kills the parent: a worker that lived on would hold its lock and its port. Linux only (prctl(2))."""
+    pr_set_pdeathsig = 1
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def _ended(children: set[int]) -> list[int]:
@@ -161,9 +179,9 @@ def _work(listener: socket.socket, address: Address, parent: int, answer: Callab
 
 
 def _serve_one(connection: socket.socket, address: Address, answer: Callable[[str], Answer]) -> None:
+    # One piece within one heartbeat: a stranger cannot hold a worker up by dripping.
     connection.settimeout(_HEARTBEAT)
-    with connection.makefile("rb") as stream:
-        line = stream.readline(_LONGEST_REQUEST).decode(errors="replace")
+    line = connection.recv(_LONGEST_REQUEST).decode(errors="replace")
     secret, _, request = line.rstrip("\n").partition(" ")
     if not line.endswith("\n") or not hmac.compare_digest(secret, address.request_secret):
         return
@@ -175,11 +193,11 @@ def _serve_one(connection: socket.socket, address: Address, answer: Callable[[st
 def file_of(run_id: str) -> Path:
     """Where the workers of a run have their file on this machine, in a folder that only this user can enter.
 
-    Raises PermissionError if somebody else has made that folder.
+    Raises MigrationError if somebody else has made that folder.
     """
     folder = Path(tempfile.gettempdir()) / f"drive2cloudinary-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
-        raise PermissionError(f"{folder} belongs to somebody else, or others can enter it: remove it")
+        raise MigrationError(f"{folder} belongs to somebody else, or others can enter it: remove it")
     return folder / run_id

@@ -244,3 +244,20 @@ def test_what_cloudinary_delivers_is_what_drive_has(workspace: Workspace) -> Non
     (row,) = workspace.audit()
     with urllib.request.urlopen(row["cloudinary_url"]) as answer:
         assert hashlib.md5(answer.read()).hexdigest() == row["md5"]
+
+
+ODD_ANSWERS: list[Json] = [
+    fault("oauth.token", "", {"html": 502}, 2),
+    fault("oauth.token", "", {"html": 200}, 1, skip=3),
+    fault("cloudinary.upload", "one", {"body": '{"error": "overloaded"}', "status": 503}),
+    fault("cloudinary.upload", "two", {"body": "null", "status": 200}),
+    fault("cloudinary.upload", "three", {"body": '{"error": null}', "status": 500}),
+]
+
+
+def test_answers_that_no_api_promises_are_tried_again_and_kill_no_worker(workspace: Workspace) -> None:
+    workspace.add("one.jpg", "two.jpg", "three.jpg", "four.jpg")
+    workspace.cloud.faults(ODD_ANSWERS)
+    workspace.run(cores=2).succeeded()
+    workspace.audit()
+    assert "Traceback" not in (workspace.results / "logs" / "workers.log").read_text()
