@@ -95,9 +95,10 @@ class WorkersWanted:
             if not self.run_lives:
                 raise MigrationError("the run is over")
             if not is_served(self.address):
-                if started and started.poll():
+                if started and (started.poll() or 0) > 0:
                     raise MigrationError(f"the workers did not start: see {self.log}")
-                if not started or started.poll() == 0:
+                if not started or started.poll() is not None:
+                    # Others were there before, or it was killed.
                     started = self.start()
             if time.monotonic() > give_up:
                 raise MigrationError(f"the workers did not start in {_START:.0f} s: see {self.log}")

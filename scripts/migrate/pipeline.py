@@ -50,7 +50,7 @@ class Pipeline:
             folder=self.folder,
             address=self._or_exit(workers.file_of, self._run_id),
             settings=self.settings.to_json(),
-            count=workflow.cores,
+            count=workflow.resource_settings.cores or 1,
         )
         self._expected: list[str] = []
         self._expected_of = 0

@@ -40,6 +40,7 @@ class Transfer:
         Out: its marker, which the caller puts in place. Raises ImageError, TransientError or StopRun; then the image is
         not in Cloudinary under a name that claims it.
         """
+        self._patiently.statistics.clear()
         limit = self._settings.largest
         too_large = limit is not None and (image.size or 0) > limit
         if too_large and not self._settings.fit:
