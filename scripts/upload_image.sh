@@ -40,7 +40,7 @@ case $status in
         { printf '%s\n' "$answer" >"$log"; } 2>/dev/null
         ;;
     *)
-        exec python "${BASH_SOURCE%.sh}.py" "$@" "$PPID"
+        exec python "${BASH_SOURCE%.sh}.py" "$@" "$PPID" 2>"$log"
         ;;
 esac
 exit 1

@@ -105,12 +105,18 @@ class Pipeline:
             # As many images are moved at once as there are workers, and none of these waits for Snakemake.
             scheduler.resources["_cores"] += WAITING
             scheduler.global_resources["_cores"] += WAITING
-        # Its handler takes a lock that the interrupted main thread may hold already, and then waits for ever.
+        # Its handler takes a lock that the interrupted main thread may hold already, and then waits for ever. And
+        # Ctrl-C in the midst of its event loop ends it with tracebacks: the first one counts as SIGTERM, too; the jobs
+        # get theirs from the terminal.
         handler = signal.getsignal(signal.SIGTERM)
         if callable(handler):
-            signal.signal(
-                signal.SIGTERM, lambda *interrupted: threading.Thread(target=handler, args=interrupted).start()
-            )
+
+            def stop(*interrupted: object) -> None:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                threading.Thread(target=handler, args=interrupted).start()
+
+            signal.signal(signal.SIGTERM, stop)
+            signal.signal(signal.SIGINT, stop)
 
     def succeeded(self) -> None:
         """Say how it went."""
@@ -138,6 +144,7 @@ class Pipeline:
     def _begin(self) -> None:
         self._need_folder_id()
         check_credentials()
+        signal.signal(signal.SIGINT, _cancel)
         workers.forget(self._run.begin(self._run_id))
         marker.remove_unfinished(self.folder)
         for name in ("list_images.log", "stop.txt"):
@@ -201,6 +208,12 @@ class Pipeline:
             sys.exit(str(error))
         except OSError as error:
             sys.exit(f"{error.filename or self.folder}: {error.strerror or error}")
+
+
+def _cancel(*_: object) -> None:
+    """End the program before its first job, when nothing can be lost; Snakemake would do it with tracebacks."""
+    os.write(sys.stderr.fileno(), b"cancelled before anything was moved\n")
+    os._exit(1)
 
 
 def _age(listed_at: str) -> str:
