@@ -22,6 +22,8 @@ if [[ $answer == "${answer_secret-} "*$'\n' ]]; then
 fi
 
 if [[ $status == moved ]]; then
+    # Ctrl-C comes too late now: Snakemake would remove the marker of a job that it ended.
+    trap '' INT
     # A marker appears whole or not at all.
     if { printf '%s\n' "$answer" >"$marker.$$" && mv -f "$marker.$$" "$marker"; } 2>/dev/null; then
         exit
