@@ -15,20 +15,22 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 pipeline = Pipeline(workflow, config)
-results = pipeline.folder
+results = pipeline.settings.results
 scripts = f"{workflow.basedir}/scripts"
 
 
 wildcard_constraints:
+    folder=ID,
     file_id=ID,
     md5="[0-9a-f]{32}",
+    batch="[0-9]+",
 
 
-def markers(wildcards):
-    """The markers of all listed images: a real run lists anew first, a dry run takes the listing at hand."""
+def moved(wildcards):
+    """What stands when all images of a folder are moved: a real run lists it anew first, a dry run has a listing."""
     if not workflow.dryrun:
-        checkpoints.list_images.get()
-    return pipeline.markers()
+        checkpoints.list_images.get(folder=wildcards.folder)
+    return pipeline.to_move(wildcards.folder)
 
 
 rule all:
@@ -42,14 +44,14 @@ checkpoint list_images:
     input:
         run=pipeline.begin,
     output:
-        listing=update(f"{results}/listing.json"),
+        listing=update(f"{results}/{{folder}}/listing.json"),
     log:
-        f"{results}/logs/list_images.log",
+        f"{results}/{{folder}}/logs/list_images.log",
     conda:
         "envs/migration.yaml"
     params:
         scripts=scripts,
-        settings=pipeline.workers.settings,
+        settings=pipeline.settings_of,
     shell:
         "python {params.scripts:q}/list_images.py --settings={params.settings:q} {output.listing:q} 2>{log:q}"
 
@@ -57,34 +59,50 @@ checkpoint list_images:
 # No input file: a marker that stands is work that is never done again.
 rule upload_image:
     output:
-        marker=f"{results}/markers/{{file_id}}.{{md5}}.json",
+        marker=f"{results}/{{folder}}/markers/{{file_id}}.{{md5}}.json",
     log:
-        f"{results}/logs/upload_image/{{file_id}}.{{md5}}.log",
+        f"{results}/{{folder}}/logs/upload_image/{{file_id}}.{{md5}}.log",
     conda:
         "envs/migration.yaml"
     params:
         scripts=scripts,
         workers=pipeline.workers.arguments,
     shell:
-        ". {params.scripts:q}/upload_image.sh {wildcards.file_id} {output.marker:q} {log:q} {params.workers}"
+        ". {params.scripts:q}/upload_image.sh {output.marker:q} {log:q} {params.workers}"
 
 
 rule merge_markers:
     input:
-        markers,
-        listing=f"{results}/listing.json",
+        moved,
+        listing=f"{results}/{{folder}}/listing.json",
     output:
-        csv=f"{results}/mapping.csv",
-        json=f"{results}/mapping.json",
-        orphans=f"{results}/orphans.csv",
+        csv=f"{results}/{{folder}}/mapping.csv",
+        json=f"{results}/{{folder}}/mapping.json",
+        orphans=f"{results}/{{folder}}/orphans.csv",
     log:
-        f"{results}/logs/merge_markers.log",
+        f"{results}/{{folder}}/logs/merge_markers.log",
     conda:
         "envs/migration.yaml"
     params:
         scripts=scripts,
     shell:
         "python {params.scripts:q}/merge_markers.py {input.listing:q} 2>{log:q}"
+
+
+rule merge_mappings:
+    input:
+        expand(f"{results}/{{folder}}/mapping.json", folder=pipeline.folder_ids),
+    output:
+        csv=f"{results}/mapping.csv",
+        json=f"{results}/mapping.json",
+    log:
+        f"{results}/logs/merge_mappings.log",
+    conda:
+        "envs/migration.yaml"
+    params:
+        scripts=scripts,
+    shell:
+        "python {params.scripts:q}/merge_mappings.py {output.csv:q} {input:q} 2>{log:q}"
 
 
 onstart:

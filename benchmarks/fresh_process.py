@@ -16,7 +16,8 @@ from migrate.transfer import Transfer
 def main() -> None:
     settings, number = Settings.from_json(sys.argv[1]), int(sys.argv[2])
     listed = listing.read(settings.folder / "listing.json")
-    Transfer(settings, listed.folder, Turns(1000), Places(1000)).move(listed.images[number])
+    transfer = Transfer(settings, Turns(1000), Places(1000))
+    transfer.move(listed.images[number], listed.cloudinary_folder, settings.folder / "markers")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from migrate import listing, mapping, orphans
@@ -17,7 +18,7 @@ def merge_markers(listed: Path) -> int:
     """
     images, folder = listing.read(listed).images, listed.parent
     rows = mapping.rows(images, folder, warn)
-    mapping.write(rows, folder / "mapping.csv", folder / "mapping.json")
+    mapping.write([asdict(row) for row in rows], folder, mapping.COLUMNS)
     orphans.write(images, folder)
     return sum(row.status == "failed" for row in rows)
 

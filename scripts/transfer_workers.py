@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-from migrate import failure, listing, workers
-from migrate.errors import ImageError, StopRun, one_line
+from migrate import failure, marker, workers
+from migrate.errors import ImageError, MigrationError, one_line
 from migrate.failure import Failure
-from migrate.listing import Image
+from migrate.listing import Entries
 from migrate.pacing import Places, Turns
 from migrate.run import Run
 from migrate.settings import Settings
@@ -20,59 +20,54 @@ from migrate.transfer import Transfer
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
-    parser.add_argument("--address", required=True, type=Path, help="the workers' file")
+    parser.add_argument("--run", required=True, type=Path, help="the run's (first) results folder")
+    parser.add_argument("--address", required=True, type=Path, help="the workers' file, named by the run's ID")
     parser.add_argument("--count", required=True, type=int, help="how many workers")
     options = parser.parse_args()
-    settings: Settings = options.settings
+    run, run_id = Run(options.run), options.address.name
     with workers.serving(options.address) as serving:
         if serving:
-            serve(settings, options.address, options.count)
+            prepare = movers(options.settings, run)
+            workers.serve(options.address, lambda: run.is_alive(run_id), options.count, prepare)
 
 
-def serve(settings: Settings, address: Path, count: int) -> None:
-    """Wait until the run has its listing, then move its images until it is over."""
-    run = Run(settings.folder)
-    run_id, path = address.name, settings.folder / "listing.json"
-    while listing.made_by(path) != run_id:
-        if not run.is_alive(run_id):
-            return
-        time.sleep(0.02)
-    listed = listing.read(path)
-    images = {image.id: image for image in listed.images}
+def movers(settings: Settings, run: Run) -> Callable[[], Callable[[str], workers.Answer]]:
+    """What prepares each worker of a run: they all share what is known of how fast they may be."""
     turns, places = Turns(settings.drive_qps), Places(settings.uploads_at_once)
-
-    def connect() -> Transfer:
-        return Transfer(settings, listed.folder, turns, places)
-
-    def prepare() -> Callable[[str], workers.Answer]:
-        return mover(settings, connect, images, run)
-
-    workers.serve(address, run, run_id, count, prepare)
+    return lambda: mover(settings, lambda: Transfer(settings, turns, places), run)
 
 
-def mover(
-    settings: Settings, connect: Callable[[], Transfer], images: dict[str, Image], run: Run
-) -> Callable[[str], workers.Answer]:
-    """What answers the requests in one worker: a function from a file ID to the marker, or to what went wrong."""
+def mover(settings: Settings, connect: Callable[[], Transfer], run: Run) -> Callable[[str], workers.Answer]:
+    """What answers the requests in one worker.
+
+    Out: a function from a request, "FOLDER_ID MARKER_NAME", to that marker, or to what went wrong.
+    """
     transfer: Transfer | None = None
+    entries = cache(Entries)
 
-    def move(file_id: str) -> workers.Answer:
+    def move(request: str) -> workers.Answer:
         nonlocal transfer
         if run.stopped_because:
             return "stop", run.stopped_because
+        folder_id, _, name = request.partition(" ")
+        folder, file_id = Path(settings.results) / folder_id, name.partition(".")[0]
         try:
             if transfer is None:
                 transfer = connect()
-            marker = transfer.move(images[file_id])
-            failure.forget(settings.folder, file_id)
-            return "moved", marker.to_json()
+            listed = entries(folder / "listing.json")
+            image = listed.image(file_id)
+            if marker.path_of(folder, image.id, image.fingerprint).name != name:
+                raise ImageError("the listing has another version of this file: run snakemake again")
+            moved = transfer.move(image, listed.head.cloudinary_folder, folder / "markers")
+            failure.forget(folder, file_id)
+            return "moved", moved.to_json()
         except ImageError as error:
-            Failure.of(error, transfer.attempts if transfer else 1).write(settings.folder, file_id)
+            Failure.of(error, transfer.attempts if transfer else 1).write(folder, file_id)
             return "failed", one_line(error)
-        except StopRun as error:
+        except MigrationError as error:
             return stop(one_line(error))
         except OSError as error:
-            return stop(one_line(f"{settings.folder} cannot be written to: {error.strerror or error}"))
+            return stop(one_line(f"{folder} cannot be written to: {error.strerror or error}"))
 
     def stop(line: str) -> workers.Answer:
         run.stop_because(line)

@@ -1,4 +1,4 @@
-"""The job of one image where upload_image.sh got no answer: starts the workers and asks them, twice if one dies."""
+"""The job of one image where upload_image.sh got no answer: starts the workers and asks them, again if they die."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import tenacity
+
 from migrate.asking import WorkerLost, WorkersWanted, ask
 from migrate.errors import MigrationError, one_line
 from migrate.failure import Failure
@@ -15,13 +17,20 @@ from migrate.files import replacing
 from migrate.run import Run
 from migrate.workers import Answer
 
+# Workers can be dying for a moment and still be reached; an image that kills its worker is no reason to go on for ever.
+TRIES = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type(WorkerLost),
+    stop=tenacity.stop_after_attempt(4),
+    wait=tenacity.wait_exponential(0.1),
+    reraise=True,
+)
+
 
 def main() -> None:
-    file_id, marker, log, address, settings, count, snakemake = sys.argv[1:]
-    folder = Path(marker).parent.parent
-    wanted = WorkersWanted(folder, Path(address), settings, int(count))
+    marker, log, address, home, settings, count, snakemake = sys.argv[1:]
+    wanted = WorkersWanted(Path(home), Path(address), settings, int(count))
     try:
-        status, text = moved(wanted, file_id, folder)
+        status, text = moved(wanted, Path(marker))
         if status == "moved":
             with replacing(Path(marker)) as stream:
                 stream.write(f"{text}\n")
@@ -29,24 +38,29 @@ def main() -> None:
     except (MigrationError, OSError) as error:
         status, text = "stop", one_line(error)
         if wanted.run_lives:
-            Run(folder).stop_because(text)
+            Run(wanted.home).stop_because(text)
     Path(log).write_text(f"{text}\n", encoding="utf-8")
     if status == "stop" and os.getppid() == int(snakemake):
         os.kill(int(snakemake), signal.SIGTERM)
     sys.exit(1)
 
 
-def moved(wanted: WorkersWanted, file_id: str, folder: Path) -> Answer:
-    """The workers' answer for one image; a worker that dies costs its image one more try, and no other image any."""
-    lost = ""
-    for _ in range(2):
-        wanted.ensure()
-        try:
-            return ask(wanted.address, file_id)
-        except WorkerLost as error:
-            lost = str(error)
-    Failure("transient", lost, 2, datetime.now(UTC).isoformat(timespec="seconds")).write(folder, file_id)
-    return "failed", lost
+def moved(wanted: WorkersWanted, marker: Path) -> Answer:
+    """The workers' answer for the image of this marker; if they die, others are asked, but not for ever.
+
+    Raises MigrationError if there are no workers to be had.
+    """
+    folder = marker.parent.parent
+    try:
+        for attempt in TRIES:
+            with attempt:
+                wanted.ensure()
+                return ask(wanted.address, f"{folder.name} {marker.name}")
+    except WorkerLost as error:
+        text, tries = one_line(error), TRIES.statistics["attempt_number"]
+    failure = Failure("transient", text, tries, datetime.now(UTC).isoformat(timespec="seconds"))
+    failure.write(folder, marker.name.partition(".")[0])
+    return "failed", text
 
 
 if __name__ == "__main__":

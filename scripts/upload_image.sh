@@ -3,14 +3,15 @@
 # Read by the shell that Snakemake starts for the job anyway: each further program would cost more CPU than all the rest
 # (a Python start alone 15 ms). Whatever is not the usual case is left to upload_image.py.
 #
-# In: the image's file ID, the marker, the job's log, the workers' file; then what upload_image.py needs besides.
-file_id=$1 marker=$2 log=$3 address=$4
+# In: the marker, the job's log, the workers' file; then what upload_image.py needs besides.
+marker=$1 log=$2 address=$3
+folder=${marker%/markers/*}
 status=unanswered answer=
 
 {
     if [[ -O $address ]] && read -r port request_secret answer_secret <"$address" \
         && exec 3<>"/dev/tcp/127.0.0.1/$port" \
-        && printf '%s %s\n' "$request_secret" "$file_id" >&3; then
+        && printf '%s %s %s\n' "$request_secret" "${folder##*/}" "${marker##*/}" >&3; then
         # To its end at once: from a socket, `read` takes a line byte by byte, which costs more than all the rest.
         IFS= read -r -t 3600 -N 65536 answer <&3 || true
     fi

@@ -49,9 +49,11 @@ def ask(path: Path, request: str) -> Answer:
 
 @dataclass(frozen=True)
 class WorkersWanted:
-    """The workers that a run needs on this machine: its results folder, their file, the settings as JSON, how many."""
+    """The workers that a run needs on this machine: the run's (first) results folder, their file, the settings as JSON,
+    how many.
+    """
 
-    folder: Path
+    home: Path
     address: Path
     settings: str
     count: int
@@ -59,17 +61,17 @@ class WorkersWanted:
     @property
     def log(self) -> Path:
         """Where they say what nobody foresaw."""
-        return self.folder / "logs" / "workers.log"
+        return self.home / "logs" / "workers.log"
 
     @property
     def run_lives(self) -> bool:
         """Whether the run is not over, whose ID is the name of the workers' file."""
-        return Run(self.folder).is_alive(self.address.name)
+        return Run(self.home).is_alive(self.address.name)
 
     @property
     def arguments(self) -> str:
         """What a job needs to know of them, as words for a shell."""
-        return shlex.join([str(self.address), self.settings, str(self.count)])
+        return shlex.join([str(self.address), str(self.home), self.settings, str(self.count)])
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start them in the background; where others serve this run already, these end by themselves."""
@@ -77,8 +79,10 @@ class WorkersWanted:
             sys.executable,
             str(Path(__file__).parents[1] / "transfer_workers.py"),
             f"--settings={self.settings}",
+            f"--run={self.home}",
+            f"--address={self.address}",
+            f"--count={self.count}",
         ]
-        command += [f"--address={self.address}", f"--count={self.count}"]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C is for the run, whose end they see.

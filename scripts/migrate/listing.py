@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from .errors import MigrationError
+from .errors import ImageError, MigrationError
 from .files import read_json_object, replacing
 
 
@@ -56,28 +57,30 @@ _FIELDS = {each.name for each in fields(Image)}
 
 @dataclass(frozen=True)
 class Listing:
-    """A whole listing: the Drive folder's ID and name, when it was listed (ISO, UTC), by which run, and its images.
+    """A whole listing: of which Drive folder (ID and name), for which Cloudinary folder, when (ISO, UTC), by which run.
 
-    run is "" if it was made by a dry run.
+    run is "" if it was made by a dry run. Its images are in the order of their IDs, so that one is found in the file
+    without reading all.
     """
 
     folder_id: str
     folder: str
+    cloudinary_folder: str
     listed_at: str
     run: str
     images: Sequence[Image] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Put the listing into a file, one line for each image, whole or not at all. Raises OSError."""
-        head = json.dumps(
-            {"folder_id": self.folder_id, "folder": self.folder, "listed_at": self.listed_at, "run": self.run},
-            ensure_ascii=False,
-        )
+        head = {name: getattr(self, name) for name in _HEAD}
         with replacing(path) as stream:
-            stream.write(head[:-1] + ', "images": [')
-            for number, image in enumerate(self.images):
+            stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "images": [')
+            for number, image in enumerate(sorted(self.images, key=lambda each: each.id)):
                 stream.write(("," if number else "") + "\n" + json.dumps(image.to_dict(), ensure_ascii=False))
             stream.write("\n]}\n")
+
+
+_HEAD = ("folder_id", "folder", "cloudinary_folder", "listed_at", "run")
 
 
 def read(path: Path) -> Listing:
@@ -86,16 +89,58 @@ def read(path: Path) -> Listing:
     try:
         if value is None:
             raise TypeError("not a JSON object")
-        images = [Image(**{name: entry[name] for name in entry if name in _FIELDS}) for entry in value["images"]]
-        return Listing(value["folder_id"], value["folder"], value["listed_at"], value["run"], images)
+        return _listing(value, [_image(entry) for entry in value["images"]])
     except (KeyError, TypeError) as error:
-        raise MigrationError(f"{path} is not a listing: delete it, and the next run lists anew") from error
+        raise _no_listing(path) from error
+
+
+def head(path: Path) -> Listing:
+    """The listing in a file without its images, of which nothing is read. Raises MigrationError if there is none."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return _listing(json.loads(f"{stream.readline()}]}}"), [])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _no_listing(path) from error
+
+
+class Entries:
+    """The images of a listing by their IDs, each read from the file when it is asked for: 100,000 take no memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises MigrationError if there is no listing at `path`."""
+        self.head = head(path)
+        with path.open("rb") as stream:
+            self._text = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def image(self, file_id: str) -> Image:
+        """The image of this ID. Raises ImageError if it is not listed."""
+        # Between the head, and the line that closes the list.
+        low, high = self._text.find(b"\n") + 1, self._text.rfind(b"\n", 0, -1) + 1
+        while low < high:
+            start = self._text.rfind(b"\n", 0, (low + high) // 2) + 1
+            end = self._text.find(b"\n", start) + 1
+            image = _image(json.loads(self._text[start:end].rstrip(b",\n")))
+            if image.id == file_id:
+                return image
+            low, high = (end, high) if image.id < file_id else (low, start)
+        raise ImageError("this file is not in the listing: run snakemake again")
 
 
 def made_by(path: Path) -> str:
-    """The run that made the listing in a file; "" if there is none. Reads its first line only."""
+    """The run that made the listing in a file; "" if there is none."""
     try:
-        with path.open(encoding="utf-8") as stream:
-            return str(json.loads(f"{stream.readline()}]}}")["run"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return head(path).run
+    except MigrationError:
         return ""
+
+
+def _listing(value: dict[str, Any], images: list[Image]) -> Listing:
+    return Listing(**{name: value[name] for name in _HEAD}, images=images)
+
+
+def _image(entry: dict[str, Any]) -> Image:
+    return Image(**{name: entry[name] for name in entry if name in _FIELDS})
+
+
+def _no_listing(path: Path) -> MigrationError:
+    return MigrationError(f"{path} is not a listing: delete it, and the next run lists anew")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from . import failure, marker, names
+from . import failure, listing, marker, names
 from .files import replacing, write_json
 from .listing import Image
 
@@ -36,20 +37,38 @@ class Row:
     md5: str | None
 
 
+COLUMNS = tuple(Row.__dataclass_fields__)
+OF_FOLDER = ("folder_id", "folder")
+"""What the combined mapping of many folders has besides."""
+
+
 def rows(images: Iterable[Image], folder: Path, warn: Callable[[str], None]) -> list[Row]:
     """The mapping of a listing's images, by what lies in their results folder, in the mapping's order."""
     found = [_row(image, folder, warn) for image in images]
     return sorted(found, key=lambda row: (row.folder_path, row.filename, row.file_id))
 
 
-def write(mapping: list[Row], csv_path: Path, json_path: Path) -> None:
+def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
+    """The rows of several folders' mapping.json, each with its Drive folder's ID and name besides.
+
+    Raises MigrationError if one has no listing beside it.
+    """
+    found = []
+    for path in mappings:
+        drive = listing.head(path.with_name("listing.json"))
+        more = dict(zip(OF_FOLDER, (drive.folder_id, drive.folder), strict=True))
+        found += [{**row, **more} for row in json.loads(path.read_bytes())]
+    return found
+
+
+def write(mapping: Sequence[Mapping[str, Any]], folder: Path, columns: Sequence[str]) -> None:
     """Write both forms, each whole or not at all: CSV by RFC 4180, safe to open in a spreadsheet; JSON verbatim."""
-    with replacing(csv_path, newline="") as stream:
+    with replacing(folder / "mapping.csv", newline="") as stream:
         table = csv.writer(stream)
-        table.writerow(Row.__dataclass_fields__)
+        table.writerow(columns)
         for row in mapping:
-            table.writerow([cell(value) for value in asdict(row).values()])
-    write_json(json_path, [asdict(row) for row in mapping])
+            table.writerow([cell(row[name]) for name in columns])
+    write_json(folder / "mapping.json", mapping)
 
 
 def counts(json_path: Path) -> Counter[str]:

@@ -47,7 +47,8 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
         )
         replaces = _replaces(image, markers.get(file.id, []), last.get(file.id))
         images.append(replace(image, replaces=replaces, skipped=skipped(settings, image)))
-    return Listing(settings.folder_id, root.name, datetime.now(UTC).isoformat(timespec="seconds"), run, images)
+    listed_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Listing(settings.folder_id, root.name, folder_name, listed_at, run, images)
 
 
 def _last_images(folder: Path) -> dict[str, Image]:

@@ -3,57 +3,65 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import listing, mapping, marker, workers
+from . import batches, listing, mapping, workers
 from .account import check_credentials
 from .asking import WorkersWanted
 from .console import Console, outcome, preview, say
 from .errors import MigrationError
-from .filters import skipped
-from .pending import Pending, pending
+from .folders import NEEDED, folders_of
+from .migration import Migration
 from .run import Run, new_id
-from .settings import Settings, from_config_or_exit
+from .settings import Settings
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
+    from .pending import Pending
+
+Result = TypeVar("Result")
 
 WAITING = 1
+"""Jobs of Snakemake beyond one for each worker."""
+ON_A_CLUSTER = 100
+"""Images in one job there, unless images_per_job says otherwise: a job costs some seconds, 100 images take as many."""
 
 
 class Pipeline:
-    """One invocation of snakemake on one Drive folder."""
+    """One invocation of snakemake, on one Drive folder or many."""
 
     def __init__(self, workflow: Workflow, config: dict[str, Any]) -> None:
         """Read the settings; a wrong one ends the program with a line."""
         base = Path(workflow.basedir)
-        self.settings: Settings = from_config_or_exit(config, base / "config.schema.yaml")
-        self.folder = self.settings.folder
+        self.settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
+        folders = _or_exit(folders_of, self.settings)
+        self._migrations = {each.folder_id: Migration(each) for each in folders}
         self._workflow = workflow
-        self._run = Run(self.folder)
-        self._console = Console(self.folder)
+        # Of the run as a whole: where its lock and its reason to stop are looked for.
+        home = (folders or [self.settings])[0].folder
+        self._run = Run(home)
+        self._console = Console(home)
         self._begun = False
         self._run_id = new_id() if workflow.is_main_process else self._run.id
         self.workers = WorkersWanted(
-            folder=self.folder,
-            address=self._or_exit(workers.file_of, self._run_id),
+            home=home,
+            address=_or_exit(workers.file_of, self._run_id),
             settings=self.settings.to_json(),
             count=workflow.resource_settings.cores or 1,
         )
-        self._expected: list[str] = []
-        self._expected_of = 0
+        self._expected: dict[str, tuple[int, list[str]]] = {}
+        workflow.register_resource("uploads", self.settings.uploads_at_once)
         # Snakemake keeps its jobs to the end: looking for garbage among them finds none, for a tenth of its time.
         gc.freeze()
         gc.set_threshold(100_000, 20, 50)
@@ -64,36 +72,61 @@ class Pipeline:
         ):
             self._console.install()
 
+    @property
+    def folder_ids(self) -> list[str]:
+        """The Drive folders of this run."""
+        return list(self._migrations)
+
+    @property
+    def combined(self) -> list[str]:
+        """The mapping of all folders together."""
+        return [f"{self.settings.results}/mapping.csv", f"{self.settings.results}/mapping.json"]
+
     def targets(self, wildcards: object) -> list[str]:
-        """What a run is to make: the mapping.
+        """What a run is to make: the mapping of each folder, and of all of them if they are many.
 
-        A dry run asks for the markers, too: it does not list, so nothing else tells it that the mapping is out of date.
+        A dry run asks for what is pending, too: it does not list, so nothing else tells it that a mapping is out of
+        date.
         """
+        if not self._migrations:
+            sys.exit(NEEDED)
         # Before Snakemake takes stock of the results folder, where it would miss run.json ever after.
-        self.begin(wildcards)
-        mappings = [str(self.folder / "mapping.csv"), str(self.folder / "mapping.json")]
-        return [*mappings, *(self.markers() if self._workflow.dryrun else [])]
+        self._hold()
+        targets = [target for each in self._migrations.values() for target in each.targets]
+        if self.settings.folders:
+            targets += self.combined
+        if self._workflow.dryrun:
+            targets += [target for folder_id in self._migrations for target in self.to_move(folder_id)]
+        return targets
 
-    def begin(self, wildcards: object) -> list[str]:
+    def begin(self, wildcards: Any) -> list[str]:
         """The input of the checkpoint: run.json, which every real run writes anew, so that every real run lists anew.
 
         Nothing in a dry run, which makes do with the listing at hand.
         """
         if self._workflow.dryrun:
             return []
-        if not self._begun and self._workflow.is_main_process:
-            self._or_exit(self._begin)
-            self._begun = True
-        return [str(self._run.path)]
+        self._hold()
+        return [str(_or_exit(self._migration, wildcards.folder).run.path)]
 
-    def markers(self) -> list[str]:
-        """The markers of all images of the listing that is to be used; in a dry run, also says what is pending."""
-        path = self.folder / "listing.json"
-        # Two rules ask for them, and Snakemake more than once.
-        if not path.exists() or self._expected_of != path.stat().st_mtime_ns:
-            self._expected = self._or_exit(self._look_ahead, path)
-            self._expected_of = path.stat().st_mtime_ns
-        return self._expected
+    def settings_of(self, wildcards: Any) -> str:
+        """The settings of one folder, as the scripts take them."""
+        return _or_exit(self._migration, wildcards.folder).settings.to_json()
+
+    def to_move(self, folder_id: str) -> list[str]:
+        """What has to be made before a folder's markers can be merged: the markers of all pending images.
+
+        Or, where one job moves many images, the flags of their batches. Only what is pending: 100,000 markers that
+        stand would cost Snakemake a minute, and a run with -F or -R upload_image asks for all.
+        """
+        migration = _or_exit(self._migration, folder_id)
+        if self._workflow.dryrun:
+            _or_exit(migration.list_for_a_dry_run)
+        listed_at = migration.listing.stat().st_mtime_ns
+        # Snakemake asks more than once.
+        if self._expected.get(folder_id, (0,))[0] != listed_at:
+            self._expected[folder_id] = listed_at, _or_exit(self._look_ahead, migration)
+        return self._expected[folder_id][1]
 
     def started(self) -> None:
         """Fit Snakemake's scheduler, which is there now and about to begin, to jobs that wait for others."""
@@ -120,69 +153,74 @@ class Pipeline:
 
     def succeeded(self) -> None:
         """Say how it went."""
-        outcome(mapping.counts(self.folder / "mapping.json"), self.folder / "mapping.csv")
+        self._say_outcome(self._mappings())
 
     def failed(self) -> None:
-        """Write the mapping that the merge did not come to, and say how it went."""
-        listed = self.folder / "listing.json"
+        """Write the mappings that the run did not come to, and say how it went."""
         try:
-            if listing.made_by(listed) != self._run_id:
-                say([self._run.stopped_because or "nothing was listed", *self._said_while_listing()][-1], logging.ERROR)
-                return
-            # Only here, because a run that succeeds has a rule for it.
-            from merge_markers import merge_markers
+            merged = [found for each in self._migrations.values() if (found := each.merge(self._run_id))]
+            if self.settings.folders and merged:
+                # Only here, because a run that succeeds has a rule for it.
+                from merge_mappings import merge_mappings
 
-            merge_markers(listed)
-            if self._run.stopped_because:
+                merge_mappings([path for path in self._mappings() if path.exists()], Path(self.settings.results))
+            if merged and self._run.stopped_because:
                 say(f"the run was stopped: {self._run.stopped_because}", logging.ERROR)
-            outcome(mapping.counts(self.folder / "mapping.json"), self.folder / "mapping.csv")
+            unlisted = (each for each in self._migrations.values() if listing.made_by(each.listing) != self._run_id)
+            reason = self._run.stopped_because or "nothing was listed"
+            for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
+                say(line, logging.ERROR)
+            if merged:
+                self._say_outcome(merged)
         except MigrationError as error:
             say(str(error), logging.ERROR)
         except OSError as error:
-            say(f"{self.folder} cannot be written to: {error.strerror or error}", logging.ERROR)
+            say(f"{error.filename or self._run.folder} cannot be written to: {error.strerror or error}", logging.ERROR)
+
+    def _say_outcome(self, mappings: list[Path]) -> None:
+        whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
+        outcome(sum(map(mapping.counts, mappings), Counter()), Path(whole))
+
+    def _mappings(self) -> list[Path]:
+        return [each.folder / "mapping.json" for each in self._migrations.values()]
+
+    @property
+    def _images_per_job(self) -> int:
+        # Known only now: while the Snakefile is read, Snakemake has no executor yet.
+        return self.settings.images_per_job or (1 if self._workflow.local_exec else ON_A_CLUSTER)
+
+    def _hold(self) -> None:
+        """Take the results folders for this run, once, if it is a real one."""
+        if not self._begun and self._workflow.is_main_process and not self._workflow.dryrun:
+            _or_exit(self._begin)
+            self._begun = True
 
     def _begin(self) -> None:
-        self._need_folder_id()
         check_credentials()
         signal.signal(signal.SIGINT, _cancel)
-        workers.forget(self._run.begin(self._run_id))
-        marker.remove_unfinished(self.folder)
-        for name in ("list_images.log", "stop.txt"):
-            (self.folder / "logs" / name).unlink(missing_ok=True)
-        # While the folder is listed, so that the first image finds them warm.
-        self.workers.start()
+        for migration in self._migrations.values():
+            migration.begin(self._run_id)
+        if self._images_per_job == 1:
+            # While the folder is listed, so that the first image finds them warm.
+            self.workers.start()
 
-    def _look_ahead(self, path: Path) -> list[str]:
-        self._need_folder_id()
+    def _look_ahead(self, migration: Migration) -> list[str]:
         dryrun = self._workflow.dryrun
-        if dryrun and not path.exists():
-            # Only here, because the Google client takes long to import.
-            from list_images import list_images
-
-            made = path.with_name(".listing.dry-run.json")
-            list_images(self.settings, made)
-            with contextlib.suppress(FileExistsError):
-                # A real run that has listed meanwhile knows better.
-                os.link(made, path)
-            made.unlink(missing_ok=True)
-        listed = listing.read(path)
-        if dryrun:
-            # The listing at hand may have been made with other settings.
-            images = [replace(each, skipped=skipped(self.settings, each)) for each in listed.images]
-            listed = replace(listed, images=images)
-        found = pending(listed.images, self.folder, say)
+        listed = migration.listed_as_set() if dryrun else listing.read(migration.listing)
+        found = migration.pending(listed)
         if dryrun:
             atexit.register(self._preview, found, listed)
         else:
-            for line in self._said_while_listing():
+            for line in migration.said_while_listing():
                 if line.startswith("warning: "):
                     say(line, logging.WARNING)
             self._console.listed(found, len(listed.images))
-        return [
-            str(marker.path_of(self.folder, image.id, image.fingerprint))
-            for image in listed.images
-            if not image.skipped
-        ]
+        asked = self._workflow.dag_settings
+        again = asked.forceall or "upload_image" in asked.forcerun
+        images = [each for each in listed.images if not each.skipped] if again else [each.image for each in found]
+        wanted = migration.markers(images)
+        size = self._images_per_job
+        return wanted if dryrun or size == 1 else batches.write(migration.folder, wanted, size)
 
     def _preview(self, found: Sequence[Pending], listed: listing.Listing) -> None:
         quiet = {str(each).rpartition(".")[2].lower() for each in self._workflow.output_settings.quiet or ()}
@@ -190,24 +228,22 @@ class Pipeline:
             names = quiet != {"rules", "progress"}
             preview(found, len(listed.images), _age(listed.listed_at), names, self.settings)
 
-    def _said_while_listing(self) -> list[str]:
-        log = self.folder / "logs" / "list_images.log"
-        return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-
-    def _need_folder_id(self) -> None:
-        if not self.settings.folder_id:
-            raise MigrationError(
-                "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
-            )
-
-    def _or_exit(self, function: Any, *arguments: Any) -> Any:
-        """The result of a function; an error of ours ends the program with its line, not with a traceback."""
+    def _migration(self, folder_id: str) -> Migration:
+        """One of this run's folders. Raises MigrationError if it is none."""
         try:
-            return function(*arguments)
-        except MigrationError as error:
-            sys.exit(str(error))
-        except OSError as error:
-            sys.exit(f"{error.filename or self.folder}: {error.strerror or error}")
+            return self._migrations[folder_id]
+        except KeyError:
+            raise MigrationError(f"{folder_id} is no folder of this run" if self._migrations else NEEDED) from None
+
+
+def _or_exit(function: Callable[..., Result], *arguments: Any) -> Result:
+    """The result of a function; an error of ours ends the program with its line, not with a traceback."""
+    try:
+        return function(*arguments)
+    except MigrationError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename or 'the results folder'}: {error.strerror or error}")
 
 
 def _cancel(*_: object) -> None:

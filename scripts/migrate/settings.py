@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,12 +27,14 @@ class Settings:
     """The settings of one run; the fields are the keys of config.yaml.
 
     folder_id is the bare ID ("" if none was given), resource_key the one of a folder URL that has it ("" otherwise),
-    folder_name "" for the Drive folder's own name, timeout is in seconds.
+    folder_name "" for the Drive folder's own name, timeout is in seconds. folders, where a run has many: the name of a
+    CSV file, or what config.yaml lists; `migrate.folders` reads it.
     """
 
     folder_id: str = ""
     resource_key: str = ""
     folder_name: str = ""
+    folders: str | tuple[Any, ...] = ()
     recursive: bool = True
     include: tuple[str, ...] = ("image/*",)
     exclude: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Settings:
     fit: bool = False
     drive_qps: float = 100.0
     uploads_at_once: int = 50
+    images_per_job: int | None = None
     retries: int = 5
     timeout: float = 60.0
 
@@ -70,14 +72,14 @@ class Settings:
         return self.folder_name or drive_folder.replace("/", "_")
 
     def to_json(self) -> str:
-        """All settings as the one argument that the scripts take; no secret is among them."""
-        return json.dumps(asdict(self))
+        """The settings of one folder as the one argument that the scripts take; no secret is among them."""
+        return json.dumps({**asdict(self), "folders": ()})
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
         """The settings that `to_json` wrote."""
         values = json.loads(text)
-        return cls(**{**values, **{key: tuple(values[key]) for key in LISTS}})
+        return cls(**{**values, **{key: tuple(values[key]) for key in (*LISTS, "folders")}})
 
     @classmethod
     def from_config(cls, config: dict[str, Any], schema: Path, command_line: Sequence[str] = ()) -> Settings:
@@ -91,9 +93,13 @@ class Settings:
         _check(values, schema)
         folder_id, resource_key = folder_of(values.get("folder_id") or "")
         lists = {key: _as_list(values[key]) for key in LISTS if key in values}
+        folders = values.pop("folders", None) or ()
         values.pop("folder_id", None)
         texts = {key: values[key] or "" for key in TEXTS if key in values}
-        return cls(**{**values, **texts, **lists, "folder_id": folder_id, "resource_key": resource_key})
+        return cls(
+            **{**values, **texts, **lists, "folder_id": folder_id, "resource_key": resource_key},
+            folders=folders if isinstance(folders, str) else tuple(folders),
+        )
 
 
 def folder_of(text: str) -> tuple[str, str]:
@@ -167,11 +173,3 @@ def _check(values: dict[str, Any], schema: Path) -> None:
         where = ".".join(map(str, cause.path)) if isinstance(cause, ValidationError) else "config.yaml"
         what = cause.message if isinstance(cause, ValidationError) else error
         raise MigrationError(f"wrong setting {where}: {one_line(what, 200)}") from error
-
-
-def from_config_or_exit(config: dict[str, Any], schema: Path) -> Settings:
-    """`Settings.from_config` for the Snakefile: ends the program with the one line if a setting is wrong."""
-    try:
-        return Settings.from_config(config, schema, sys.argv)
-    except MigrationError as error:
-        sys.exit(str(error))

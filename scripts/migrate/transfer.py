@@ -22,23 +22,23 @@ from .settings import Settings
 class Transfer:
     """A worker's two connections; for one process."""
 
-    def __init__(self, settings: Settings, folder: str, turns: Turns, places: Places) -> None:
+    def __init__(self, settings: Settings, turns: Turns, places: Places) -> None:
         """Sign in to both services. Raises StopRun.
 
-        In: the settings, the Drive folder's name, and what all workers know together of how fast they may be.
+        In: the settings, and what all workers know together of how fast they may be.
         """
         self._settings = settings
-        self._folder_name = settings.cloudinary_folder(folder)
         self._patiently = patiently(settings.retries)
         token = Path(settings.token)
         self._drive = Drive(token, settings.drive_endpoint, settings.timeout, self._patiently, turns)
         self._cloudinary = Cloudinary(settings.timeout, self._patiently, places)
 
-    def move(self, image: Image) -> Marker:
+    def move(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
         """Bring one image to Cloudinary.
 
-        Out: its marker, which the caller puts in place. Raises ImageError, TransientError or StopRun; then the image is
-        not in Cloudinary under a name that claims it.
+        In: its entry in the listing, the listing's Cloudinary folder, and where the markers lie. Out: its marker, which
+        the caller puts in place. Raises ImageError, TransientError or StopRun; then the image is not in Cloudinary
+        under a name that claims it.
         """
         self._patiently.statistics.clear()
         limit = self._settings.largest
@@ -55,10 +55,10 @@ class Transfer:
             content, remark = self._fitted(content, limit)
         if image.replaces:
             # From here on the old marker could be untrue.
-            (self._settings.folder / "markers" / image.replaces["marker"]).unlink(missing_ok=True)
+            (markers / image.replaces["marker"]).unlink(missing_ok=True)
         new = NewAsset(
             public_id=image.public_id,
-            asset_folder=names.asset_folder(self._folder_name, image.folder_path),
+            asset_folder=names.asset_folder(cloudinary_folder, image.folder_path),
             display_name=names.display_name(image.name),
             context={"drive_id": image.id},
         )

@@ -26,7 +26,6 @@ from pathlib import Path
 
 from .errors import MigrationError
 from .files import replacing
-from .run import Run
 
 Answer = tuple[str, str]
 """What a worker says of a request: moved, failed or stop, and one line: the marker or the error."""
@@ -95,12 +94,12 @@ def forget(run_id: str) -> None:
             left.unlink(missing_ok=True)
 
 
-def serve(path: Path, run: Run, run_id: str, count: int, prepare: Callable[[], Callable[[str], Answer]]) -> None:
-    """Be the workers of a run; returns when that run is over.
+def serve(path: Path, wanted: Callable[[], bool], count: int, prepare: Callable[[], Callable[[str], Answer]]) -> None:
+    """Be the workers of a run; returns when they are not `wanted` any more.
 
-    In: the workers' file, written when they are ready and removed at the end; the results folder's run, and the ID it
-    has as long as it is the one served; how many processes; `prepare`, called once in each process, whose result
-    answers a request line. A worker that dies is replaced.
+    In: the workers' file, written when they are ready and removed at the end; whether that which they work for still
+    lives; how many processes; `prepare`, called once in each process, whose result answers a request line. A worker
+    that dies is replaced.
     """
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     address = Address(listener.getsockname()[1], secrets.token_hex(16), secrets.token_hex(16))
@@ -119,7 +118,7 @@ def serve(path: Path, run: Run, run_id: str, count: int, prepare: Callable[[], C
         for _ in range(count):
             children.add(_fork(listener, address, prepare))
         address.write(path)
-        while run.is_alive(run_id) and not ending:
+        while wanted() and not ending:
             for child in _ended(children):
                 children.remove(child)
                 children.add(_fork(listener, address, prepare))

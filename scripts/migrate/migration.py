@@ -1,0 +1,82 @@
+"""One Drive folder of a run: what of it is left to be moved, and what is made of it when the run ends early."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from . import batches, listing, marker, workers
+from .console import say
+from .filters import skipped
+from .listing import Listing
+from .pending import Pending, pending
+from .run import Run
+from .settings import Settings
+
+
+class Migration:
+    """One Drive folder and its results folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.folder
+        self.run = Run(self.folder)
+        self.listing = self.folder / "listing.json"
+
+    @property
+    def targets(self) -> list[str]:
+        """What a run makes of it."""
+        return [str(self.folder / name) for name in ("mapping.csv", "mapping.json")]
+
+    def begin(self, run_id: str) -> None:
+        """Take the results folder for a run, and clear away what the last one has left. Raises MigrationError."""
+        workers.forget(self.run.begin(run_id))
+        marker.remove_unfinished(self.folder)
+        batches.forget(self.folder)
+        for name in ("list_images.log", "stop.txt"):
+            (self.folder / "logs" / name).unlink(missing_ok=True)
+
+    def list_for_a_dry_run(self) -> None:
+        """List the folder unless there is a listing at hand. Raises MigrationError."""
+        if self.listing.exists():
+            return
+        # Only here, because the Google client takes long to import.
+        from list_images import list_images
+
+        made = self.listing.with_name(".listing.dry-run.json")
+        list_images(self.settings, made)
+        with contextlib.suppress(FileExistsError):
+            # A real run that has listed meanwhile knows better.
+            os.link(made, self.listing)
+        made.unlink(missing_ok=True)
+
+    def listed_as_set(self) -> Listing:
+        """The listing at hand with what the present settings leave out; it may have been made with others."""
+        listed = listing.read(self.listing)
+        return replace(listed, images=[replace(each, skipped=skipped(self.settings, each)) for each in listed.images])
+
+    def pending(self, listed: Listing) -> list[Pending]:
+        """What of a listing is to be moved; who has a corrupt marker is told on the terminal."""
+        return pending(listed.images, self.folder, say)
+
+    def markers(self, images: Sequence[listing.Image]) -> list[str]:
+        """The markers that these images will have."""
+        return [str(marker.path_of(self.folder, image.id, image.fingerprint)) for image in images]
+
+    def said_while_listing(self) -> list[str]:
+        """The lines that the checkpoint had to say."""
+        log = self.folder / "logs" / "list_images.log"
+        return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+
+    def merge(self, run_id: str) -> Path | None:
+        """Write the mapping that the run did not come to; its JSON, or None if this run has not listed the folder."""
+        if listing.made_by(self.listing) != run_id:
+            return None
+        # Only here, because a run that succeeds has a rule for it.
+        from merge_markers import merge_markers
+
+        merge_markers(self.listing)
+        return self.folder / "mapping.json"

@@ -1,0 +1,130 @@
+"""Many folders in one run: each with its own results, and one mapping of all."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import Any
+
+import pytest
+
+from tests.harness import Finished, Workspace, jpeg
+
+
+def run(workspace: Workspace, *arguments: str) -> Finished:
+    """Run the command on folders.csv."""
+    return workspace.run(*arguments, folder_id=None, folders="folders.csv")
+
+
+def folders(workspace: Workspace, text: str) -> None:
+    (workspace.path / "folders.csv").write_text(text, encoding="utf-8-sig")
+
+
+def combined(workspace: Workspace) -> list[dict[str, Any]]:
+    """The rows of the combined mapping, after a look that both forms have the same ones."""
+    rows: list[dict[str, Any]] = json.loads((workspace.path / "results" / "mapping.json").read_text())
+    with (workspace.path / "results" / "mapping.csv").open(newline="", encoding="utf-8") as stream:
+        assert [row["file_id"] for row in csv.DictReader(stream)] == [row["file_id"] for row in rows]
+    return rows
+
+
+def test_each_folder_has_its_results_and_one_mapping_has_all(workspace: Workspace) -> None:
+    summer = workspace.cloud.drive("folder", name="Summer 2026")
+    winter = workspace.cloud.drive("folder", name="Winter/2025")
+    workspace.add("a.jpg", "b.jpg", parent=summer)
+    workspace.add("a.jpg", parent=winter)
+    folders(workspace, f"folder_name,link\r\nWarm,https://drive.google.com/drive/folders/{summer}\r\n\r\n,{winter}\r\n")
+
+    dry = run(workspace, "-n")
+    dry.succeeded()
+    assert [line for line in dry.lines if line.startswith("new ")] and workspace.calls("cloudinary.upload") == 0
+
+    run(workspace).succeeded()
+    rows = combined(workspace)
+    assert [(row["folder_id"], row["folder"], row["public_id"], row["status"]) for row in rows] == [
+        (summer, "Summer 2026", "Warm/a", "uploaded"),
+        (summer, "Summer 2026", "Warm/b", "uploaded"),
+        (winter, "Winter/2025", "Winter_2025/a", "uploaded"),
+    ]
+    assert set(workspace.cloud.assets()) == {"Warm/a", "Warm/b", "Winter_2025/a"}
+    for folder_id, number in ((summer, 2), (winter, 1)):
+        results = workspace.path / "results" / folder_id
+        assert len(json.loads((results / "mapping.json").read_text())) == number
+        assert len(list((results / "markers").iterdir())) == number
+
+    workspace.add("c.jpg", parent=winter)
+    again = run(workspace)
+    again.succeeded()
+    assert workspace.calls("cloudinary.upload") == 4, "only the new one"
+    assert len(combined(workspace)) == 4
+    assert "Nothing to be done" in run(workspace, "-n").said or "0 of" in run(workspace, "-n").said
+
+
+def test_a_list_in_the_configuration_is_as_good_as_a_file(workspace: Workspace) -> None:
+    album = workspace.cloud.drive("folder", name="Album")
+    workspace.add("a.jpg", parent=album)
+    config = {"folders": [{"folder_name": "Mine", "folder_id": album}]}
+    (workspace.path / "mine.json").write_text(json.dumps(config))
+    done = workspace.run("--configfile", "mine.json", folder_id=None)
+    done.succeeded()
+    assert [row["public_id"] for row in combined(workspace)] == ["Mine/a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("folder_name,link\nA,{id}\nB,https://example.com/x\n", "folders.csv, line 3: folder_id"),
+        ("folder_name,link\nA,\n", "folders.csv, line 2: no folder_id and no link"),
+        ("folder_name,link\nA,{id}\n\nB,{id}\n", "folders.csv, line 4: folder"),
+        (
+            "folder_name,folder_id\nA,{id}\nA,other\n",
+            "folders.csv, line 3: folder_name 'A' is that of",
+        ),
+        ("folder_name,folder_id\nA,{id},more\n", "folders.csv, line 2: more cells"),
+        ("name,id\nA,{id}\n", "folders.csv, line 1: the columns"),
+        ("", "folders.csv, line 1: the columns"),
+        ("folder_name,link\n", "folders.csv names no folder"),
+    ],
+)
+def test_a_bad_line_is_named_before_anything_starts(workspace: Workspace, text: str, said: str) -> None:
+    folders(workspace, text.format(id=workspace.cloud.folder_id))
+    for arguments in ((), ("-n",)):
+        done = run(workspace, *arguments)
+        done.failed()
+        assert said in done.line("folders.csv"), done.said
+    assert workspace.cloud.log() == [] and not (workspace.path / "results").exists()
+
+
+def test_one_folder_and_many_are_not_to_be_had_at_once(workspace: Workspace) -> None:
+    folders(workspace, "link\nother\n")
+    done = workspace.run(folders="folders.csv")
+    done.failed()
+    assert "folder_id and folders are both set" in done.said
+    done = workspace.run(folder_id=None, folders="nowhere.csv")
+    done.failed()
+    assert "nowhere.csv cannot be read" in done.said
+
+
+def test_a_folder_that_cannot_be_listed_keeps_no_other_from_going(workspace: Workspace) -> None:
+    album = workspace.cloud.drive("folder", name="Album")
+    workspace.add("a.jpg", "b.jpg", parent=album)
+    workspace.add("broken.jpg", parent=album, content_base64=jpeg("large", 30_000))
+    workspace.cloud.settings(max_bytes=20_000)
+    folders(workspace, f"link\nnot-shared-with-me\n{album}\n")
+    done = run(workspace)
+    done.failed()
+    assert "not-shared-with-me does not exist, or is not shared" in done.line("not-shared-with-me")
+    assert sorted(row["status"] for row in combined(workspace)) == ["failed", "uploaded", "uploaded"]
+    assert {row["folder_id"] for row in combined(workspace)} == {album}
+
+
+def test_a_revoked_token_is_said_once_for_all_folders(workspace: Workspace) -> None:
+    albums = [workspace.cloud.drive("folder", name=f"Album {number}") for number in range(3)]
+    for album in albums:
+        workspace.add("a.jpg", parent=album)
+    workspace.cloud.oauth(revoke=True)
+    folders(workspace, "\n".join(["link", *albums]))
+    done = run(workspace)
+    done.failed()
+    done.line("run python scripts/authenticate.py")
+    assert len(done.lines) == 1, done.said
