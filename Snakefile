@@ -105,6 +105,25 @@ rule merge_mappings:
         "python {params.scripts:q}/merge_mappings.py {output.csv:q} {input:q} 2>{log:q}"
 
 
+# Asked for by name. verify.csv is no output, because Snakemake would take it away again if a URL is not right.
+rule verify:
+    input:
+        run=pipeline.mappings_at_hand,
+    log:
+        str(pipeline.verify_log),
+    conda:
+        "envs/migration.yaml"
+    threads: pipeline.workers.count
+    params:
+        scripts=scripts,
+        settings=pipeline.workers.settings,
+        csv=expand(f"{results}/{{folder}}/verify.csv", folder=pipeline.folder_ids),
+        quiet="--quiet" if pipeline.silent else "",
+    shell:
+        "python {params.scripts:q}/verify_urls.py --settings={params.settings:q} --at-once={threads} {params.quiet}"
+        " {params.csv:q} 2>{log:q}"
+
+
 onstart:
     pipeline.started()
 

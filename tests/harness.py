@@ -203,6 +203,7 @@ class Workspace:
             "failures",
             "logs",
             "report.html",
+            "verify.csv",
         }
         odd = [path for path in self.results.iterdir() if path.name not in known]
         odd += [path for path in (self.results / "markers").iterdir() if not MARKER.fullmatch(path.name)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import failure, listing, marker, names
+from .errors import MigrationError
 from .files import replacing, write_json
 from .listing import Image
 
@@ -69,6 +70,14 @@ def write(mapping: Sequence[Mapping[str, Any]], folder: Path, columns: Sequence[
         for row in mapping:
             table.writerow([cell(row[name]) for name in columns])
     write_json(folder / "mapping.json", mapping)
+
+
+def read(json_path: Path) -> list[Row]:
+    """The rows of one folder's mapping.json. Raises MigrationError if it is none, or another version's."""
+    try:
+        return [Row(**row) for row in json.loads(json_path.read_bytes())]
+    except (TypeError, ValueError) as error:
+        raise MigrationError(f"{json_path} is no mapping: run the migration again, which writes it anew") from error
 
 
 def counts(json_path: Path) -> Counter[str]:

@@ -33,11 +33,15 @@ class Migration:
 
     def begin(self, run_id: str) -> None:
         """Take the results folder for a run, and clear away what the last one has left. Raises MigrationError."""
-        workers.forget(self.run.begin(run_id))
+        self.hold(run_id)
         marker.remove_unfinished(self.folder)
         batches.forget(self.folder)
         for name in ("list_images.log", "stop.txt"):
             (self.folder / "logs" / name).unlink(missing_ok=True)
+
+    def hold(self, run_id: str) -> None:
+        """Take the results folder for a run. Raises MigrationError if another one has it."""
+        workers.forget(self.run.begin(run_id))
 
     def list_for_a_dry_run(self) -> None:
         """List the folder unless there is a listing at hand. Raises MigrationError."""

@@ -1,7 +1,7 @@
 """How fast the services let us be: known to all workers together, so that one refusal slows them all.
 
 The state is memory that the workers share because it was there before they were forked; a lock of the kernel guards it,
-which a killed worker cannot keep.
+which a killed worker cannot keep. That lock is one of processes, so another keeps the threads of each apart.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import fcntl
 import mmap
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,23 +19,25 @@ from .errors import RateLimited
 
 
 class _Shared:
-    """So many numbers, 0 at first, in memory that forked processes share; to be used within `locked`."""
+    """So many numbers, 0 at first, in memory that threads and forked processes share; to be used within `locked`."""
 
     def __init__(self, count: int) -> None:
         self.numbers: memoryview[float] = memoryview(mmap.mmap(-1, 8 * count)).cast("d")
         self._lock = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the workers are)
+        self._threads = threading.Lock()
 
     @contextmanager
     def locked(self) -> Iterator[memoryview[float]]:
-        fcntl.lockf(self._lock, fcntl.LOCK_EX)
-        try:
-            yield self.numbers
-        finally:
-            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+        with self._threads:
+            fcntl.lockf(self._lock, fcntl.LOCK_EX)
+            try:
+                yield self.numbers
+            finally:
+                fcntl.lockf(self._lock, fcntl.LOCK_UN)
 
 
 class Turns:
-    """So many calls a second, of all workers together.
+    """So many calls a second, of all workers together, be they processes or threads.
 
     A refusal sets the rate to nine tenths of what was accepted in the last second, and those that come with it say
     nothing new; from then on it rises by a twentieth each second, up to where it began.

@@ -34,6 +34,7 @@ Result = TypeVar("Result")
 
 WAITING = 1
 """Jobs of Snakemake beyond one for each worker."""
+ALONE = "verify takes the mapping at hand: run it by itself, after the migration"
 ON_A_CLUSTER = 100
 """Images in one job there, unless images_per_job says otherwise: a job costs some seconds, 100 images take as many."""
 
@@ -53,6 +54,7 @@ class Pipeline:
         self._run = Run(home)
         self._console = Console(home)
         self._begun = False
+        self._verifying = False
         self._run_id = new_id() if workflow.is_main_process else self._run.id
         self.workers = WorkersWanted(
             home=home,
@@ -128,6 +130,26 @@ class Pipeline:
             self._expected[folder_id] = listed_at, _or_exit(self._look_ahead, migration)
         return self._expected[folder_id][1]
 
+    def mappings_at_hand(self, wildcards: object) -> list[str]:
+        """The input of verify: run.json, which holds the folder. The mapping is none, or it would be made anew first.
+
+        In a dry run nothing, but that it says how many URLs would be asked for.
+        """
+        if not self._verifying and self._workflow.is_main_process:
+            _or_exit(self._begin_to_verify)
+            self._verifying = True
+        return [] if self._workflow.dryrun else [str(each.run.path) for each in self._migrations.values()]
+
+    @property
+    def verify_log(self) -> Path:
+        """Where the job that verifies leaves the outcome of each folder."""
+        return self._run.folder / "logs" / "verify.log"
+
+    @property
+    def silent(self) -> bool:
+        """Whether the user wants to hear nothing at all."""
+        return "all" in self._quiet
+
     def started(self) -> None:
         """Fit Snakemake's scheduler, which is there now and about to begin, to jobs that wait for others."""
         if self._workflow.local_exec:
@@ -153,10 +175,16 @@ class Pipeline:
 
     def succeeded(self) -> None:
         """Say how it went."""
+        if self._verifying:
+            self._say_verified(logging.INFO)
+            return
         self._say_outcome(self._mappings())
 
     def failed(self) -> None:
         """Write the mappings that the run did not come to, and say how it went."""
+        if self._verifying:
+            self._say_verified(logging.ERROR)
+            return
         try:
             merged = [found for each in self._migrations.values() if (found := each.merge(self._run_id))]
             if self.settings.folders and merged:
@@ -196,6 +224,8 @@ class Pipeline:
             self._begun = True
 
     def _begin(self) -> None:
+        if self._verifying:
+            raise MigrationError(ALONE)
         check_credentials()
         signal.signal(signal.SIGINT, _cancel)
         for migration in self._migrations.values():
@@ -203,6 +233,41 @@ class Pipeline:
         if self._images_per_job == 1:
             # While the folder is listed, so that the first image finds them warm.
             self.workers.start()
+
+    def _begin_to_verify(self) -> None:
+        if not self._migrations:
+            raise MigrationError(NEEDED)
+        for path in self._mappings():
+            if not path.exists():
+                command = f"snakemake --cores 8 --config folder_id={path.parent.name}"
+                raise MigrationError(f"there is no mapping yet: run {command} first")
+        if self._workflow.dryrun:
+            atexit.register(self._preview_verify)
+            return
+        if self._begun:
+            raise MigrationError(ALONE)
+        signal.signal(signal.SIGINT, _cancel)
+        for migration in self._migrations.values():
+            migration.hold(self._run_id)
+        self.verify_log.unlink(missing_ok=True)
+
+    def _say_verified(self, level: int) -> None:
+        log = self.verify_log
+        said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        for line in said or ["no URL was asked for"]:
+            say(line, level)
+
+    def _preview_verify(self) -> None:
+        for path in [] if self.silent else self._mappings():
+            counted = mapping.counts(path)
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+            failed = f"{counted['failed']} images failed and have none; " if counted["failed"] else ""
+            urls = counted["uploaded"] + counted["existing"]
+            print(f"{urls} URLs to ask for; {failed}mapping written {_age(written)}", flush=True)
+
+    @property
+    def _quiet(self) -> set[str]:
+        return {str(each).rpartition(".")[2].lower() for each in self._workflow.output_settings.quiet or ()}
 
     def _look_ahead(self, migration: Migration) -> list[str]:
         dryrun = self._workflow.dryrun
@@ -223,9 +288,8 @@ class Pipeline:
         return wanted if dryrun or size == 1 else batches.write(migration.folder, wanted, size)
 
     def _preview(self, found: Sequence[Pending], listed: listing.Listing) -> None:
-        quiet = {str(each).rpartition(".")[2].lower() for each in self._workflow.output_settings.quiet or ()}
-        if "all" not in quiet:
-            names = quiet != {"rules", "progress"}
+        if not self.silent:
+            names = self._quiet != {"rules", "progress"}
             preview(found, len(listed.images), _age(listed.listed_at), names, self.settings)
 
     def _migration(self, folder_id: str) -> Migration:

@@ -79,6 +79,19 @@ def cloudinary_error(status: int, message: str) -> MigrationError:
     return ImageError(said)
 
 
+def delivery_error(status: int, cause: str, headers: Mapping[str, str]) -> MigrationError:
+    """What an error answer of Cloudinary's CDN means. In: the HTTP status, its X-Cld-Error ("" without), its headers.
+
+    A 404 is an answer: an asset can be delivered as soon as the answer to its upload is there.
+    """
+    said = one_line(f"the CDN answered {status}{f': {cause}' if cause else ''}", 300)
+    if status in (420, 429):
+        return _rate_limited_or_stop("Cloudinary's CDN", said, retry_after(headers))
+    if status == 408 or status >= 500:
+        return TransientError(said, retry_after(headers))
+    return ImageError(said)
+
+
 def network_error(service: str, error: BaseException) -> NoAnswer:
     """No whole answer came (refused, reset, cut, timed out): it may come the next time."""
     return NoAnswer(one_line(f"no answer from {service}: {error or type(error).__name__}", 300))

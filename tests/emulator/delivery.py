@@ -13,7 +13,7 @@ from aiohttp import web
 from .assets import Asset, Assets
 from .images import EXTENSIONS, content_type
 from .transform import Step, TransformError, looks_like_one, parse, render, result_format
-from .wire import Call, Reply, nonempty, split_target
+from .wire import Call, Reply, nonempty, span, split_target
 
 CACHED = 64
 KINDS = ("image", "raw", "video")
@@ -29,17 +29,18 @@ class Delivery:
         self._converted: OrderedDict[tuple[object, ...], tuple[bytes, str]] = OrderedDict()
 
     async def open(self, request: web.BaseRequest) -> Call:
-        """The path, decoded part by part."""
+        """The path, decoded part by part. A HEAD is an operation of its own, so that a fault can strike it alone."""
         path, query = split_target(request)
         parts = [unquote(part) for part in path.strip("/").split("/")]
-        return Call(request, "delivery", nonempty(["/".join(parts)]), query, payload=parts)
+        op = "delivery.head" if request.method == "HEAD" else "delivery"
+        return Call(request, op, nonempty(["/".join(parts)]), query, payload=parts)
 
     def error(self, status: int, reason: str, message: str) -> Reply:
         """Delivery puts its errors in a header, and sends no body."""
         return Reply(status, headers={"X-Cld-Error": message.encode("ascii", "replace").decode()})
 
     async def answer(self, call: Call) -> Reply:
-        """The picture, or a 4xx."""
+        """The picture or the part of it that a Range wants, or a 4xx."""
         parts: list[str] = call.payload
         if call.request.method not in ("GET", "HEAD"):
             return self.error(405, "", "Method not allowed")
@@ -62,7 +63,16 @@ class Delivery:
             return self.error(400, "", str(error))
         kind = content_type(wanted) if asset.resource_type == "image" else "application/octet-stream"
         headers = {"Content-Type": kind, "ETag": f'"{etag}"', "Cache-Control": "public, max-age=2592000"}
-        return Reply(200, data, headers)
+        headers["Accept-Ranges"] = "bytes"
+        wanted_range = call.request.headers.get("Range", "")
+        part = span(wanted_range, len(data))
+        if part is None:
+            return Reply(416, headers={"Content-Range": f"bytes */{len(data)}"})
+        if not wanted_range or call.request.method == "HEAD":
+            return Reply(200, data, headers)
+        start, length = part
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{len(data)}"
+        return Reply(206, data[start : start + length], headers)
 
     async def _picture(self, asset: Asset, steps: list[Step], wanted: str) -> tuple[bytes, str]:
         """The asset's bytes transformed, and their etag; what was converted of late is at hand."""

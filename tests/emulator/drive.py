@@ -17,7 +17,7 @@ from .drive_fields import ABOUT, ACCOUNT, DRIVE_LIST, FieldsError, compile_mask,
 from .drive_query import Query, QueryError, parse
 from .drive_tree import FOLDER, Node, Tree
 from .oauth import OAuth
-from .wire import Call, Reply, nonempty, read_body, split_target
+from .wire import Call, Reply, nonempty, read_body, span, split_target
 
 Json = dict[str, Any]
 READ_SCOPES = {"https://www.googleapis.com/auth/drive.readonly", "https://www.googleapis.com/auth/drive"}
@@ -246,13 +246,13 @@ class Drive:
             raise DriveError(403, "invalidAbuseAcknowledgment", message, "acknowledgeAbuse")
         size = node.content.size()
         headers = {"Content-Type": node.mime, "Cache-Control": "private, max-age=0, must-revalidate"}
-        span = _span(call.request.headers.get("Range", ""), size)
-        if span is None:
+        part = span(call.request.headers.get("Range", ""), size)
+        if part is None:
             error = DriveError(416, "requestedRangeNotSatisfiable", "Request range not satisfiable", "Range", "header")
             reply = error.reply()
             reply.headers["Content-Range"] = f"bytes */{size}"
             return reply
-        start, length = span
+        start, length = part
         if call.request.headers.get("Range"):
             headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
         reply = Reply(206 if "Content-Range" in headers else 200, headers=headers, length=length)
@@ -333,18 +333,3 @@ def _order(nodes: list[Node], order: str) -> None:
         if part[0] not in keys or part[1:] not in ([], ["desc"]):
             raise invalid("orderBy")
         nodes.sort(key=keys[part[0]], reverse=part[1:] == ["desc"])
-
-
-def _span(header: str, size: int) -> tuple[int, int] | None:
-    """(start, length) of a Range header, all of it for none; None if nothing of it is inside."""
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
-    if not header or not found or found.groups() == ("", ""):
-        return 0, size
-    first, last = found.groups()
-    if not first:
-        start = max(size - int(last), 0)
-        return (start, size - start) if size and int(last) else None
-    start = int(first)
-    if start >= size or (last and int(last) < start):
-        return None
-    return start, min(int(last) if last else size - 1, size - 1) - start + 1

@@ -9,7 +9,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-KINDS = "delay hang refuse lose cut corrupt empty html error body status type redirect empty_batches incomplete"
+KINDS = "delay hang refuse lose cut chunked corrupt empty html error body status type redirect empty_batches incomplete"
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -137,7 +138,7 @@ class Port:
         try:
             reply = await self._reply(service, call)
             size = call.received or reply.length or len(reply.body)
-            response = await _send(request, reply, call.fault.get("cut"))
+            response = await _send(request, reply, call.fault.get("cut"), bool(call.fault.get("chunked")))
             status = reply.status
             return response
         except (Dropped, ConnectionError):
@@ -187,17 +188,26 @@ def _canned(do: Json, service: Service, request: web.BaseRequest) -> Reply | Non
     if do.get("empty"):
         return Reply(200)
     if "redirect" in do:
-        return Reply(302, headers={"Location": request.raw_path})
+        where = do["redirect"] if str(do["redirect"]).startswith("http") else request.raw_path
+        return Reply(302, headers={"Location": where})
     return None
 
 
-async def _send(request: web.BaseRequest, reply: Reply, cut: float | None = None) -> web.StreamResponse:
-    """Sends `reply`, or with `cut` its headers and that fraction of its body, and then closes the connection."""
-    if reply.pieces is None and cut is None:
+async def _send(
+    request: web.BaseRequest, reply: Reply, cut: float | None = None, chunked: bool = False
+) -> web.StreamResponse:
+    """Sends `reply`, or with `cut` its headers and that fraction of its body, and then closes the connection.
+
+    In chunks, if so wished, it goes without saying how long it is.
+    """
+    if reply.pieces is None and cut is None and not chunked:
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
     length = reply.length if reply.pieces is not None else len(reply.body)
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
-    response.content_length = length
+    if chunked:
+        response.enable_chunked_encoding()
+    else:
+        response.content_length = length
     await response.prepare(request)
     left = length if cut is None else int(length * cut)
     if request.method != "HEAD":
@@ -230,3 +240,18 @@ def split_target(request: web.BaseRequest) -> tuple[str, dict[str, str]]:
 def nonempty(keys: Iterable[str]) -> tuple[str, ...]:
     """`keys` without the empty ones."""
     return tuple(key for key in keys if key)
+
+
+def span(header: str, size: int) -> tuple[int, int] | None:
+    """(start, length) of a Range header, all of it for none; None if nothing of it is inside."""
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
+    if not header or not found or found.groups() == ("", ""):
+        return 0, size
+    first, last = found.groups()
+    if not first:
+        start = max(size - int(last), 0)
+        return (start, size - start) if size and int(last) else None
+    start = int(first)
+    if start >= size or (last and int(last) < start):
+        return None
+    return start, min(int(last) if last else size - 1, size - 1) - start + 1

@@ -1,0 +1,233 @@
+"""`snakemake verify`: what the CDN delivers is what was stored, or it is said."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+from typing import Any
+
+import cloudinary.uploader
+
+from tests.emulator.pictures import noise_jpeg
+from tests.emulator.real_clients import cloudinary_options
+from tests.harness import Workspace, jpeg, wait_for
+
+COLUMNS = "file_id,filename,folder_path,public_id,url,result,status,expected_bytes,bytes,error"
+HOSTILE = '=HYPERLINK("http://127.0.0.1").jpg'
+
+
+def verified(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """File name → row of verify.csv, which is in the order of the mapping."""
+    with (workspace.results / "verify.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream, strict=True))
+    asked = [row["file_id"] for row in workspace.mapping() if row["status"] in ("uploaded", "existing")]
+    assert [row["file_id"] for row in rows] == asked
+    return {row["filename"]: row for row in rows}
+
+
+def test_what_the_mapping_at_hand_says_is_asked_of_the_cdn_and_of_nobody_else(workspace: Workspace) -> None:
+    """Also where the stored bytes are not Drive's; without any credentials."""
+    ids = workspace.add("東京 1.jpg", "there.jpg", HOSTILE, "broken.jpg", "left.jpg")
+    workspace.cloud.drive("add", name="large.jpg", picture={"format": "jpg", "width": 900, "height": 700, "seed": 1})
+    workspace.cloud.plant("Photos/there", noise_jpeg(1000, 5), context={"drive_id": ids[1]})
+    workspace.cloud.faults(
+        [{"on": "cloudinary.upload", "match": "broken", "do": {"error": {"status": 400, "message": "Invalid image"}}}]
+    )
+    migrated = workspace.run(exclude="left.jpg", max_bytes=30_000, fit="true")
+    assert migrated.code == 1 and workspace.statuses()["broken.jpg"] == "failed"
+    before = {path: path.stat().st_mtime_ns for path in workspace.results.glob("mapping.*")}
+    asset = next(each for name, each in workspace.cloud.assets().items() if name.endswith("large"))
+    assert asset["bytes"] < 30_000
+
+    workspace.environment["CLOUDINARY_URL"] = ""
+    for _ in range(2):
+        workspace.cloud.reset()
+        done = workspace.run("verify", token="nowhere.json")
+        done.succeeded()
+        csv_path = f"results/{workspace.cloud.folder_id}/verify.csv"
+        assert done.lines == [
+            f"4 URLs asked: 4 answer as they should, 0 do not; 1 images failed and have none → {csv_path}"
+        ]
+        assert workspace.cloud.stats()["counts"] == {"delivery.head": 4}, "each time anew, and of nobody else"
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (workspace.results / "verify.csv").read_bytes().startswith(f"{COLUMNS}\r\n".encode())
+    rows = verified(workspace)
+    assert {row["result"] for row in rows.values()} == {"ok"} and f"'{HOSTILE}" in rows
+    assert rows["large.jpg"]["bytes"] == rows["large.jpg"]["expected_bytes"] == str(asset["bytes"])
+    assert not workspace.leftovers()
+
+
+def test_each_url_that_does_not_deliver_what_was_stored_is_named_and_the_exit_code_is_1(workspace: Workspace) -> None:
+    names = ["fine", "gone", "other", "denied", "dead", "unmarked"]
+    ids = dict(zip(names, workspace.add(*(f"{name}.jpg" for name in names)), strict=True))
+    workspace.run().succeeded()
+    mapping = (workspace.results / "mapping.csv").read_bytes()
+    cloudinary.uploader.destroy("Photos/gone", **cloudinary_options(workspace.cloud.cloudinary_url))
+    workspace.cloud.plant("Photos/other", noise_jpeg(1234, 5))
+    next(workspace.results.glob(f"markers/{ids['unmarked']}.*")).unlink()
+    denied = {"error": {"status": 401, "message": "deny or ACL failure"}}
+    workspace.cloud.faults(
+        [
+            {"on": "delivery", "match": "denied", "do": denied},
+            {"on": "delivery", "match": "dead", "do": {"html": 503}, "times": None},
+        ]
+    )
+    done = workspace.run("verify", retries=1)
+    done.failed()
+    rows = verified(workspace)
+    results = {name: (rows[f"{name}.jpg"]["result"], rows[f"{name}.jpg"]["status"]) for name in names}
+    assert results == {
+        "fine": ("ok", "200"),
+        "gone": ("missing", "404"),
+        "other": ("wrong size", "206"),
+        "denied": ("refused", "401"),
+        "dead": ("no answer", "503"),
+        "unmarked": ("ok", "200"),
+    }
+    assert (rows["other.jpg"]["expected_bytes"], rows["other.jpg"]["bytes"]) == ("1000", "1234")
+    assert "Resource not found - Photos/gone" in rows["gone.jpg"]["error"]
+    assert "deny or ACL failure" in rows["denied.jpg"]["error"]
+    assert "not compared" in rows["unmarked.jpg"]["error"]
+    assert (
+        workspace.calls("delivery.head", "emulated/image/upload/" + rows["gone.jpg"]["url"].split("/upload/")[1]) == 1
+    )
+    for name in ("gone", "other", "denied", "dead"):
+        done.line(f": {name}.jpg: http", f": {rows[f'{name}.jpg']['error']}")
+    assert f"delete results/{workspace.cloud.folder_id}/markers/FILE_ID.*.json" in done.lines[-2]
+    assert done.lines[-1].startswith("6 URLs asked: 2 answer as they should, 4 do not (")
+    assert "1 missing" in done.lines[-1] and "1 wrong size" in done.lines[-1]
+    assert len(done.lines) == 6, done.lines
+    assert (workspace.results / "mapping.csv").read_bytes() == mapping
+
+    next(workspace.results.glob(f"markers/{ids['gone']}.*")).unlink()
+    cloudinary.uploader.destroy("Photos/other", **cloudinary_options(workspace.cloud.cloudinary_url))
+    next(workspace.results.glob(f"markers/{ids['other']}.*")).unlink()
+    workspace.cloud.reset()
+    workspace.run().succeeded()
+    workspace.run("verify").succeeded()
+    assert {row["result"] for row in verified(workspace).values()} == {"ok"}, "the old verify.csv is replaced"
+
+
+def test_what_passes_is_waited_for_and_a_cdn_that_wants_no_head_is_asked_otherwise(workspace: Workspace) -> None:
+    faults: dict[str, list[dict[str, Any]]] = {
+        "no_head": [{"on": "delivery.head", "do": {"error": {"status": 405}}}],
+        "forbidden_head": [{"on": "delivery.head", "do": {"error": {"status": 403}}}],
+        "empty_head": [{"on": "delivery.head", "do": {"empty": True}}],
+        "unsaid": [{"on": "delivery.head", "do": {"chunked": True}}],
+        "chunked": [
+            {"on": "delivery.head", "do": {"chunked": True}},
+            {"on": "delivery", "do": {"chunked": True, "body": "x" * 1000}},
+        ],
+        "busy": [{"on": "delivery", "do": {"error": {"status": 429, "headers": {"Retry-After": "1"}}}}],
+        "enhance": [{"on": "delivery", "do": {"error": {"status": 420}}}],
+        "lost": [{"on": "delivery", "do": {"lose": True}}],
+        "broken": [{"on": "delivery", "do": {"html": 502}}],
+        "silent": [{"on": "delivery", "do": {"hang": True}}],
+    }
+    workspace.add(*(f"{name}.jpg" for name in (*faults, "moved", "circle")))
+    workspace.run().succeeded()
+    urls = {row["filename"]: row["cloudinary_url"] for row in workspace.mapping()}
+    rules = [{**rule, "match": f"/{name}"} for name, each in faults.items() for rule in each]
+    moved = urls["moved.jpg"].replace("/v1", "/v2")
+    assert moved != urls["moved.jpg"]
+    rules.append({"on": "delivery", "match": "/moved", "do": {"redirect": moved}})
+    rules.append({"on": "delivery", "match": "/circle", "do": {"redirect": True}, "times": None})
+    workspace.cloud.faults(rules)
+    done = workspace.run("verify", timeout=1)
+    done.failed()
+    rows = verified(workspace)
+    bad = {name: row["error"] for name, row in rows.items() if row["result"] != "ok"}
+    assert bad == {"circle.jpg": "redirected more than 5 times"}
+    assert {row["bytes"] for name, row in rows.items() if name != "circle.jpg"} == {"1000"}
+    struck = [call for call in workspace.cloud.log() if call["fault"]]
+    assert len(struck) == sum(map(len, faults.values())) + 1 + 6
+
+
+def test_many_are_paced_and_not_all_named_and_a_dead_connection_ends_it(workspace: Workspace) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(30)))
+    workspace.run().succeeded()
+    not_found = {"error": {"status": 404, "message": "Resource not found"}}
+    workspace.cloud.reset()
+    workspace.cloud.faults([{"on": "delivery", "do": not_found, "times": None}])
+    done = workspace.run("verify")
+    done.failed()
+    assert sum(line.startswith("missing: ") for line in done.lines) == 20
+    assert "and 10 more" in done.lines
+    begun = [float(call["at"]) for call in workspace.cloud.log()]
+    assert max(begun) - min(begun) > 29 / 100 - 0.05, "so many calls a second, of all threads together"
+    assert workspace.cloud.stats()["connections"]["cloudinary"] <= 4
+    quiet = workspace.run("verify", "--quiet", "all")
+    assert quiet.code == 1 and not quiet.lines
+
+    first = (workspace.results / "verify.csv").read_bytes()
+    workspace.cloud.faults([{"on": "delivery", "do": {"error": {"status": 429, "headers": {"Retry-After": "7200"}}}}])
+    stopped = workspace.run("verify")
+    stopped.failed()
+    assert len(stopped.lines) == 1 and "run the same command again after " in stopped.lines[0]
+    workspace.cloud.stop()
+    dead = workspace.run("verify", retries=0)
+    dead.failed()
+    assert "20 URLs in a row got no answer: look at the connection" in dead.lines[-1]
+    assert (workspace.results / "verify.csv").read_bytes() == first, "half of it is never there"
+    assert not workspace.leftovers()
+
+
+def test_without_a_mapping_and_in_a_dry_run_nothing_is_asked(workspace: Workspace) -> None:
+    for dry in ((), ("-n",)):
+        early = workspace.run("verify", *dry)
+        early.failed()
+        command = f"snakemake --cores 8 --config folder_id={workspace.cloud.folder_id}"
+        assert early.lines == [f"there is no mapping yet: run {command} first"]
+    assert not workspace.results.exists()
+    workspace.add("one.jpg", "two.jpg")
+    workspace.run().succeeded()
+    workspace.cloud.reset()
+    preview = workspace.dry_run("verify")
+    preview.succeeded()
+    assert preview.lines == [preview.line("2 URLs to ask for; mapping written ")]
+    both = workspace.run("all", "verify")
+    both.failed()
+    assert both.lines == ["verify takes the mapping at hand: run it by itself, after the migration"]
+    counts = workspace.cloud.stats()["counts"]
+    assert not counts.get("delivery.head") and not counts.get("cloudinary.upload"), counts
+    path = workspace.results / "mapping.json"
+    path.write_text(json.dumps([{"url": "http://127.0.0.1"}]))
+    odd = workspace.run("verify")
+    odd.failed()
+    assert odd.lines == [
+        f"{path.relative_to(workspace.path)} is no mapping: run the migration again, which writes it anew"
+    ]
+
+
+def test_a_run_holds_its_folder_against_verify_and_verify_against_a_run(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    workspace.run().succeeded()
+    (workspace.results / "verify.csv").write_text("the last one")
+    workspace.cloud.settings(delay=5)
+    workspace.cloud.drive("add", name="two.jpg", content_base64=jpeg("two"))
+    workspace.cloud.reset()
+    running = workspace.start()
+    wait_for(lambda: workspace.calls("drive.media"))
+    refused = workspace.run("verify")
+    refused.failed()
+    assert len(refused.lines) == 1 and refused.lines[0].startswith("another run holds ")
+    running.kill()
+    running.communicate()
+    wait_for(lambda: not workspace.processes())
+
+    workspace.cloud.reset()
+    workspace.cloud.faults([{"on": "delivery", "do": {"hang": True}, "times": None}])
+    verifying = workspace.start("verify", timeout=60)
+    wait_for(lambda: workspace.processes("verify_urls.py"))
+    refused = workspace.run()
+    refused.failed()
+    assert len(refused.lines) == 1 and refused.lines[0].startswith("another run holds ")
+    assert not workspace.workers()
+    os.killpg(verifying.pid, signal.SIGINT)
+    stdout, stderr = verifying.communicate(timeout=30)
+    assert verifying.returncode == 1 and "Traceback" not in stdout + stderr, stdout + stderr
+    assert (stdout + stderr).splitlines()[-1].startswith("cancelled: ")
+    assert (workspace.results / "verify.csv").read_text() == "the last one"
+    assert not workspace.leftovers() and not workspace.processes()
