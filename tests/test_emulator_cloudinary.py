@@ -325,6 +325,16 @@ def test_transformations(
     assert head.status == 200 and head.headers["Content-Length"] == str(len(delivered.data)) and not head.data
 
 
+def test_a_part_of_what_is_delivered(upload: Upload, http: Any) -> None:
+    url = upload(JPEG, public_id="part")["secure_url"]
+    first = http.request("GET", url, headers={"Range": "bytes=0-0"})
+    assert (first.status, first.data) == (206, JPEG[:1])
+    assert first.headers["Content-Range"] == f"bytes 0-0/{len(JPEG)}"
+    head = http.request("HEAD", url, headers={"Range": "bytes=0-0"})
+    assert (head.status, head.headers["Content-Length"]) == (200, str(len(JPEG)))
+    assert http.request("GET", url, headers={"Range": f"bytes={len(JPEG)}-"}).status == 416
+
+
 def test_orientation_and_transparency(upload: Upload, http: Any) -> None:
     turned = upload(picture("jpg", (60, 40), 4, orientation=6), public_id="turned")
     assert (turned["width"], turned["height"]) == (40, 60)

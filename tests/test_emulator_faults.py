@@ -223,6 +223,14 @@ def test_faults_of_delivery(emulator: Emulator) -> None:
     strike(emulator, "delivery", {"error": {"status": 503, "message": "Busy"}}, match="d.jpg")
     assert pool.request("GET", url).headers["X-Cld-Error"] == "Busy"
     assert pool.request("GET", url).data == DATA
+    strike(emulator, "delivery.head", {"error": {"status": 405}})
+    assert pool.request("GET", url).status == 200, "a GET is no HEAD"
+    assert pool.request("HEAD", url).status == 405
+    strike(emulator, "delivery", {"chunked": True})
+    chunked = pool.request("GET", url)
+    assert chunked.data == DATA and "Content-Length" not in chunked.headers
+    strike(emulator, "delivery", {"redirect": "https://127.0.0.1/elsewhere"})
+    assert pool.request("GET", url, redirect=False).headers["Location"] == "https://127.0.0.1/elsewhere"
 
 
 # The record

@@ -9,7 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from migrate.errors import ImageError, MigrationError, QuotaError, StopRun, TransientError
-from migrate.retrying import cloudinary_error, deadline, drive_error, network_error, patiently, retry_after
+from migrate.retrying import (
+    cloudinary_error,
+    deadline,
+    delivery_error,
+    drive_error,
+    network_error,
+    patiently,
+    retry_after,
+)
 
 
 def kind_of(error: MigrationError) -> type[MigrationError]:
@@ -78,11 +86,23 @@ def test_cloudinarys_answers_mean(status: int, message: str, meaning: type[Migra
     assert "String to sign" not in str(error) and "public_id=a" not in str(error), "signed parameters are a secret"
 
 
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [(400, ImageError), (401, ImageError), (404, ImageError), (408, TransientError), (420, TransientError)]
+    + [(429, TransientError), (500, TransientError), (503, TransientError)],
+)
+def test_the_cdns_answers_mean(status: int, meaning: type[MigrationError]) -> None:
+    assert kind_of(delivery_error(status, "Resource not found - a", {})) is meaning
+    long = delivery_error(status, "", {"Retry-After": "7200"})
+    assert kind_of(long) is (StopRun if status in (420, 429) else meaning)
+
+
 def test_a_hostile_message_stays_one_short_line() -> None:
     message = "first\nsecond\x1b[2J\u202e " + "x" * 10_000
     for error in (
         drive_error(500, "", message),
         cloudinary_error(400, message),
+        delivery_error(404, message, {}),
         network_error("Drive", OSError(message)),
     ):
         assert len(str(error)) < 600 and str(error).isprintable()
