@@ -1,4 +1,4 @@
-"""Ask the CDN for each URL in a mapping: mapping.json, markers/ → verify.csv."""
+"""Ask the CDN for each URL in a mapping: mapping.json, markers/ → verify.csv, for one folder after the other."""
 
 from __future__ import annotations
 
@@ -80,20 +80,21 @@ def main() -> None:
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
     parser.add_argument("--at-once", required=True, type=int, help="how many URLs to ask for at once")
     parser.add_argument("--quiet", action="store_true", help="say nothing but the outcome")
-    parser.add_argument("output", type=Path, help="verify.csv in a results folder")
+    parser.add_argument("output", type=Path, nargs="+", help="verify.csv in each results folder")
     options = parser.parse_args()
-    try:
-        line, well = verify_urls(
-            options.settings, options.output, options.at_once, tell_nobody if options.quiet else tell
-        )
-    except MigrationError as error:
-        line, well = one_line(error), False
-    except OSError as error:
-        line, well = f"{error.filename or options.output}: {error.strerror or error}", False
-    except KeyboardInterrupt:
-        line, well = f"cancelled: {options.output} is as it was", False
-    print(line, file=sys.stderr)
-    sys.exit(not well)
+    all_well = True
+    for output in options.output:
+        try:
+            line, well = verify_urls(options.settings, output, options.at_once, tell_nobody if options.quiet else tell)
+        except MigrationError as error:
+            sys.exit(one_line(error))
+        except OSError as error:
+            sys.exit(f"{error.filename or output}: {error.strerror or error}")
+        except KeyboardInterrupt:
+            sys.exit(f"cancelled: {output} is as it was")
+        print(line, file=sys.stderr)
+        all_well = all_well and well
+    sys.exit(not all_well)
 
 
 if __name__ == "__main__":
