@@ -231,3 +231,19 @@ def test_a_run_holds_its_folder_against_verify_and_verify_against_a_run(workspac
     assert (stdout + stderr).splitlines()[-1].startswith("cancelled: ")
     assert (workspace.results / "verify.csv").read_text() == "the last one"
     assert not workspace.leftovers() and not workspace.processes()
+
+
+def test_of_many_folders_each_has_its_verify_csv_and_its_line(workspace: Workspace) -> None:
+    folders = [workspace.cloud.drive("folder", name=name) for name in ("Summer", "Winter")]
+    for folder in folders:
+        workspace.add("a.jpg", parent=folder)
+    (workspace.path / "folders.csv").write_text("\n".join(["folder_id", *folders]))
+    workspace.run(folder_id=None, folders="folders.csv").succeeded()
+    cloudinary.uploader.destroy("Summer/a", **cloudinary_options(workspace.cloud.cloudinary_url))
+    done = workspace.run("verify", folder_id=None, folders="folders.csv")
+    done.failed()
+    for folder, outcome in zip(
+        folders, ("0 answer as they should, 1 do not", "1 answer as they should, 0"), strict=True
+    ):
+        done.line(f"1 URLs asked: {outcome}", f"results/{folder}/verify.csv")
+        assert (workspace.path / "results" / folder / "verify.csv").read_text().count("\n") == 2
