@@ -1,54 +1,243 @@
-"""scripts/authenticate.py: the consent in the browser, and the token that comes of it."""
+"""scripts/authenticate.py: the consent in a real browser, and the token that comes of it."""
 
 from __future__ import annotations
 
 import json
-import shlex
+import os
+import re
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-from tests.harness import Workspace
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
-BROWSER = """
-import re, sys, html, urllib.request
-page = urllib.request.urlopen(sys.argv[2]).read().decode()
-link = html.unescape(re.search(rf'id="{sys.argv[1]}" href="([^"]+)"', page)[1])
-urllib.request.urlopen(link)
-"""
+from authenticate import consent
+from migrate.errors import MigrationError
+from tests.harness import ROOT, Finished, Workspace, wait_for
 
-
-def browse(workspace: Workspace, link: str) -> None:
-    """Have a browser that goes to the consent page and follows one of its links."""
-    script = workspace.path / "browser.py"
-    script.write_text(BROWSER)
-    workspace.environment["BROWSER"] = shlex.join([sys.executable, str(script), link, "%s"]) + " &"
-    # The emulator cannot do https, without which the library refuses to ask for a token.
-    workspace.environment["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+SCOPE = "https://www.googleapis.com/auth/drive.readonly"
+# One Chromium serves the whole module, so its tests stay in one process.
+pytestmark = pytest.mark.xdist_group("authenticate")
 
 
-def test_consent_leaves_a_token_that_only_its_owner_can_read_and_that_works(workspace: Workspace) -> None:
-    browse(workspace, "allow")
-    workspace.add("one.jpg")
-    done = workspace.script("authenticate.py", "--credentials", workspace.cloud.credentials)
-    assert done.code == 0, done.said
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    page = chromium.new_page()
+    page.set_default_timeout(20_000)
+    yield page
+    page.close()
+
+
+class Asking:
+    """A running authenticate.py, whose address is known."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str, said: str) -> None:
+        self.process = process
+        self.url = url
+        self._said = said
+
+    @property
+    def comes_back_to(self) -> str:
+        """The address that the browser is sent to with the answer."""
+        return parse_qs(urlsplit(self.url).query)["redirect_uri"][0]
+
+    def paste(self, text: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(f"{text}\n")
+        self.process.stdin.flush()
+
+    def end(self) -> Finished:
+        assert self.process.stdout and self.process.stderr
+        # Not communicate(), which does not know what readline() has put aside.
+        stdout, stderr = self.process.stdout.read(), self.process.stderr.read()
+        return Finished(self.process.wait(60), self._said + stdout, stderr)
+
+
+@contextmanager
+def asking(workspace: Workspace, *arguments: str, **environment: str) -> Iterator[Asking]:
+    """Start authenticate.py and wait for the address that it prints."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "authenticate.py"),
+            *("--credentials", workspace.cloud.credentials, "--drive-endpoint", workspace.cloud.drive_endpoint),
+            *arguments,
+        ],
+        cwd=workspace.path,
+        # The emulator cannot do https, without which the library refuses to ask for a token.
+        env={**os.environ, "OAUTHLIB_INSECURE_TRANSPORT": "1", **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        said = ""
+        while not (found := re.search(r"^http\S+$", said, re.M)):
+            line = process.stdout.readline()
+            assert line, f"it ended without an address: {said}"
+            said += line
+        yield Asking(process, found[0], said)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def assert_signed_in(workspace: Workspace, done: Finished) -> None:
+    done.succeeded()
+    done.line("token.json is written", "the Drive of Emulated Owner <owner@example.com>", "can do nothing else")
     token = workspace.path / "token.json"
     assert token.stat().st_mode & 0o777 == 0o600
-    assert json.loads(token.read_text())["scopes"] == ["https://www.googleapis.com/auth/drive.readonly"]
+    assert json.loads(token.read_text())["scopes"] == [SCOPE]
+
+
+def test_allow_leaves_a_token_that_only_its_owner_can_read_and_that_works(workspace: Workspace, page: Page) -> None:
+    workspace.add("one.jpg")
+    opened = workspace.path / "opened.txt"
+    with asking(workspace, BROWSER=f"sh -c 'echo \"$1\" > {opened}' sh %s") as script:
+        wait_for(lambda: opened.exists() and opened.read_text() == f"{script.url}\n")
+        page.goto(script.url)
+        assert page.locator("#account").inner_text() == "Emulated Owner <owner@example.com>"
+        assert page.get_by_label(SCOPE).is_checked()
+        page.get_by_role("button", name="Allow").click()
+        page.get_by_text("the terminal says how it went").wait_for()
+        done = script.end()
+    assert_signed_in(workspace, done)
     workspace.run(token="token.json").succeeded()
 
 
-def test_a_consent_that_is_refused_is_one_line_and_leaves_nothing(workspace: Workspace) -> None:
-    browse(workspace, "deny")
-    done = workspace.script("authenticate.py", "--credentials", workspace.cloud.credentials)
+def test_cancel_is_one_line_and_leaves_nothing(workspace: Workspace, page: Page) -> None:
+    with asking(workspace, BROWSER="true") as script:
+        page.goto(script.url)
+        page.get_by_role("button", name="Cancel").click()
+        done = script.end()
     done.failed()
     done.line("did not grant access", "access_denied")
     assert not (workspace.path / "token.json").exists()
 
 
-def test_missing_or_wrong_credentials_say_where_to_get_them(workspace: Workspace) -> None:
-    for content, fragment in ((None, "there is no credentials.json"), ("{}", "is not an OAuth client's JSON")):
-        if content:
-            Path(workspace.path, "credentials.json").write_text(content)
-        done = workspace.script("authenticate.py")
+def test_without_the_box_ticked_there_is_no_token(workspace: Workspace, page: Page) -> None:
+    with asking(workspace, BROWSER="true") as script:
+        page.goto(script.url)
+        page.get_by_label(SCOPE).uncheck()
+        page.get_by_role("button", name="Allow").click()
+        done = script.end()
+    done.failed()
+    done.line("the consent leaves out reading Drive", "leave its box ticked")
+    assert not (workspace.path / "token.json").exists()
+
+
+def test_on_a_server_the_address_that_does_not_load_is_pasted(workspace: Workspace, chromium: Browser) -> None:
+    with asking(workspace, "--no-browser", BROWSER=f"touch {workspace.path}/opened") as script:
+        # The browser of another computer, which reaches Google, but not the server.
+        google = urlsplit(script.url).netloc
+        context = chromium.new_context(proxy={"server": "http://127.0.0.1:9", "bypass": f"<-loopback>,{google}"})
+        page = context.new_page()
+        page.goto(script.url)
+        with page.expect_event("requestfailed") as failed:
+            page.get_by_role("button", name="Allow").click()
+        answer = failed.value.url
+        context.close()
+        assert answer.startswith(script.comes_back_to)
+        script.paste("")
+        script.paste("what?")
+        script.paste(answer.replace("state=", "state=another"))
+        script.paste(f"  {answer.removeprefix('http://')} ")
+        done = script.end()
+    assert_signed_in(workspace, done)
+    assert done.said.count("That is not it.") == 2
+    assert f"ssh -L {urlsplit(answer).port}:127.0.0.1:{urlsplit(answer).port} " in done.said
+    assert not (workspace.path / "opened").exists()
+
+
+def test_on_a_server_a_forwarded_port_will_do(workspace: Workspace, page: Page) -> None:
+    with asking(workspace, "--no-browser") as script:
+        assert script.process.stdin
+        script.process.stdin.close()
+        page.goto(script.url)
+        page.get_by_role("button", name="Allow").click()
+        done = script.end()
+    assert_signed_in(workspace, done)
+
+
+def test_without_any_browser_the_address_is_for_another_one(workspace: Workspace) -> None:
+    with asking(workspace, PATH="/nonexistent", BROWSER="", DISPLAY="") as script:
+        port = urlsplit(script.comes_back_to).port
+        # Nobody else can have it while the script waits.
+        done = workspace.script(
+            "authenticate.py", "--port", str(port), "--credentials", workspace.cloud.credentials, "--no-browser"
+        )
         done.failed()
-        done.line(fragment, "console.cloud.google.com")
+        done.line(f"port {port}", "choose another --port")
+        script.process.send_signal(2)
+        done = script.end()
+    done.failed()
+    done.line("cancelled: there is no new token")
+    assert "paste it here" in done.stdout
+
+
+def test_missing_or_wrong_credentials_say_what_they_are_and_where_to_get_them(workspace: Workspace) -> None:
+    path = workspace.path / "credentials.json"
+    done = workspace.script("authenticate.py")
+    done.failed()
+    done.line("there is no credentials.json", "console.cloud.google.com")
+    service_account, token = (
+        Path(file).read_text() for file in (workspace.cloud.service_account, workspace.cloud.token)
+    )
+    for content, fragment in (
+        ("<!DOCTYPE html><html></html>", "is not JSON"),
+        (b"\x89PNG\xff", "is not JSON"),
+        ("{}", "is not an OAuth client's JSON"),
+        ("[1]", "is not an OAuth client's JSON"),
+        ('{"installed": {"client_id": "1"}}', "is not an OAuth client's JSON"),
+        ('{"web": {"client_id": "1"}}', "of the type 'Web application'"),
+        (service_account, "is a service account's key"),
+        (token, "is a token"),
+    ):
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(MigrationError, match=f"{fragment}.*console.cloud.google.com"):
+            consent(path, browser=False, port=0)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(MigrationError, match="cannot be read: Is a directory"):
+        consent(path, browser=False, port=0)
+    # It holds a copy of secrets that this test made.
+    path.rmdir()
+
+
+def test_a_service_accounts_key_needs_no_consent_and_is_not_overwritten(workspace: Workspace) -> None:
+    key = Path(workspace.cloud.service_account)
+    before = key.read_text()
+    done = workspace.script("authenticate.py", "--token", str(key), "--credentials", workspace.cloud.credentials)
+    done.succeeded()
+    done.line("is a service account's key", "client_email")
+    assert key.read_text() == before
+
+
+def test_default_credentials_need_no_consent(workspace: Workspace) -> None:
+    workspace.environment["GOOGLE_APPLICATION_CREDENTIALS"] = workspace.cloud.service_account
+    done = workspace.script("authenticate.py")
+    done.succeeded()
+    done.line("There is no token.json", "Application Default Credentials", "no consent")
+
+
+def test_the_oauth_client_is_not_overwritten(workspace: Workspace) -> None:
+    client = workspace.cloud.credentials
+    done = workspace.script("authenticate.py", "--token", client, "--credentials", client)
+    done.failed()
+    done.line("would overwrite")
+    assert "installed" in json.loads(Path(client).read_text())

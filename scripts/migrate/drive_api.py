@@ -40,6 +40,8 @@ FILE_FIELDS = (
     "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,"
     "shortcutDetails(targetId,targetMimeType,targetResourceKey)"
 )
+PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
+"""What is enough to know where a file lies."""
 PARENTS_IN_ONE_QUERY = 30
 """So that the URL stays below 2,048 characters, from where on the client would send it as a POST."""
 
@@ -49,7 +51,8 @@ class DriveFile:
     """A file, folder or shortcut as Drive describes it.
 
     size in bytes, and md5, are None where Drive has none; resource_key is "" where none is needed; drive_id is the
-    shared drive's or "". For a shortcut, target is the (id, MIME type, resource key) it points to.
+    shared drive's or "". For a shortcut, target is the (id, MIME type, resource key) it points to. owned: by the
+    account that asks, if it was asked for.
     """
 
     id: str
@@ -63,6 +66,7 @@ class DriveFile:
     resource_key: str
     target: tuple[str, str, str] | None
     trashed: bool = False
+    owned: bool = False
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
@@ -83,6 +87,7 @@ class DriveFile:
                 target=details
                 and (details["targetId"], details.get("targetMimeType", ""), details.get("targetResourceKey", "")),
                 trashed=answer.get("trashed") is True,
+                owned=answer.get("ownedByMe") is True,
             )
             ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
             texts = [file.name, file.mime_type, file.modified_time, file.drive_id, file.resource_key]
@@ -134,6 +139,43 @@ class Drive:
             raise ImageError(f"{one_line(found.name, 60)!r} is in Drive's bin")
         return replace(found, resource_key=found.resource_key or resource_key)
 
+    def account(self) -> str:
+        """Who has signed in, as "Name <address>" in one line. Raises StopRun or TransientError."""
+        request = self._service.about().get(fields="user(emailAddress,displayName)")
+        user = self._patiently(self._json, request).get("user")
+        if not isinstance(user, dict):
+            raise TransientError("Drive's answer does not say whose Drive it is")
+        name, address = (one_line(user.get(key) or "", 100) for key in ("displayName", "emailAddress"))
+        return f"{name} <{address}>" if name and address else name or address
+
+    def shared_drives(self) -> list[DriveFile]:
+        """The shared drives that the account is a member of, each as the folder at its top, which has the same ID.
+
+        Raises ImageError, StopRun or TransientError. Facts: …/v3/drives/list (100 on a page at the most).
+        """
+        drives: list[DriveFile] = []
+        request = self._service.drives().list(pageSize=100, fields="nextPageToken,drives(id,name)")
+        while request is not None:
+            answer = self._patiently(self._json, request)
+            try:
+                described = [{"mimeType": FOLDER, "driveId": each["id"], **each} for each in answer["drives"]]
+            except (KeyError, TypeError) as error:
+                raise TransientError("Drive's answer has no list of shared drives") from error
+            drives.extend(map(DriveFile.from_answer, described))
+            request = self._service.drives().list_next(request, answer)
+        return drives
+
+    def search(self, condition: str, drive_id: str = "") -> list[DriveFile]:
+        """All files outside the bin for which a condition in Drive's query language holds; only PLACE_FIELDS of them.
+
+        In: the shared drive to look in, "" for what belongs to the account or is shared with it. Raises ImageError,
+        StopRun or TransientError, the last also if Drive says that it did not look everywhere.
+        """
+        found: list[DriveFile] = []
+        if not self._pages(f"trashed=false and ({condition})", PLACE_FIELDS, drive_id, {}, found):
+            raise TransientError("Drive could not search everywhere: try again in a minute")
+        return found
+
     def children(self, folders: Sequence[DriveFile], kinds: str) -> Iterator[DriveFile]:
         """All files directly in any of these folders; at least one of these is among each file's `parents`.
 
@@ -183,17 +225,22 @@ class Drive:
         self._http.close()
 
     def _collect(self, folders: Sequence[DriveFile], kinds: str, found: list[DriveFile]) -> bool:
-        """Put all pages of one query into `found`; whether Drive says that they are everything."""
+        """Put all children of these folders into `found`; whether Drive says that they are everything."""
         parents = " or ".join(f"'{folder.id}' in parents" for folder in folders)
+        keys = {folder.id: folder.resource_key for folder in folders}
+        query = f"({parents}) and trashed=false and ({kinds})"
+        return self._pages(query, FILE_FIELDS, folders[0].drive_id, keys, found)
+
+    def _pages(self, q: str, fields: str, drive_id: str, keys: dict[str, str], found: list[DriveFile]) -> bool:
+        """Put all pages of one query into `found`; whether Drive says that they are everything."""
         query = dict(
-            q=f"({parents}) and trashed=false and ({kinds})",
+            q=q,
             pageSize=1000,
-            fields=f"nextPageToken,incompleteSearch,files({FILE_FIELDS})",
+            fields=f"nextPageToken,incompleteSearch,files({fields})",
             supportsAllDrives=True,
             includeItemsFromAllDrives=True,
-            **({"corpora": "drive", "driveId": folders[0].drive_id} if folders[0].drive_id else {}),
+            **({"corpora": "drive", "driveId": drive_id} if drive_id else {}),
         )
-        keys = {folder.id: folder.resource_key for folder in folders}
         page_token, complete, restarts = None, True, 0
         seen: set[str] = set()
         while True:
@@ -265,7 +312,7 @@ def read_credentials(token: Path) -> Any:
     try:
         text = token.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return _default_credentials(token)
+        return default_credentials(token)
     except (OSError, UnicodeDecodeError) as error:
         raise StopRun(f"{token} cannot be read: {one_line(error)}") from error
     try:
@@ -303,7 +350,7 @@ def _authorized_user(value: dict[str, Any]) -> Credentials:
     )
 
 
-def _default_credentials(token: Path) -> Any:
+def default_credentials(token: Path) -> Any:
     # Asking for a metadata server that is not there takes seconds; where there is one, the machine says Google.
     if "google" not in _text_of(Path("/sys/class/dmi/id/product_name")).lower():
         os.environ.setdefault("NO_GCE_CHECK", "true")

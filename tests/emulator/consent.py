@@ -9,27 +9,44 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
+from .drive_fields import ACCOUNT
 from .wire import Reply
 
 CONSENT_PATH = "/o/oauth2/auth"
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Sign in - emulated accounts</title></head>
+<body><main>
+<h1>An app wants access to your Google Account</h1>
+<p id="account">{account}</p>
+<form method="post" action="{action}">
+<input type="hidden" name="request" value="{request}">
+{scopes}
+<button name="answer" value="deny">Cancel</button>
+<button name="answer" value="allow">Allow</button>
+</form>
+</main></body></html>
+"""
+SCOPE = '<p><label><input type="checkbox" name="scope" value="{scope}" checked> {scope}</label></p>'
 
 
 @dataclass(slots=True)
-class _Code:
+class _Request:
     redirect_uri: str
-    scope: str
+    scopes: tuple[str, ...]
     challenge: str
+    state: str
 
 
 class Consents:
-    """The codes that were given out; each can be redeemed once."""
+    """The requests whose page was shown, and the codes that were given out; each of both counts once."""
 
     def __init__(self, client_id: str) -> None:
         self._client_id = client_id
-        self._codes: dict[str, _Code] = {}
+        self._asked: dict[str, _Request] = {}
+        self._codes: dict[str, _Request] = {}
 
     def page(self, query: dict[str, str]) -> Reply:
-        """The page with its two links, or Google's error page if the app asks for something impossible."""
+        """The page with its two buttons, or Google's error page if the app asks for something impossible."""
         redirect = query.get("redirect_uri", "")
         where = urlsplit(redirect)
         if query.get("client_id") != self._client_id:
@@ -38,24 +55,38 @@ class Consents:
             return Reply.of_html(400, "Error 400: redirect_uri_mismatch")
         if query.get("response_type") != "code" or not query.get("scope"):
             return Reply.of_html(400, "Error 400: invalid_request")
-        code = "4/0" + secrets.token_urlsafe(48)
-        self._codes[code] = _Code(redirect, query["scope"], query.get("code_challenge", ""))
-        state = query.get("state", "")
-        allow = urlencode({"state": state, "code": code, "scope": query["scope"]})
-        deny = urlencode({"state": state, "error": "access_denied"})
-        links = [
-            f'<a id="{name}" href="{html.escape(f"{redirect}?{answer}")}">{name.title()}</a>'
-            for name, answer in (("allow", allow), ("deny", deny))
-        ]
-        wants = html.escape(query["scope"])
-        return Reply.of_html(200, f"An app wants access to your Google Account: {wants}", " ".join(links))
+        request, scopes = secrets.token_urlsafe(16), tuple(query["scope"].split())
+        self._asked[request] = _Request(redirect, scopes, query.get("code_challenge", ""), query.get("state", ""))
+        page = PAGE.format(
+            account=html.escape(f"{ACCOUNT['displayName']} <{ACCOUNT['emailAddress']}>"),
+            action=CONSENT_PATH,
+            request=request,
+            scopes="\n".join(SCOPE.format(scope=html.escape(scope)) for scope in scopes),
+        )
+        return Reply(200, page.encode(), {"Content-Type": "text/html; charset=UTF-8"})
+
+    def answer(self, form: list[tuple[str, str]]) -> Reply:
+        """Where the browser goes after a button: back to the app, with a code for the scopes that stayed ticked."""
+        values = dict(form)
+        asked = self._asked.pop(values.get("request", ""), None)
+        if asked is None:
+            return Reply.of_html(400, "Error 400: invalid_request")
+        if values.get("answer") != "allow":
+            told = {"error": "access_denied"}
+        else:
+            code = "4/0" + secrets.token_urlsafe(48)
+            asked.scopes = tuple(scope for scope in asked.scopes if ("scope", scope) in form)
+            self._codes[code] = asked
+            told = {"code": code, "scope": " ".join(asked.scopes)}
+        address = f"{asked.redirect_uri}?{urlencode({'state': asked.state, **told})}"
+        return Reply(302, headers={"Location": address})
 
     def redeem(self, form: dict[str, str]) -> str | None:
-        """The scope that a code stands for; None if it is unknown, used, another app's or without its verifier."""
+        """The scopes that a code stands for; None if it is unknown, used, another app's or without its verifier."""
         code = self._codes.pop(form.get("code", ""), None)
         if code is None or form.get("redirect_uri") != code.redirect_uri:
             return None
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if code.challenge and base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != code.challenge:
             return None
-        return code.scope
+        return " ".join(code.scopes)

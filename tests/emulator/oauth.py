@@ -67,9 +67,13 @@ class OAuth:
     async def open(self, request: web.BaseRequest) -> Call:
         """Reads the form."""
         path, query = split_target(request)
-        known = {("POST", "/token"): "oauth.token", ("GET", CONSENT_PATH): "oauth.consent"}
-        op = known.get((request.method, path), "oauth.other")
-        form = dict(parse_qsl((await read_body(request)).decode(), keep_blank_values=True))
+        op = {"/token": "oauth.token", CONSENT_PATH: "oauth.consent"}.get(path, "oauth.other")
+        if op == "oauth.token" and request.method != "POST":
+            op = "oauth.other"
+        fields = parse_qsl((await read_body(request)).decode(), keep_blank_values=True)
+        if op == "oauth.consent":
+            return Call(request, op, (path,), query, payload=fields)
+        form = dict(fields)
         with suppress(ValueError):
             # A client may name itself in the form or in the header.
             client = BasicAuth.decode(request.headers.get("Authorization", ""))
@@ -83,7 +87,8 @@ class OAuth:
     async def answer(self, call: Call) -> Reply:
         """The consent page, an access token or an error."""
         if call.op == "oauth.consent":
-            return self._consents.page(call.query)
+            post = call.request.method == "POST"
+            return self._consents.answer(call.payload) if post else self._consents.page(call.query)
         if call.op != "oauth.token":
             return Reply.of_html(404, "Error 404 (Not Found)!!1")
         self._record.refreshes += 1
