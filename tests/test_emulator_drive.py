@@ -262,6 +262,34 @@ def test_shared_drives_need_both_flags(emulator: Emulator, drive: Any) -> None:
     emulator.drive("delete", id=folder)
 
 
+def test_shared_drives_are_listed_in_pages(emulator: Emulator, drive: Any) -> None:
+    before = {each["id"] for each in drive.drives().list(pageSize=100).execute()["drives"]}
+    made = emulator.drive_all([{"op": "shared_drive", "name": f"Team {number}"} for number in range(11)])
+    first = drive.drives().list().execute()
+    assert len(first["drives"]) == 10 and set(first["drives"][0]) == {"kind", "id", "name"}
+    rest = drive.drives().list_next(drive.drives().list(), first).execute()
+    assert {each["id"] for each in first["drives"] + rest["drives"]} == before | set(made)
+    assert "nextPageToken" not in rest
+    assert failure(drive.drives().list(pageSize=101)) == (400, "invalidParameter")
+    assert failure(drive.drives().list(pageToken="stale")) == (400, "invalid")  # noqa: S106
+    emulator.drive_all([{"op": "delete", "id": each} for each in made])
+
+
+def test_what_others_own_is_found_where_they_shared_it(emulator: Emulator, drive: Any) -> None:
+    theirs = emulator.drive("folder", name="theirs", parent="root", shared=False, ownedByMe=False)
+    given = {"ownedByMe": False, "sharedWithMeTime": "2024-05-06T07:08:09.000Z"}
+    shared = emulator.drive("folder", name="given", parent=theirs, **given)
+    below = emulator.drive("folder", name="given below", parent=shared, ownedByMe=False)
+    guest = emulator.drive("folder", name="given by a guest", ownedByMe=False)
+    assert names(drive, "name contains 'given' and sharedWithMe") == ["given"]
+    assert names(drive, "name contains 'given' and 'me' in owners") == []
+    assert names(drive, "name contains 'given' and not 'owner@example.com' in owners") == ["given", "given by a guest"]
+    assert names(drive, f"'{shared}' in parents") == ["given below"]
+    seen = drive.files().get(fileId=shared, fields="parents,ownedByMe,owners(me)").execute()
+    assert seen == {"ownedByMe": False, "owners": [{"me": False}]}
+    emulator.drive_all([{"op": "delete", "id": each} for each in (below, shared, theirs, guest)])
+
+
 def test_changes_of_the_drive(emulator: Emulator, drive: Any) -> None:
     def state(file: str, fields: str = "name,md5Checksum,version,trashed,parents") -> dict[str, Any]:
         answer: dict[str, Any] = drive.files().get(fileId=file, fields=fields).execute()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import groupby, islice
@@ -68,14 +68,22 @@ def images_below(
     return list(images.values())
 
 
-def _children(drive: Drive, places: list[_Place], kinds: str) -> Iterator[tuple[DriveFile, str]]:
-    """The files in all these folders with their folder's path, asking for many folders of one shared drive at once."""
-    by_drive = sorted(places, key=lambda place: place.folder.drive_id)
-    for _, group in groupby(by_drive, key=lambda place: place.folder.drive_id):
+def children_of(drive: Drive, folders: Iterable[DriveFile], kinds: str) -> Iterator[DriveFile]:
+    """The files in all these folders, asking for many folders of one shared drive at once.
+
+    In: as many folders as there may be, and a condition on the MIME type. Out and raises: as Drive.children.
+    """
+    by_drive = sorted(folders, key=lambda folder: folder.drive_id)
+    for _, group in groupby(by_drive, key=lambda folder: folder.drive_id):
         while batch := list(islice(group, PARENTS_IN_ONE_QUERY)):
-            paths = {place.folder.id: place.path for place in batch}
-            for file in drive.children([place.folder for place in batch], kinds):
-                yield file, min(paths[parent] for parent in file.parents if parent in paths)
+            yield from drive.children(batch, kinds)
+
+
+def _children(drive: Drive, places: list[_Place], kinds: str) -> Iterator[tuple[DriveFile, str]]:
+    """The files in all these folders, each with its folder's path."""
+    paths = {place.folder.id: place.path for place in places}
+    for file in children_of(drive, (place.folder for place in places), kinds):
+        yield file, min(paths[parent] for parent in file.parents if parent in paths)
 
 
 def _follow(

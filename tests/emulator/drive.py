@@ -13,7 +13,18 @@ from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 
-from .drive_fields import ABOUT, ACCOUNT, DRIVE_LIST, FieldsError, compile_mask, cut, file_mask, list_mask, render
+from .drive_fields import (
+    ABOUT,
+    ACCOUNT,
+    DRIVE_LIST,
+    FieldsError,
+    compile_mask,
+    cut,
+    file_mask,
+    is_owned,
+    list_mask,
+    render,
+)
 from .drive_query import Query, QueryError, parse
 from .drive_tree import FOLDER, Node, Tree
 from .oauth import OAuth
@@ -178,11 +189,27 @@ class Drive:
             and node.visible
             and (shared or node.drive_id is None)
             and (drive_id is None or node.drive_id == drive_id)
+            and (parents is not None or self._is_in_corpus(node))
             and wanted.test(self._tree, node)
         ]
         _order(found, order)
         self._last_search = key, found
         return found
+
+    def _is_in_corpus(self, node: Node) -> bool:
+        """False for what lies in a folder that was shared with the account, which nobody shared by itself.
+
+        The corpus of a user is what "the user created, opened, or was directly given"; that what others put into an own
+        folder belongs to it is unverified.
+        """
+        if is_owned(node) is not False or "sharedWithMeTime" in node.overrides:
+            return True
+        above = [self._tree.nodes[up] for up in node.parents if up in self._tree.nodes]
+        return any(
+            is_owned(up) is not False or ("sharedWithMeTime" not in up.overrides and self._is_in_corpus(up))
+            for up in above
+            if up.visible
+        )
 
     def _corpus(self, query: dict[str, str], shared: bool) -> str | None:
         """The shared drive that the search is confined to, if it is; checks `corpora`, `driveId` and `spaces`."""
@@ -275,12 +302,16 @@ class Drive:
                 raise DriveError(400, "required", message, "fields")
             about = {"kind": "drive#about", "user": ACCOUNT, "storageQuota": {"limit": "16106127360", "usage": "0"}}
             return Reply.of_json(cut(about, compile_mask(query["fields"], ABOUT)))
+        size = _page_size(query.get("pageSize", "10"), 100)
         drives = [
             {"kind": "drive#drive", "id": node.id, "name": node.name}
             for node in self._tree.nodes.values()
             if node.drive_id == node.id and node.visible
         ]
-        answer = {"kind": "drive#driveList", "drives": drives}
+        start = _offset(query.get("pageToken", ""), "drives")
+        answer: Json = {"kind": "drive#driveList", "drives": drives[start : start + size]}
+        if start + size < len(drives):
+            answer["nextPageToken"] = _token(start + size, "drives")
         fields = query.get("fields", "")
         return Reply.of_json(cut(answer, compile_mask(fields, DRIVE_LIST) if fields else None))
 
@@ -289,9 +320,9 @@ def _true(query: dict[str, str], name: str) -> bool:
     return query.get(name, "false").lower() == "true"
 
 
-def _page_size(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1000:
-        message = f"Invalid value '{text}'. Values must be within the range: [1, 1000]"
+def _page_size(text: str, highest: int = 1000) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= highest:
+        message = f"Invalid value '{text}'. Values must be within the range: [1, {highest}]"
         raise invalid("pageSize", message, "invalidParameter")
     return int(text)
 

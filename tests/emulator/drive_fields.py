@@ -21,6 +21,13 @@ ACCOUNT: Json = {
     "permissionId": "10000000000000000001",
     "emailAddress": "owner@example.com",
 }
+SOMEBODY_ELSE: Json = {
+    **ACCOUNT,
+    "displayName": "Somebody Else",
+    "me": False,
+    "permissionId": "10000000000000000002",
+    "emailAddress": "else@example.com",
+}
 # Every field of the v3 File resource: one that the emulator never fills may still be asked for.
 FILE_FIELDS = """
     appProperties contentHints contentRestrictions copyRequiresWriterPermission createdTime description driveId
@@ -164,6 +171,20 @@ def render(tree: Tree, node: Node, mask: Mask | None) -> Json:
     return resource
 
 
+def is_owned(node: Node) -> bool | None:
+    """Whether the account owns it; None in a shared drive, which owns its files itself."""
+    return None if node.drive_id else node.overrides.get("ownedByMe") is not False
+
+
+def _parents(tree: Tree, node: Node) -> list[str] | None:
+    """Those that the account may see: of a file that was shared with it alone, there is none."""
+    return [up for up in node.parents if up not in tree.nodes or tree.nodes[up].visible] or None
+
+
+def _owners(tree: Tree, node: Node) -> list[Json] | None:
+    return {None: None, True: [ACCOUNT], False: [SOMEBODY_ELSE]}[is_owned(node)]
+
+
 def _shortcut_details(tree: Tree, node: Node) -> Json | None:
     if node.mime != SHORTCUT:
         return None
@@ -200,7 +221,7 @@ GETTERS: dict[str, Callable[[Tree, Node], Any]] = {
     "id": lambda tree, node: node.id,
     "name": lambda tree, node: node.name,
     "mimeType": lambda tree, node: node.mime,
-    "parents": lambda tree, node: node.parents or None,
+    "parents": _parents,
     "size": _size,
     "quotaBytesUsed": lambda tree, node: _size(tree, node) or "0",
     "md5Checksum": _digest("md5"),
@@ -220,9 +241,8 @@ GETTERS: dict[str, Callable[[Tree, Node], Any]] = {
     "teamDriveId": lambda tree, node: node.drive_id,
     "shortcutDetails": _shortcut_details,
     "capabilities": _capabilities,
-    # A shared drive owns its files itself.
-    "owners": lambda tree, node: None if node.drive_id else [ACCOUNT],
-    "ownedByMe": lambda tree, node: None if node.drive_id else True,
+    "owners": _owners,
+    "ownedByMe": lambda tree, node: is_owned(node),
     "lastModifyingUser": lambda tree, node: ACCOUNT,
     "shared": lambda tree, node: bool(node.drive_id),
     "spaces": lambda tree, node: ["drive"],

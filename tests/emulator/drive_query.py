@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from .drive_fields import ACCOUNT, is_owned
 from .drive_tree import Node, Tree
 
 Test = Callable[[Tree, Node], bool]
@@ -23,7 +24,6 @@ ORDERS: dict[str, Callable[[float, float], bool]] = {
 FLAGS: dict[str, Test] = {
     "trashed": lambda tree, node: tree.is_trashed(node),
     "starred": lambda tree, node: bool(node.overrides.get("starred")),
-    # Everything here belongs to the account itself.
     "sharedWithMe": lambda tree, node: bool(node.overrides.get("sharedWithMeTime")),
 }
 TIMES = ("modifiedTime", "createdTime")
@@ -138,7 +138,9 @@ class _Parser:
         value = self._take("string")
         self._take("word", "in")
         collection = self._take("word")
-        if collection in ("owners", "writers", "readers"):
+        if collection == "owners":
+            return Query(lambda tree, node: is_owned(node) is (value in ("me", ACCOUNT["emailAddress"])))
+        if collection in ("writers", "readers"):
             return Query(lambda tree, node: True)
         if collection != "parents":
             raise QueryError(f"no such collection: {collection}")
