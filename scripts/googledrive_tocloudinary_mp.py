@@ -1,0 +1,170 @@
+"""The command line of the script that this project replaces: it only calls snakemake.
+
+  upload FOLDER [FOLDER_NAME] [N]   move the images of a Drive folder to Cloudinary, N at once
+  list, shared, drives              show the folders of your Drive, those shared with you, the shared drives
+
+What comes after, from the first option on that is not below, goes through to snakemake (or, of list, shared and drives,
+to drive_folders.py): -n, --config token=FILE … The exit code and the results are snakemake's; results/, token.json and
+.env are those of the working directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FOLDER_LISTS: dict[str, list[str]] = {"list": [], "shared": ["--shared"], "drives": ["--drives"]}
+WITH_NUMBER = ("--workers", "--processes", "--threads")
+SWITCHES = ("--no-recursive", "--force-rescan", "-h", "--help")
+DASHED_ID = r"-[A-Za-z0-9_][A-Za-z0-9_-]{17,}"
+"""A Drive ID that looks like an option; no option of snakemake with one dash is as long."""
+
+
+def upload_parser() -> argparse.ArgumentParser:
+    """What `upload` takes itself."""
+    parser = argparse.ArgumentParser(
+        prog=f"{Path(sys.argv[0]).name} upload",
+        description="Move the images of a Drive folder to Cloudinary. Further options go through to snakemake.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="the Drive folder's ID or its URL")
+    parser.add_argument(
+        "folder_name", metavar="FOLDER_NAME", nargs="?", help="the Cloudinary folder (default: the Drive folder's name)"
+    )
+    parser.add_argument("n", metavar="N", nargs="?", type=at_least_one, help="the same as --workers N")
+    parser.add_argument(
+        *WITH_NUMBER,
+        dest="workers",
+        type=at_least_one,
+        metavar="N",
+        help="images moved at once; all three mean snakemake's --cores (default: the number of CPUs)",
+    )
+    parser.add_argument("--no-recursive", action="store_true", help="leave out the images of subfolders")
+    parser.add_argument(
+        "--force-rescan",
+        action="store_true",
+        help="list the Drive folder anew; every real run does. Nothing is uploaded again",
+    )
+    return parser
+
+
+def at_least_one(text: str) -> int:
+    """A number of workers. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers: 1, 2, 3 …")
+    return int(text)
+
+
+def snakemake_arguments(arguments: list[str]) -> list[str]:
+    """What snakemake is called with. In: what follows `upload`.
+
+    Ends the program with a line on how to call it if that is wrong.
+    """
+    parser = upload_parser()
+    ours, theirs = split(arguments)
+    given = parser.parse_args(ours)
+    config, theirs = take_config(theirs)
+    if given.n and given.workers:
+        parser.error(f"the number of workers is given twice: {given.n} and {given.workers}")
+    workers = given.n or given.workers
+    cores = [each for each in theirs if re.match(r"--(cores|jobs)(=|$)|-[cj]\d*$", each)]
+    if workers and cores:
+        parser.error(f"the number of workers is given twice: {workers} and with snakemake's {cores[0]}")
+    pairs = {
+        "folder_id": given.folder,
+        "folder_name": given.folder_name,
+        "recursive": "false" if given.no_recursive else None,
+    }
+    pairs = {key: value for key, value in pairs.items() if value is not None}
+    for key, value in pairs.items():
+        if any(pair.startswith(f"{key}=") for pair in config):
+            parser.error(f"{key} is given twice: {value} and with --config")
+    if given.force_rescan:
+        theirs = force_listing(theirs)
+    at_once = [] if cores else ["--cores", str(workers or "all")]
+    settings = [*(f"{key}={value}" for key, value in pairs.items()), *config]
+    return ["--snakefile", str(ROOT / "Snakefile"), *theirs, *at_once, "--config", *settings]
+
+
+def force_listing(arguments: list[str]) -> list[str]:
+    """The arguments with list_images among the rules that are forced to run."""
+    at = next((number for number, each in enumerate(arguments, 1) if each in ("-R", "--forcerun")), None)
+    if at is None:
+        return [*arguments, "--forcerun", "list_images"]
+    return [*arguments[:at], "list_images", *arguments[at:]]
+
+
+def split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Our arguments, options last, and snakemake's: from the first foreign option on, all but options of ours."""
+    options: list[str] = []
+    positionals: list[str] = []
+    theirs: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, equals, _ = argument.partition("=")
+        if argument == "--":
+            return [*positionals, *options], [*theirs, *rest]
+        if name in (*WITH_NUMBER, *SWITCHES):
+            options.append(argument)
+            if name in WITH_NUMBER and not equals and rest:
+                options.append(rest.pop(0))
+        elif not theirs and re.fullmatch(DASHED_ID, argument):
+            # In a form that argparse does not take for an option.
+            positionals.append(f"https://drive.google.com/drive/folders/{argument}")
+        elif theirs or argument.startswith("-"):
+            theirs.append(argument)
+        else:
+            positionals.append(argument)
+    return [*positionals, *options], theirs
+
+
+def take_config(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The pairs of every --config, and the other arguments: snakemake itself would take the last --config alone."""
+    config: list[str] = []
+    others: list[str] = []
+    inside = False
+    for argument in arguments:
+        if argument in ("--config", "-C"):
+            inside = True
+        elif argument.startswith("--config="):
+            config.append(argument.partition("=")[2])
+            inside = False
+        else:
+            inside = inside and not argument.startswith("-")
+            (config if inside else others).append(argument)
+    return config, others
+
+
+def python() -> str:
+    """The Python that has snakemake: the one that runs this, or that of `make setup`."""
+    ours = ROOT / ".venv" / "bin" / "python"
+    if importlib.util.find_spec("snakemake"):
+        return sys.executable
+    if ours.exists():
+        return str(ours)
+    sys.exit(f"snakemake is not installed: run make setup in {ROOT}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s [-h] COMMAND …", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = ["upload", *FOLDER_LISTS]
+    parser.add_argument("command", metavar="COMMAND", choices=commands, help=f"{', '.join(commands)}; --help after it")
+    command = parser.parse_args(sys.argv[1:2]).command
+    if command == "upload":
+        # -P: what lies in the working directory is no module of snakemake's.
+        call = ["-P", "-m", "snakemake", *snakemake_arguments(sys.argv[2:])]
+    else:
+        call = [str(ROOT / "scripts" / "drive_folders.py"), *FOLDER_LISTS[command], *sys.argv[2:]]
+    os.execv(python(), [python(), *call])  # noqa: S606 (a list, no shell)
+
+
+if __name__ == "__main__":
+    main()
