@@ -44,6 +44,18 @@ def test_upload_moves_the_folder_from_any_working_directory(workspace: Workspace
     assert workspace.statuses() == {"one.jpg": "uploaded", "two.jpg": "uploaded"}
 
 
+def test_a_dry_run_lists_anew_when_it_is_told_to(workspace: Workspace) -> None:
+    folder = workspace.cloud.folder_id
+    workspace.add("one.jpg")
+    upload(workspace, folder, "-n").line("1 of 1 images to move")
+    workspace.add("two.jpg")
+    upload(workspace, folder, "-n").line("1 of 1 images to move")
+    lists = workspace.calls("drive.list")
+    upload(workspace, folder, "-n", "--force-rescan").line("2 of 2 images to move")
+    assert workspace.calls("drive.list") == lists + 1
+    assert not workspace.calls("cloudinary.upload")
+
+
 def test_what_comes_after_goes_to_snakemake_and_its_exit_code_comes_back(workspace: Workspace) -> None:
     folder = workspace.cloud.drive("folder", name="Dashed", id=DASHED)
     workspace.add("one.jpg", parent=folder)

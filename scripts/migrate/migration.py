@@ -43,15 +43,18 @@ class Migration:
         """Take the results folder for a run. Raises MigrationError if another one has it."""
         workers.forget(self.run.begin(run_id))
 
-    def list_for_a_dry_run(self) -> None:
-        """List the folder unless there is a listing at hand. Raises MigrationError."""
-        if self.listing.exists():
+    def list_for_a_dry_run(self, anew: bool) -> None:
+        """List the folder unless there is a listing at hand that will do. Raises MigrationError."""
+        if self.listing.exists() and (not anew or self.run.is_alive(self.run.id)):
             return
         # Only here, because the Google client takes long to import.
         from list_images import list_images
 
         made = self.listing.with_name(".listing.dry-run.json")
         list_images(self.settings, made)
+        if anew:
+            made.replace(self.listing)
+            return
         with contextlib.suppress(FileExistsError):
             # A real run that has listed meanwhile knows better.
             os.link(made, self.listing)

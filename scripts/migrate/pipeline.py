@@ -123,7 +123,9 @@ class Pipeline:
         """
         migration = _or_exit(self._migration, folder_id)
         if self._workflow.dryrun:
-            _or_exit(migration.list_for_a_dry_run)
+            # Snakemake asks more than once.
+            forced = "list_images" in self._workflow.dag_settings.forcerun and folder_id not in self._expected
+            _or_exit(migration.list_for_a_dry_run, forced)
         listed_at = migration.listing.stat().st_mtime_ns
         # Snakemake asks more than once.
         if self._expected.get(folder_id, (0,))[0] != listed_at:
