@@ -1,9 +1,9 @@
-# make setup · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench
+# make setup · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup demo test chaos lint bench
+.PHONY: setup demo test chaos lint bench scaling
 
 setup: .venv/complete
 
@@ -31,3 +31,6 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed
+
+scaling: setup
+	$(BIN)/python -m benchmarks.scaling

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -16,10 +16,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Cost:
-    """seconds: of the command; cpu_seconds: of all its processes; peak_bytes: the resident memory of each worker."""
+    """seconds: of the command; cpu_seconds: of all its processes, warm workers as well; code: its exit code.
+
+    largest_bytes: the resident memory, at its peak, of the largest process but the workers, whose own are in
+    peak_bytes.
+    """
 
     seconds: float
     cpu_seconds: float
+    largest_bytes: int
     code: int
     peak_bytes: list[int] = field(default_factory=list)
 
@@ -27,16 +32,19 @@ class Cost:
 def cost_of(command: Sequence[str | Path], folder: Path, environment: dict[str, str]) -> Cost:
     """Run a command in a folder and measure it. The workers outlive it and are looked at twice a second."""
     watch = _Workers(folder)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    seconds = time.perf_counter() - begun
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    watch.stop()
-    if done.returncode:
-        print(done.stdout[-2000:], done.stderr[-2000:])
-    own = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(seconds, own + watch.cpu_seconds, done.returncode, watch.peaks)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+        # Only wait4 tells this command's processes from those of the ones that were measured before.
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - begun
+        watch.stop()
+        if process.returncode:
+            said.seek(0)
+            print(said.read().decode(errors="replace")[-4000:])
+    own = used.ru_utime + used.ru_stime
+    return Cost(seconds, own + watch.cpu_seconds, used.ru_maxrss * 1024, process.returncode, watch.peaks)
 
 
 class _Workers:

@@ -7,27 +7,14 @@ take less than N x 0.33 / C seconds. All is measured in one run, on one machine,
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from benchmarks.ceiling import uploads_a_second
-from benchmarks.measuring import Cost, cost_of
-from tests.emulator.client import Emulator
+from benchmarks.workbench import DRIVE, ROOT, UPLOAD, cloud, command, environment, heading, migrate, row, workspace
 
-ROOT = Path(__file__).parents[1]
-DRIVE, UPLOAD = 80, 250
-"""Milliseconds that the cloud takes for each call."""
 LIMIT = (DRIVE + UPLOAD) / 1000
 
 
@@ -35,8 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=1000, help="of 100 KB, for the two main rows")
     images = parser.parse_args().images
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print("| measure | wanted | measured |\n| --- | --- | --- |", flush=True)
+    heading("measure", "wanted", "measured")
     at_8(images)
     at_32(images)
     start_and_end()
@@ -44,11 +30,6 @@ def main() -> None:
     throttled()
     baseline()
     ceiling()
-
-
-def row(measure: str, wanted: str, measured: str) -> None:
-    """Print one row of the table."""
-    print(f"| {measure} | {wanted} | {measured} |", flush=True)
 
 
 def at_8(images: int) -> None:
@@ -140,40 +121,6 @@ def baseline() -> None:
 def ceiling() -> None:
     with cloud(1, delayed=False) as emulator:
         row("the emulator's own ceiling: 100 KB uploads a second", "well above", f"{uploads_a_second(emulator):.0f}")
-
-
-@contextmanager
-def cloud(images: int, size: int = 100_000, delayed: bool = True, **options: Any) -> Iterator[Emulator]:
-    """A fresh emulator that serves so many made-up images."""
-    delays = {"drive_delay": DRIVE, "upload_delay": UPLOAD} if delayed else {}
-    with tempfile.TemporaryDirectory() as home:
-        base = Path(home)
-        with Emulator(
-            base / "photos", base / "cloud", generate=images, generate_bytes=size, **delays, **options
-        ) as emulator:
-            yield emulator
-
-
-def migrate(emulator: Emulator, cores: int) -> Cost:
-    """The README's command in a fresh working directory; an asset that is there already costs the same calls."""
-    return cost_of(command(emulator, "--cores", str(cores)), workspace(emulator), environment(emulator))
-
-
-def command(emulator: Emulator, *arguments: str) -> list[str | Path]:
-    config = [f"folder_id={emulator.folder_id}", f"drive_endpoint={emulator.drive_endpoint}", f"token={emulator.token}"]
-    snakemake = Path(sys.executable).with_name("snakemake")
-    return [snakemake, "--snakefile", ROOT / "Snakefile", *arguments, "--config", *config]
-
-
-def environment(emulator: Emulator) -> dict[str, str]:
-    return {**os.environ, "CLOUDINARY_URL": emulator.cloudinary_url}
-
-
-def workspace(emulator: Emulator) -> Path:
-    folder = emulator.store.with_name("work")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from migrate import listing, mapping, orphans
@@ -18,7 +17,7 @@ def merge_markers(listed: Path) -> int:
     """
     images, folder = listing.read(listed).images, listed.parent
     rows = mapping.rows(images, folder, warn)
-    mapping.write([asdict(row) for row in rows], folder, mapping.COLUMNS)
+    mapping.write([vars(row) for row in rows], folder, mapping.COLUMNS)
     orphans.write(images, folder)
     return sum(row.status == "failed" for row in rows)
 

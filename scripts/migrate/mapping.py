@@ -12,7 +12,7 @@ from typing import Any
 
 from . import failure, listing, marker, names
 from .errors import MigrationError
-from .files import replacing, write_json
+from .files import replacing
 from .listing import Image
 
 UPLOAD_FAILED = "UPLOAD_FAILED"
@@ -69,7 +69,11 @@ def write(mapping: Sequence[Mapping[str, Any]], folder: Path, columns: Sequence[
         table.writerow(columns)
         for row in mapping:
             table.writerow([cell(row[name]) for name in columns])
-    write_json(folder / "mapping.json", mapping)
+    with replacing(folder / "mapping.json") as stream:
+        stream.write("[")
+        for number, row in enumerate(mapping):
+            stream.write(("," if number else "") + "\n" + json.dumps(row, ensure_ascii=False))
+        stream.write("\n]\n")
 
 
 def read(json_path: Path) -> list[Row]:

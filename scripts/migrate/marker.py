@@ -37,15 +37,29 @@ class Marker:
         return json.dumps({name: value for name, value in self.__dict__.items() if value or name != "remark"})
 
 
+_KNOWN = frozenset(Marker.__dataclass_fields__)
+_REQUIRED = _KNOWN - {"remark"}
+
+
+def name_of(file_id: str, fingerprint: str) -> str:
+    """The file name of the marker of one image. In: Drive's file ID, and `Image.fingerprint`."""
+    return f"{file_id}.{fingerprint}.json"
+
+
 def path_of(folder: Path, file_id: str, fingerprint: str) -> Path:
-    """Where the marker of one image lies below a results folder. In: Drive's file ID, and `Image.fingerprint`."""
-    return folder / "markers" / f"{file_id}.{fingerprint}.json"
+    """Where the marker of one image lies below a results folder; the rest as for `name_of`."""
+    return named(folder, name_of(file_id, fingerprint))
+
+
+def named(folder: Path, name: str) -> Path:
+    """Where the marker of this file name lies below a results folder."""
+    return Path(folder, "markers", name)
 
 
 def read(path: Path) -> Marker | None:
     """The marker in a file; None if there is none, or what is there is no whole marker of the image in its name."""
     value = read_json_object(path)
-    if value is None or set(value) | {"remark"} != set(Marker.__dataclass_fields__):
+    if value is None or not _REQUIRED <= value.keys() <= _KNOWN:
         return None
     marker = Marker(**value)
     drive, cloudinary = marker.drive, marker.cloudinary
@@ -71,15 +85,15 @@ def fitting(folder: Path, image: Image, warn: Callable[[str], None]) -> Marker |
     return marker
 
 
-def by_file(folder: Path) -> dict[str, list[Path]]:
-    """All marker files of a results folder: Drive file ID → the files of its contents. Reads names only."""
-    found: dict[str, list[Path]] = defaultdict(list)
+def by_file(folder: Path) -> dict[str, list[str]]:
+    """All markers of a results folder: Drive file ID → the file names of its contents' markers. Opens none of them."""
+    found: dict[str, list[str]] = defaultdict(list)
     try:
         with os.scandir(folder / "markers") as entries:
             for entry in entries:
                 file_id, _, rest = entry.name.partition(".")
                 if file_id and rest.endswith(".json"):
-                    found[file_id].append(Path(entry.path))
+                    found[file_id].append(entry.name)
     except FileNotFoundError:
         pass
     return found

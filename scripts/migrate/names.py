@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 LONGEST = 255
-_FORBIDDEN = set("?&#\\%<>+")
+_UNDERSCORED = str.maketrans(dict.fromkeys("?&#\\%<>+", "_"))
 _JOINERS = {"\u200c", "\u200d"}
 """Kept although they are format characters: emoji and several scripts need them."""
 
@@ -33,6 +34,7 @@ def public_id(folder_name: str, folder_path: str, filename: str) -> str:
     return _join(folder, name)
 
 
+@lru_cache(maxsize=256)
 def asset_folder(folder_name: str, folder_path: str) -> str:
     """The Cloudinary folder of an image, valid and at most 200 characters long."""
     segments = [_segment(part) for part in [*folder_name.split("/"), *folder_path.split("/")] if part.strip()]
@@ -77,11 +79,14 @@ def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[s
 
 
 def _segment(text: str) -> str:
-    clean = "".join("_" if character in _FORBIDDEN else character for character in _printable(text)).strip()
+    clean = _printable(text).translate(_UNDERSCORED).strip()
     return "_" * len(clean) if set(clean) <= {"."} and clean else clean or "_"
 
 
 def _printable(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+
     def shown(character: str) -> str:
         category = unicodedata.category(character)
         hidden = category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _JOINERS)

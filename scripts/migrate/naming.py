@@ -23,13 +23,14 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
     Looks at the last listing and at the markers in the results folder, so that every image keeps its public_id, and
     one whose content has changed knows which asset it replaces.
     """
+    folder = settings.folder
     ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
-    last = _last_images(settings.folder)
-    markers = marker.by_file(settings.folder)
+    last = _last_images(folder)
+    markers = marker.by_file(folder)
     folder_name = settings.cloudinary_folder(root.name)
     given = names.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
-        _held({each.file.id for each in ordered}, last, markers),
+        _held(folder, {each.file.id for each in ordered}, last, markers),
     )
     images = []
     for each in ordered:
@@ -45,8 +46,9 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
             public_id=given[file.id],
             resource_key=file.resource_key,
         )
-        replaces = _replaces(image, markers.get(file.id, []), last.get(file.id))
-        images.append(replace(image, replaces=replaces, skipped=skipped(settings, image)))
+        replaces = _replaces(folder, image, markers.get(file.id, []), last.get(file.id))
+        left_out = skipped(settings, image)
+        images.append(replace(image, replaces=replaces, skipped=left_out) if replaces or left_out else image)
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
     return Listing(settings.folder_id, root.name, folder_name, listed_at, run, images)
 
@@ -58,28 +60,27 @@ def _last_images(folder: Path) -> dict[str, Image]:
         return {}
 
 
-def _held(present: set[str], last: dict[str, Image], markers: dict[str, list[Path]]) -> dict[str, str]:
+def _held(folder: Path, present: set[str], last: dict[str, Image], markers: dict[str, list[str]]) -> dict[str, str]:
     """File ID → the public_id it holds: by the last listing, or by a marker, whose asset stays in Cloudinary."""
     held = {file_id: image.public_id for file_id, image in last.items() if file_id in present}
     for file_id in markers.keys() - held.keys():
-        for each in map(marker.read, markers[file_id]):
-            if each:
+        for name in markers[file_id]:
+            if each := marker.read(marker.named(folder, name)):
                 held[file_id] = each.drive.get("public_id") or each.cloudinary["public_id"]
     return held
 
 
-def _replaces(image: Image, markers: list[Path], last: Image | None) -> dict[str, Any] | None:
+def _replaces(folder: Path, image: Image, markers: list[str], last: Image | None) -> dict[str, Any] | None:
     """What is known of the asset that an older content of this image has in Cloudinary.
 
     Once its job has begun, only the last listing knows: the job removes the old marker before it uploads.
     """
-    stale = [path for path in markers if path.name != marker.path_of(Path(), image.id, image.fingerprint).name]
-    if len(stale) < len(markers):
+    if marker.name_of(image.id, image.fingerprint) in markers:
         return None
-    known = [(each, path) for path in stale if (each := marker.read(path))]
+    known = [(each, name) for name in markers if (each := marker.read(marker.named(folder, name)))]
     if not known:
         return last.replaces if last else None
-    newest, path = max(known, key=lambda each: each[0].uploaded_at)
+    newest, name = max(known, key=lambda each: each[0].uploaded_at)
     # What was there before this migration is not its own, though its bytes were the same.
     own = ("version", "etag") if newest.status == "uploaded" else ()
-    return {key: newest.cloudinary.get(key) for key in own} | {"marker": path.name}
+    return {key: newest.cloudinary.get(key) for key in own} | {"marker": name}

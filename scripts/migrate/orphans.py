@@ -25,8 +25,8 @@ def write(images: Iterable[Image], folder: Path) -> None:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for file_id in sorted(markers.keys() - listed):
-            for path in sorted(markers[file_id]):
-                if found := marker.read(path):
+            for name in sorted(markers[file_id]):
+                if found := marker.read(marker.named(folder, name)):
                     drive, cloudinary = found.drive, found.cloudinary
                     row = (file_id, drive.get("folder_path"), drive.get("name"), cloudinary["public_id"])
-                    table.writerow([cell(value) for value in (*row, cloudinary["secure_url"], path.name)])
+                    table.writerow([cell(value) for value in (*row, cloudinary["secure_url"], name)])

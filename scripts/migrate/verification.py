@@ -52,7 +52,7 @@ def verify(rows: Iterable[Row], folder: Path, delivery: Delivery, at_once: int) 
     markers = marker.by_file(folder)
 
     def check(row: Row) -> Verified:
-        expected = _stored_bytes(row, markers.get(row.file_id, []))
+        expected = _stored_bytes(row, folder, markers.get(row.file_id, []))
         return _verified(row, expected, delivery.ask(row.cloudinary_url, expected))
 
     in_vain = 0
@@ -67,10 +67,10 @@ def verify(rows: Iterable[Row], folder: Path, delivery: Delivery, at_once: int) 
                 )
 
 
-def _stored_bytes(row: Row, markers: Iterable[Path]) -> int | None:
+def _stored_bytes(row: Row, folder: Path, markers: Iterable[str]) -> int | None:
     """What Cloudinary said that it stored, which with `fit` is not what Drive has."""
-    for path in markers:
-        found = marker.read(path)
+    for name in markers:
+        found = marker.read(marker.named(folder, name))
         if found and found.cloudinary["secure_url"] == row.cloudinary_url:
             stored = found.cloudinary.get("bytes")
             return stored if isinstance(stored, int) else None

@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder-name", default="", help="name of the Drive folder (default: that of --photos)")
     parser.add_argument("--generate", type=int, default=0, metavar="N", help="add N made-up pictures")
     parser.add_argument("--generate-bytes", type=int, default=100_000, metavar="B", help="their size")
+    parser.add_argument("--generate-per-album", type=int, default=200, metavar="K", help="how many lie in one folder")
     parser.add_argument("--drive-delay", type=float, default=0, metavar="MS", help="added to each Drive call")
     parser.add_argument("--upload-delay", type=float, default=0, metavar="MS", help="added to each upload")
     parser.add_argument("--drive-qps", type=int, default=0, metavar="N", help="refuse more Drive calls a second")
@@ -58,7 +59,7 @@ def drive_tree(options: argparse.Namespace) -> Tree:
     tree = Tree(name, seed=name)
     tree.load(options.photos)
     if options.generate:
-        tree.generate(options.generate, Noise(options.generate_bytes))
+        tree.generate(options.generate, Noise(options.generate_bytes), options.generate_per_album)
     return tree
 
 

@@ -20,7 +20,6 @@ FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
 DOCUMENT = "application/vnd.google-apps.document"
 MANIFEST = ".drive.json"
-PER_ALBUM = 200
 ALBUMS_PER_YEAR = 20
 # Names of the wire (and of the brief) that are attributes here; any other key of `set` is shown to clients as it is.
 ATTRIBUTES = {"mimeType": "mime", "driveId": "drive_id", "resourceKey": "resource_key", "shared": "visible"}
@@ -141,12 +140,12 @@ class Tree:
                 node.target_mime = self.nodes[node.target].mime
             self._put(node)
 
-    def generate(self, count: int, noise: Noise) -> None:
-        """Adds `count` made-up pictures, 200 to an album, 20 albums to a year."""
+    def generate(self, count: int, noise: Noise, per_album: int) -> None:
+        """Adds `count` made-up pictures, so many to an album, 20 albums to a year."""
         album = ""
         for number in range(count):
-            if number % PER_ALBUM == 0:
-                index = number // PER_ALBUM
+            if number % per_album == 0:
+                index = number // per_album
                 year = f"year {index // ALBUMS_PER_YEAR:03}"
                 if index % ALBUMS_PER_YEAR == 0:
                     self._folder(year, self.folder_id, year)

@@ -1,0 +1,164 @@
+"""What many images cost, step by step: `python -m benchmarks.scaling`, or `make scaling`.
+
+The cloud is the emulator with a generated folder of tiny images. The folder is listed at 80 ms for each Drive call;
+then come the first dry run, a real run with nothing to do, and the merge for itself. At last, with calls of 5 ms so
+that this machine is the limit, the rate of a run with many pending images from its beginning to its end. All is
+measured in one run, on one machine, and printed as the README's table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from benchmarks.finished import finish
+from benchmarks.measuring import Cost, cost_of
+from benchmarks.workbench import DRIVE, ROOT, cloud, command, environment, heading, migrate, row, workspace
+from tests.emulator.client import Emulator
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from migrate.settings import Settings
+
+TINY = 400
+"""Bytes of an image."""
+CORES = 8
+MODEL = 20
+FAST = {"drive_delay": 5, "upload_delay": 5}
+UNPACED = {"drive_qps": 100_000}
+"""So that not our own courtesy is measured."""
+WINDOW = 1000
+
+
+@dataclass
+class Steps:
+    """What each step cost with so many images."""
+
+    drive_calls: int
+    listing: Cost
+    dry_run: Cost
+    nothing_to_do: Cost
+    merge: Cost
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="sizes of the folder")
+    parser.add_argument("--pending", type=int, default=20_000, help="images of the long run; 0: none")
+    options = parser.parse_args()
+    steps(options.images)
+    if options.pending:
+        print()
+        rate(options.pending)
+
+
+def steps(sizes: Sequence[int]) -> None:
+    """The table of the steps, one column for each size."""
+    with tempfile.TemporaryDirectory() as home:
+        model = Path(home) / "model"
+        make_model(model)
+        measured = [steps_of(size, model) for size in sizes]
+    heading("measure", "wanted", *(f"{size:,} images" for size in sizes))
+    row("listing, Drive calls", "≤ 1,100", *(f"{each.drive_calls:,}" for each in measured))
+    row(f"listing, {DRIVE} ms a call", "≤ 100 s", *(told(each.listing) for each in measured))
+    row("first dry run after it", "≤ 60 s, ≤ 2 GB", *(told(each.dry_run) for each in measured))
+    row("run with nothing to do", "≤ 60 s, ≤ 2 GB", *(told(each.nothing_to_do) for each in measured))
+    row("of that, merging", "≤ 60 s, ≤ 2 GB", *(told(each.merge) for each in measured))
+    row("CPU for each further image: dry run, nothing to do, merging", "the same", *further(sizes, measured))
+
+
+def further(sizes: Sequence[int], measured: Sequence[Steps]) -> list[str]:
+    """The milliseconds of CPU that each image costs beyond those of the next smaller size."""
+    cells = ["–"]
+    for (fewer, more), (before, after) in zip(pairwise(sizes), pairwise(measured), strict=True):
+        costs = [
+            1000 * (getattr(after, step).cpu_seconds - getattr(before, step).cpu_seconds) / (more - fewer)
+            for step in ("dry_run", "nothing_to_do", "merge")
+        ]
+        cells.append(", ".join(f"{cost:.2f}" for cost in costs) + " ms")
+    return cells
+
+
+def told(cost: Cost) -> str:
+    """A cost in words: how long it took, of that CPU (of both cores), and the largest process."""
+    peak = max([cost.largest_bytes, *cost.peak_bytes])
+    return f"{cost.seconds:.1f} s (CPU {cost.cpu_seconds:.1f} s), {peak / 1e6:,.0f} MB"
+
+
+def make_model(model: Path) -> None:
+    """A working directory in which a few images were really migrated."""
+    with cloud(MODEL, TINY, delayed=False) as emulator:
+        well(migrate(emulator, CORES))
+        shutil.copytree(emulator.store.with_name("work"), model)
+
+
+def steps_of(images: int, model: Path) -> Steps:
+    with cloud(images, TINY, delayed=False, drive_delay=DRIVE) as emulator:
+        folder, results = workspace(emulator), Path("results", emulator.folder_id)
+        settings = Settings(folder_id=emulator.folder_id, drive_endpoint=emulator.drive_endpoint, token=emulator.token)
+
+        def cost(*line: str | Path) -> Cost:
+            return well(cost_of(line, folder, environment(emulator)))
+
+        listing = results / "listing.json"
+        scripts = ROOT / "scripts"
+        listed = cost(sys.executable, scripts / "list_images.py", f"--settings={settings.to_json()}", listing)
+        drive_calls = sum(emulator.stats()["counts"][op] for op in ("drive.get", "drive.list"))
+        dry_run = cost(*command(emulator, "-n"))
+        finish(folder, model, results)
+        nothing_to_do = cost(*command(emulator, "--cores", str(CORES)))
+        merge = cost(sys.executable, scripts / "merge_markers.py", listing)
+        assert_nothing_was_moved(emulator)
+    return Steps(drive_calls, listed, dry_run, nothing_to_do, merge)
+
+
+def assert_nothing_was_moved(emulator: Emulator) -> None:
+    counts = emulator.stats()["counts"]
+    assert not counts.get("drive.media") and not counts.get("cloudinary.upload"), f"not a run without work: {counts}"
+
+
+def well(cost: Cost) -> Cost:
+    """The cost of a command that has succeeded."""
+    if cost.code:
+        sys.exit("a command failed: what was measured means nothing")
+    return cost
+
+
+def rate(pending: int) -> None:
+    """The table of the long run, against short ones on the same machine."""
+    short = median(inner_rate(uploads(WINDOW)) for _ in range(3))
+    ends = uploads(pending)
+    windows = [WINDOW / (ends[at + WINDOW] - ends[at]) for at in range(0, len(ends) - WINDOW, WINDOW)]
+    heading("measure", "wanted", "measured")
+    row(f"{WINDOW:,} pending, {CORES} at once: images a second once running", "", f"{short:.0f}")
+    row(f"{pending:,} pending: the same", "≥ 0.9 of it", f"{inner_rate(ends):.0f} ({inner_rate(ends) / short:.2f})")
+    parts = [windows[0], min(windows), median(windows), windows[-1]]
+    row(
+        f"of its windows of {WINDOW:,} images the first, slowest, middle, last",
+        "≥ 0.9 of it",
+        ", ".join(f"{part / short:.2f}" for part in parts),
+    )
+
+
+def uploads(pending: int) -> list[float]:
+    """When each image of a run came to Cloudinary, in seconds."""
+    with cloud(pending, TINY, delayed=False, **FAST) as emulator:
+        well(migrate(emulator, CORES, **UNPACED))
+        return sorted(call["at"] for call in emulator.log() if call["op"] == "cloudinary.upload")
+
+
+def inner_rate(ends: list[float]) -> float:
+    """Images a second, without the first and the last tenth."""
+    inner = ends[len(ends) // 10 : -len(ends) // 10]
+    return (len(inner) - 1) / (inner[-1] - inner[0])
+
+
+if __name__ == "__main__":
+    main()
