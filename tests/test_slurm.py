@@ -50,7 +50,7 @@ rule upload_batch:
         settings=settings,
     shell:
         "python {params.scripts:q}/upload_batch.py --settings={params.settings:q} --workers={resources.uploads}"
-        " {input.batch:q} 2>{log:q}"
+        " --run={results:q} {input.batch:q} 2>{log:q}"
 """
 
 
