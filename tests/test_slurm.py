@@ -1,57 +1,19 @@
-"""Batches as jobs of a real Slurm on this machine: slurmctld and slurmd, with the project's profile and its plugin."""
+"""The whole migration on a real Slurm on this machine: slurmctld and slurmd, the project's profile and its plugin."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from migrate import listing
 from tests.harness import ROOT, Workspace, wait_for
 from tests.slurm import Slurm
 
 pytestmark = [pytest.mark.xdist_group("slurm"), pytest.mark.timeout(600)]
 
 SNAKEMAKE = ROOT / ".venv-slurm" / "bin" / "snakemake"
-
-SNAKEFILE = """
-import json, os
-
-settings = os.environ["SETTINGS"]
-results = os.environ["RESULTS"]
-scripts = os.environ["SCRIPTS"]
-
-
-localrules:
-    all,
-
-
-rule all:
-    input:
-        expand(f"{results}/batches/{{batch}}.done", batch=range(4)),
-
-
-rule upload_batch:
-    input:
-        batch=f"{results}/batches/{{batch}}.txt",
-    output:
-        done=temp(touch(f"{results}/batches/{{batch}}.done")),
-    log:
-        f"{results}/logs/upload_batch/{{batch}}.log",
-    threads: 1
-    resources:
-        uploads=2,
-    params:
-        scripts=scripts,
-        settings=settings,
-    shell:
-        "python {params.scripts:q}/upload_batch.py --settings={params.settings:q} --workers={resources.uploads}"
-        " --run={results:q} {input.batch:q} 2>{log:q}"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -60,35 +22,16 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         yield cluster
 
 
-@pytest.fixture
-def batches(workspace: Workspace, slurm: Slurm) -> Path:
-    """Four batches of four images each, and the workspace led to the cluster."""
-    workspace.add(*(f"{number}.jpg" for number in range(16)))
-    listed = workspace.results / "listing.json"
-    workspace.environment |= {
-        **slurm.environment,
-        "PATH": f"{SNAKEMAKE.parent}{os.pathsep}{slurm.environment['PATH']}",
-        "CLOUDINARY_URL": workspace.cloud.cloudinary_url,
-        "SETTINGS": workspace.settings(),
-        "RESULTS": str(workspace.results),
-        "SCRIPTS": str(ROOT / "scripts"),
-    }
-    workspace.script("list_images.py", f"--settings={workspace.settings()}", str(listed)).succeeded()
-    folder = workspace.results / "batches"
-    folder.mkdir()
-    names = [f"{image.id}.{image.fingerprint}.json" for image in listing.read(listed).images]
-    for batch in range(4):
-        (folder / f"{batch}.txt").write_text("\n".join(names[batch::4]) + "\n")
-    (workspace.path / "Snakefile").write_text(SNAKEFILE)
-    shutil.copytree(ROOT / "profiles", workspace.path / "profiles")
-    return folder
-
-
-def start(workspace: Workspace, *arguments: str) -> subprocess.Popen[str]:
+def start(workspace: Workspace, slurm: Slurm, **config: int) -> subprocess.Popen[str]:
+    """A run in batches of four images, each with two workers."""
+    environment = {**slurm.environment, "CLOUDINARY_URL": workspace.cloud.cloudinary_url, "NO_GCE_CHECK": "true"}
+    plain = workspace.command(images_per_job=4, **config)
+    cores = plain.index("--cores")
+    command = [str(SNAKEMAKE), "--profile", str(ROOT / "profiles" / "slurm"), *plain[1:cores], *plain[cores + 2 :]]
     return subprocess.Popen(
-        [str(SNAKEMAKE), "--profile", "profiles/slurm", *arguments],
+        [*command, "--set-resources", "upload_batch:uploads=2"],
         cwd=workspace.path,
-        env={**os.environ, "NO_GCE_CHECK": "true", **workspace.environment},
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -102,17 +45,17 @@ def end(running: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def under_way(workspace: Workspace, slurm: Slurm) -> subprocess.Popen[str]:
-    """A run all of whose batches have begun, and none of which has ended."""
+    """A run of 16 images all of whose batches have begun, and none of which has ended."""
+    workspace.add(*(f"{number}.jpg" for number in range(16)))
     workspace.cloud.settings(delay=3)
-    running = start(workspace)
-    logs = workspace.results / "logs" / "upload_batch"
-    wait_for(lambda: len(list(logs.glob("*.log"))) == 4 and workspace.calls("drive.media") >= 8, 120)
+    running = start(workspace, slurm)
+    wait_for(lambda: workspace.calls("drive.media") >= 8, 120)
     workspace.cloud.settings(delay=1)
     return running
 
 
 def test_a_cancelled_job_costs_its_own_images_and_the_same_command_moves_them(
-    workspace: Workspace, slurm: Slurm, batches: Path
+    workspace: Workspace, slurm: Slurm
 ) -> None:
     running = under_way(workspace, slurm)
     slurm.command("scancel", slurm.jobs()[0])
@@ -120,29 +63,35 @@ def test_a_cancelled_job_costs_its_own_images_and_the_same_command_moves_them(
     assert code == 1 and "Traceback" not in said, said
     done = len(workspace.markers())
     assert 12 <= done < 16, "the other three are done"
+    assert list(workspace.statuses().values()).count("uploaded") == done
     wait_for(lambda: not workspace.processes(), 30)
 
-    # Two batches of two uploads each at once, on all nodes together.
     workspace.cloud.reset()
-    code, said = end(start(workspace, "--resources", "uploads=4"))
+    code, said = end(start(workspace, slurm))
     assert code == 0, said
-    assert len(workspace.markers()) == 16 and workspace.calls("drive.media") == 16 - done
-    assert {asset["stores"] for asset in workspace.cloud.assets().values()} <= {1, 2}
-    assert workspace.cloud.stats()["max_uploads_at_once"] <= 4
+    workspace.audit(crashes=1)
+    assert workspace.calls("drive.media") == 16 - done
     wait_for(lambda: not workspace.processes(), 30)
 
 
-def test_a_killed_slurmd_that_comes_back_costs_at_most_what_ran_on_it(
-    workspace: Workspace, slurm: Slurm, batches: Path
-) -> None:
+def test_a_killed_slurmd_that_comes_back_costs_at_most_what_ran_on_it(workspace: Workspace, slurm: Slurm) -> None:
     running = under_way(workspace, slurm)
     slurm.kill_node()
     slurm.start_node()
     code, said = end(running)
     assert "Traceback" not in said, said
     if code:
-        code, said = end(start(workspace))
+        code, said = end(start(workspace, slurm))
     assert code == 0, said
-    assert len(workspace.markers()) == 16
-    assert {asset["stores"] for asset in workspace.cloud.assets().values()} <= {1, 2}
+    workspace.audit(crashes=1)
     wait_for(lambda: not workspace.processes(), 30)
+
+
+def test_the_limits_of_the_run_hold_for_all_nodes_together(workspace: Workspace, slurm: Slurm) -> None:
+    """Four uploads at once are two batches of two workers; all four batches would find a place on the node."""
+    workspace.add(*(f"{number}.jpg" for number in range(16)))
+    workspace.cloud.settings(delay=0.5)
+    code, said = end(start(workspace, slurm, uploads_at_once=4))
+    assert code == 0, said
+    workspace.audit()
+    assert workspace.cloud.stats()["max_uploads_at_once"] <= 4
