@@ -1,9 +1,9 @@
-# make setup · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling
+# make setup · make slurm · make kubernetes · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup demo test chaos lint bench scaling
+.PHONY: setup slurm kubernetes demo test chaos lint bench scaling
 
 setup: .venv/complete
 
@@ -13,10 +13,18 @@ setup: .venv/complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	touch $@
 
+# Environments of their own: Snakemake imports all installed executor plugins each time it starts.
+slurm kubernetes: %: .venv-%/complete
+
+.venv-%/complete: envs/%.lock
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement envs/$*.lock
+	touch $@
+
 demo: setup
 	@$(BIN)/python -m tests.demo $(if $(PHOTOS),"$(PHOTOS)")
 
-test: setup
+test: setup slurm
 	$(BIN)/python -m pytest
 
 chaos: setup

@@ -26,6 +26,15 @@ wildcard_constraints:
     batch="[0-9]+",
 
 
+# On a cluster, only the uploads are jobs for its nodes.
+localrules:
+    all,
+    list_images,
+    merge_markers,
+    merge_mappings,
+    verify,
+
+
 def moved(wildcards):
     """What stands when all images of a folder are moved: a real run lists it anew first, a dry run has a listing."""
     if not workflow.dryrun:
@@ -69,6 +78,28 @@ rule upload_image:
         workers=pipeline.workers.arguments,
     shell:
         ". {params.scripts:q}/upload_image.sh {output.marker:q} {log:q} {params.workers}"
+
+
+# On a cluster, where each job costs seconds: many images by one, with as many workers as it may have uploads at once,
+# of which Snakemake lets no more than uploads_at_once run on all nodes together.
+rule upload_batch:
+    input:
+        batch=f"{results}/{{folder}}/batches/{{batch}}.txt",
+    output:
+        done=temp(touch(f"{results}/{{folder}}/batches/{{batch}}.done")),
+    log:
+        f"{results}/{{folder}}/logs/upload_batch/{{batch}}.log",
+    conda:
+        "envs/migration.yaml"
+    resources:
+        uploads=8,
+    params:
+        scripts=scripts,
+        settings=pipeline.workers.settings,
+        home=str(pipeline.workers.home),
+    shell:
+        "python {params.scripts:q}/upload_batch.py --settings={params.settings:q} --run={params.home:q}"
+        " --workers={resources.uploads} {input.batch:q} 2>{log:q}"
 
 
 rule merge_markers:

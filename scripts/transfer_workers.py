@@ -1,8 +1,12 @@
-"""The warm workers of one run: started as the run begins, or by the first job that finds none; gone when it is over."""
+"""The warm workers of one run, or of one batch on a cluster's node; gone when it is over.
+
+Those of a run are started as it begins, or by the first job that finds none.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,12 +27,18 @@ def main() -> None:
     parser.add_argument("--run", required=True, type=Path, help="the run's (first) results folder")
     parser.add_argument("--address", required=True, type=Path, help="the workers' file, named by the run's ID")
     parser.add_argument("--count", required=True, type=int, help="how many workers")
+    parser.add_argument("--batch", type=int, help="the process of the batch for which they work, if not for the run")
     options = parser.parse_args()
     run, run_id = Run(options.run), options.address.name
+
+    def wanted() -> bool:
+        # The run's lock is not asked on a node: not every file system that nodes share has such locks.
+        return os.getppid() == options.batch if options.batch else run.is_alive(run_id)
+
     with workers.serving(options.address) as serving:
         if serving:
             prepare = movers(options.settings, run)
-            workers.serve(options.address, lambda: run.is_alive(run_id), options.count, prepare)
+            workers.serve(options.address, wanted, options.count, prepare)
 
 
 def movers(settings: Settings, run: Run) -> Callable[[], Callable[[str], workers.Answer]]:

@@ -199,6 +199,7 @@ class Workspace:
             "mapping.csv",
             "mapping.json",
             "orphans.csv",
+            "batches",
             "markers",
             "failures",
             "logs",

@@ -51,12 +51,15 @@ def ask(path: Path, request: str) -> Answer:
 class WorkersWanted:
     """The workers that a run needs on this machine: the run's (first) results folder, their file, the settings as JSON,
     how many.
+
+    batch is the ID of this process if it is a batch on a cluster's node, for which they then work, and not for the run.
     """
 
     home: Path
     address: Path
     settings: str
     count: int
+    batch: int | None = None
 
     @property
     def log(self) -> Path:
@@ -65,8 +68,8 @@ class WorkersWanted:
 
     @property
     def run_lives(self) -> bool:
-        """Whether the run is not over, whose ID is the name of the workers' file."""
-        return Run(self.home).is_alive(self.address.name)
+        """Whether the run is not over, whose ID is the name of the workers' file; for a batch, always."""
+        return self.batch is not None or Run(self.home).is_alive(self.address.name)
 
     @property
     def arguments(self) -> str:
@@ -82,6 +85,7 @@ class WorkersWanted:
             f"--run={self.home}",
             f"--address={self.address}",
             f"--count={self.count}",
+            *([f"--batch={self.batch}"] if self.batch else []),
         ]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:

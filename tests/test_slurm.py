@@ -1,0 +1,97 @@
+"""The whole migration on a real Slurm on this machine: slurmctld and slurmd, the project's profile and its plugin."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness import ROOT, Workspace, wait_for
+from tests.slurm import Slurm
+
+pytestmark = [pytest.mark.xdist_group("slurm"), pytest.mark.timeout(600)]
+
+SNAKEMAKE = ROOT / ".venv-slurm" / "bin" / "snakemake"
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    with Slurm(tmp_path_factory.mktemp("slurm") / "cluster", cpus=4) as cluster:
+        yield cluster
+
+
+def start(workspace: Workspace, slurm: Slurm, **config: int) -> subprocess.Popen[str]:
+    """A run in batches of four images, each with two workers."""
+    environment = {**slurm.environment, "CLOUDINARY_URL": workspace.cloud.cloudinary_url, "NO_GCE_CHECK": "true"}
+    plain = workspace.command(images_per_job=4, **config)
+    cores = plain.index("--cores")
+    command = [str(SNAKEMAKE), "--profile", str(ROOT / "profiles" / "slurm"), *plain[1:cores], *plain[cores + 2 :]]
+    return subprocess.Popen(
+        [*command, "--set-resources", "upload_batch:uploads=2"],
+        cwd=workspace.path,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def end(running: subprocess.Popen[str]) -> tuple[int, str]:
+    """The exit code of a run, and what it said."""
+    said, _ = running.communicate(timeout=240)
+    return running.returncode, said
+
+
+def under_way(workspace: Workspace, slurm: Slurm) -> subprocess.Popen[str]:
+    """A run of 16 images all of whose batches have begun, and none of which has ended."""
+    workspace.add(*(f"{number}.jpg" for number in range(16)))
+    workspace.cloud.settings(delay=3)
+    running = start(workspace, slurm)
+    wait_for(lambda: workspace.calls("drive.media") >= 8, 120)
+    workspace.cloud.settings(delay=1)
+    return running
+
+
+def test_a_cancelled_job_costs_its_own_images_and_the_same_command_moves_them(
+    workspace: Workspace, slurm: Slurm
+) -> None:
+    running = under_way(workspace, slurm)
+    slurm.command("scancel", slurm.jobs()[0])
+    code, said = end(running)
+    assert code == 1 and "Traceback" not in said, said
+    done = len(workspace.markers())
+    assert 12 <= done < 16, "the other three are done"
+    assert list(workspace.statuses().values()).count("uploaded") == done
+    wait_for(lambda: not workspace.processes(), 30)
+
+    workspace.cloud.reset()
+    code, said = end(start(workspace, slurm))
+    assert code == 0, said
+    workspace.audit(crashes=1)
+    assert workspace.calls("drive.media") == 16 - done
+    wait_for(lambda: not workspace.processes(), 30)
+
+
+def test_a_killed_slurmd_that_comes_back_costs_at_most_what_ran_on_it(workspace: Workspace, slurm: Slurm) -> None:
+    running = under_way(workspace, slurm)
+    slurm.kill_node()
+    slurm.start_node()
+    code, said = end(running)
+    assert "Traceback" not in said, said
+    if code:
+        code, said = end(start(workspace, slurm))
+    assert code == 0, said
+    workspace.audit(crashes=1)
+    wait_for(lambda: not workspace.processes(), 30)
+
+
+def test_the_limits_of_the_run_hold_for_all_nodes_together(workspace: Workspace, slurm: Slurm) -> None:
+    """Four uploads at once are two batches of two workers; all four batches would find a place on the node."""
+    workspace.add(*(f"{number}.jpg" for number in range(16)))
+    workspace.cloud.settings(delay=0.5)
+    code, said = end(start(workspace, slurm, uploads_at_once=4))
+    assert code == 0, said
+    workspace.audit()
+    assert workspace.cloud.stats()["max_uploads_at_once"] <= 4

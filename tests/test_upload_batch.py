@@ -1,0 +1,141 @@
+"""A batch's job by itself, without Snakemake and Slurm: all of its markers, and nothing of it that outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrate import listing
+from tests.harness import ROOT, Finished, Workspace, wait_for
+
+
+@pytest.fixture
+def batch(workspace: Workspace) -> Path:
+    """The batch of all 16 images of a folder that was listed."""
+    workspace.environment["CLOUDINARY_URL"] = workspace.cloud.cloudinary_url
+    workspace.add(*(f"{number}.jpg" for number in range(16)))
+    listed = workspace.results / "listing.json"
+    workspace.script("list_images.py", f"--settings={workspace.settings()}", str(listed)).succeeded()
+    path = workspace.results / "batches" / "1.txt"
+    path.parent.mkdir()
+    path.write_text("".join(f"{image.id}.{image.fingerprint}.json\n" for image in listing.read(listed).images))
+    workspace.cloud.reset()
+    return path
+
+
+def start(workspace: Workspace, batch: Path, **config: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "upload_batch.py"),
+            f"--settings={workspace.settings(**config)}",
+            f"--run={workspace.results}",
+            "--workers=4",
+            str(batch),
+        ],
+        cwd=workspace.path,
+        env={**os.environ, "NO_GCE_CHECK": "true", **workspace.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def under_way(workspace: Workspace, batch: Path) -> subprocess.Popen[str]:
+    """A batch some of whose images are done."""
+    workspace.cloud.settings(delay=0.5)
+    running = start(workspace, batch)
+    wait_for(lambda: len(list((workspace.results / "markers").glob("*.json"))) > 2)
+    return running
+
+
+def end(running: subprocess.Popen[str]) -> Finished:
+    stdout, stderr = running.communicate(timeout=60)
+    return Finished(running.returncode, stdout, stderr)
+
+
+def whole_markers(workspace: Workspace) -> list[str]:
+    """The names of the markers; fails if one is not whole."""
+    return [name for name, marker in workspace.markers().items() if marker["cloudinary"]["etag"] == name.split(".")[1]]
+
+
+def test_it_makes_the_markers_of_its_images_and_only_those_that_do_not_stand(workspace: Workspace, batch: Path) -> None:
+    done = end(start(workspace, batch, drive_qps=1000))
+    done.succeeded()
+    assert not done.lines
+    names = batch.read_text().split()
+    assert sorted(whole_markers(workspace)) == sorted(names)
+    stats = workspace.cloud.stats()
+    assert stats["refreshes"] <= 4 and stats["max_uploads_at_once"] <= 4, "warm workers"
+    wait_for(lambda: not workspace.processes(), 20)
+
+    (workspace.results / "markers" / names[0]).unlink()
+    workspace.cloud.reset()
+    end(start(workspace, batch)).succeeded()
+    assert workspace.calls("drive.media") == 1
+    assert len(whole_markers(workspace)) == 16
+
+
+def test_it_keeps_to_its_share_of_the_limits_of_the_run(workspace: Workspace, batch: Path) -> None:
+    """Two of the eight uploads of the run, and so a quarter of its calls."""
+    end(start(workspace, batch, uploads_at_once=8, drive_qps=16)).succeeded()
+    times = sorted(call["at"] for call in workspace.cloud.log() if call["op"] == "drive.media")
+    assert times[-1] - times[0] >= 15 / 8 * 0.9
+
+
+def test_an_image_that_fails_is_a_line_and_costs_no_other(workspace: Workspace, batch: Path) -> None:
+    lost = batch.read_text().split()[3].partition(".")[0]
+    workspace.cloud.drive("delete", id=lost)
+    done = end(start(workspace, batch))
+    done.failed()
+    assert len(done.lines) == 2 and done.line(f"{lost}: ") and done.line("1 of 16 images failed")
+    assert list(workspace.failures()) == [lost]
+    assert len(whole_markers(workspace)) == 15
+
+
+def test_a_killed_worker_costs_its_image_one_more_try(workspace: Workspace, batch: Path) -> None:
+    running = under_way(workspace, batch)
+    os.kill(max(workspace.workers()), signal.SIGKILL)
+    end(running).succeeded()
+    assert len(whole_markers(workspace)) == 16 and not workspace.failures()
+    assert workspace.calls("drive.media") <= 17
+
+
+def test_when_it_is_killed_its_workers_end_and_its_markers_are_whole(workspace: Workspace, batch: Path) -> None:
+    running = under_way(workspace, batch)
+    running.kill()
+    end(running)
+    wait_for(lambda: not workspace.processes(), 20)
+    done = len(whole_markers(workspace))
+    assert 2 < done < 16 and done == len(list((workspace.results / "markers").glob("*.json")))
+    workspace.cloud.reset()
+    end(start(workspace, batch)).succeeded()
+    assert len(whole_markers(workspace)) == 16
+    assert workspace.calls("drive.media") == 16 - done
+
+
+def test_what_nothing_else_can_survive_ends_it_with_one_line_and_the_run_hears_of_it(
+    workspace: Workspace, batch: Path
+) -> None:
+    secret = json.loads((workspace.cloud.store / "secrets.json").read_text())["api_secret"]
+    workspace.environment["CLOUDINARY_URL"] = workspace.cloud.cloudinary_url.replace(secret, "wrong")
+    done = end(start(workspace, batch))
+    done.failed()
+    assert done.lines == [done.line("Cloudinary")]
+    assert (workspace.results / "logs" / "stop.txt").read_text().strip() == done.lines[0]
+    assert not workspace.markers() and workspace.calls("drive.media") <= 4
+
+
+def test_it_ends_when_the_next_run_has_taken_its_file_away(workspace: Workspace, batch: Path) -> None:
+    running = under_way(workspace, batch)
+    batch.unlink()
+    done = end(running)
+    done.failed()
+    assert done.lines == [done.line("the run is over")]
+    assert 2 < len(whole_markers(workspace)) < 16
