@@ -37,12 +37,12 @@ def test_images_that_fail_keep_nobody_else_from_going_and_only_they_run_again(wo
     cloud.settings(max_bytes=20_000)
     cloud.faults([fault("drive.media", popular, error(403, "downloadQuotaExceeded"), None)])
     bad = {
-        locked: ("permanent", "its owner does not allow"),
-        abusive: ("permanent", "malware or spam"),
-        text: ("permanent", "Invalid image file"),
-        empty: ("permanent", "empty"),
-        large: ("permanent", "File size too large"),
-        popular: ("quota", "24 hours"),
+        locked: ("permanent", "not_allowed", "its owner does not allow"),
+        abusive: ("permanent", "abusive", "malware or spam"),
+        text: ("permanent", "not_an_image", "Invalid image file"),
+        empty: ("permanent", "empty", "empty"),
+        large: ("permanent", "too_large", "File size too large"),
+        popular: ("quota", "download_quota", "24 hours"),
     }
 
     done = workspace.run()
@@ -54,15 +54,12 @@ def test_images_that_fail_keep_nobody_else_from_going_and_only_they_run_again(wo
     assert {file_id for file_id, row in rows.items() if row["status"] == "uploaded"} == set(good)
     failures = workspace.failures()
     assert set(failures) == set(bad)
-    for file_id, (kind, message) in bad.items():
+    for file_id, (kind, cause, message) in bad.items():
         row, record = rows[file_id], failures[file_id]
         assert (row["status"], row["cloudinary_url"], row["jpg_url"]) == ("failed", "UPLOAD_FAILED", "UPLOAD_FAILED")
         assert message in row["error"] and row["error"] == record["message"]
-        assert (record["kind"], record["attempts"], set(record)) == (
-            kind,
-            1,
-            {"kind", "message", "attempts", "time"},
-        )
+        assert (record["kind"], record["cause"], record["attempts"]) == (kind, cause, 1)
+        assert set(record) == {"kind", "message", "attempts", "time", "cause"}
         assert abs(datetime.fromisoformat(record["time"]) - datetime.now(UTC)) < timedelta(minutes=5)
         assert workspace.calls("drive.media", file_id) <= 1, "what is permanent costs one try"
         done.line("failed: ", row["filename"], message)
