@@ -42,6 +42,8 @@ class Transfer:
         under a name that claims it.
         """
         self._patiently.statistics.clear()
+        if image.no_download:
+            raise ImageError("its owner does not allow the file to be downloaded by this account", Cause.NOT_ALLOWED)
         limit = self._settings.largest
         too_large = limit is not None and (image.size or 0) > limit
         if too_large and not self._settings.fit:
