@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import tenacity
 
 from migrate.asking import WorkerLost, WorkersWanted, ask
-from migrate.errors import MigrationError, one_line
+from migrate.causes import Cause
+from migrate.errors import MigrationError, TransientError, one_line
 from migrate.failure import Failure
 from migrate.files import replacing
 from migrate.run import Run
@@ -57,10 +57,9 @@ def moved(wanted: WorkersWanted, marker: Path) -> Answer:
                 wanted.ensure()
                 return ask(wanted.address, f"{folder.name} {marker.name}")
     except WorkerLost as error:
-        text, tries = one_line(error), TRIES.statistics["attempt_number"]
-    failure = Failure("transient", text, tries, datetime.now(UTC).isoformat(timespec="seconds"))
-    failure.write(folder, marker.name.partition(".")[0])
-    return "failed", text
+        lost = TransientError(one_line(error), cause=Cause.WORKER_LOST)
+    Failure.of(lost, TRIES.statistics["attempt_number"]).write(folder, marker.name.partition(".")[0])
+    return "failed", one_line(lost)
 
 
 if __name__ == "__main__":

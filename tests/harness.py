@@ -90,18 +90,22 @@ class Workspace:
             *pairs,
         ]
 
-    def start(self, *arguments: str, cores: int = 4, **config: object) -> subprocess.Popen[str]:
-        """Start the command in a process group of its own, as a terminal does."""
+    def variables(self) -> dict[str, str]:
+        """The environment of the command."""
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("CLOUDINARY")},
             "CLOUDINARY_URL": self.cloud.cloudinary_url,
             "NO_GCE_CHECK": "true",
             **self.environment,
         }
+        return {key: value for key, value in environment.items() if value}
+
+    def start(self, *arguments: str, cores: int = 4, **config: object) -> subprocess.Popen[str]:
+        """Start the command in a process group of its own, as a terminal does."""
         return subprocess.Popen(
             self.command(*arguments, cores=cores, **config),
             cwd=self.path,
-            env={key: value for key, value in environment.items() if value},
+            env=self.variables(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -146,6 +146,7 @@ def test_a_dry_run_tells_new_from_changed_from_failed_before(workspace: Workspac
         "changed changed.jpg",
         "failed before failing.jpg",
         "new new.jpg",
+        "warning: 1 image without download permission, which will fail until their owner gives it: failing.jpg",
     ]
     assert "3 of 4 images to move (1 new, 1 changed, 1 failed before), 3,500 bytes" in dry.lines[-1]
 

@@ -82,7 +82,7 @@ def test_too_large_images_are_said_before_they_fail_or_are_fitted_and_the_mappin
         workspace.cloud.drive("add", name=name, content_base64=base64.b64encode(content).decode())
     workspace.add("small.jpg")
     preview = workspace.dry_run(max_bytes=LIMIT)
-    preview.line("warning", "2 images are larger than 60,000 bytes", "will fail")
+    preview.line("warning", "2 images of more than 60,000 bytes", "will fail")
     workspace.run(max_bytes=LIMIT).failed()
     assert workspace.statuses() == {"photo.jpg": "failed", "loop.gif": "failed", "small.jpg": "uploaded"}
     assert workspace.calls("drive.media") == 1, "what is too large is not downloaded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,31 @@ def test_on_the_first_run_a_page_that_fails_leaves_no_listing_at_all(workspace: 
     assert done.lines == [done.line("Drive answered 502")]
     assert not (workspace.results / "listing.json").exists() and not (workspace.results / "mapping.csv").exists()
     assert not workspace.calls("drive.media")
+
+
+def test_a_question_for_many_folders_is_as_short_as_a_get_may_be(workspace: Workspace) -> None:
+    """In a shared drive, which adds its ID; the emulator's IDs are as long as Drive's."""
+    cloud = workspace.cloud
+    shared = cloud.drive("shared_drive", name="Team")
+    folders = cloud.drive_all([{"op": "folder", "name": str(n), "parent": shared} for n in range(40)])
+    assert {len(folder) for folder in folders} == {33}
+    for folder in folders:
+        workspace.add("one.jpg", parent=folder)
+    assert len(listed(workspace, folder_id=shared)) == 40
+    asked = [call for call in cloud.log() if call["op"] == "drive.list"]
+    assert len(asked) == 1 + 2 and {call["method"] for call in asked} == {"GET"}
+
+
+def test_what_may_not_be_downloaded_is_said_in_the_listing(workspace: Workspace) -> None:
+    """Of a shortcut, what its target says counts."""
+    (locked,) = workspace.add("locked.jpg", capabilities={"canDownload": False})
+    elsewhere = workspace.cloud.drive("folder", name="Elsewhere", parent="root")
+    (target,) = workspace.add("target.jpg", parent=elsewhere, capabilities={"canDownload": False})
+    workspace.cloud.drive("shortcut", name="link.jpg", target=target)
+    workspace.add("free.jpg")
+    assert {image.id for image in listed(workspace) if image.no_download} == {locked, target}
+    entries = json.loads((workspace.results / "listing.json").read_text())["images"]
+    assert [entry.get("no_download") for entry in entries if entry["name"] == "free.jpg"] == [None]
 
 
 def test_all_subfolders_of_a_level_are_asked_for_in_one_call(workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.filesize import decimal
 
 from tests.harness import ROOT, SNAKEMAKE, Finished, Workspace
 
@@ -45,9 +46,14 @@ def test_a_folder_of_pictures_goes_to_cloudinary_and_a_second_run_moves_no_byte(
     first.succeeded()
     rows = workspace.audit()
     assert {row["file_id"]: "/".join(filter(None, (row["folder_path"], row["filename"]))) for row in rows} == pictures
-    assert re.search(
-        r"^4 images: 4 uploaded, 0 existing, 0 failed, 0 skipped → results/.+/mapping.csv$", first.lines[-1]
-    )
+    first.line("4 images listed: 4 to move, 0 moved before, 0 skipped")
+    uploaded = sum(row["bytes"] for row in rows)
+    said, moved, seconds, mapping, to_do = first.lines[-5:]
+    assert said == "4 images: 4 uploaded, 0 existing, 0 failed, 0 skipped"
+    assert moved == f"uploaded by this run: 4 images, {decimal(uploaded)}"
+    assert re.fullmatch(r"time: \d:\d\d:\d\d, \d:\d\d:\d\d of it moving, [0-9.]+ images/s", seconds)
+    assert mapping == f"mapping: {(workspace.results / 'mapping.csv').relative_to(workspace.path)}"
+    assert to_do == "to do: nothing, all images are where they should be"
     assets = workspace.cloud.assets()
     assert sorted(assets) == ["Photos/Inner/Deeper, too/four", "Photos/Inner/three", "Photos/one", "Photos/two"]
     for row in rows:
@@ -73,7 +79,9 @@ def test_a_folder_of_pictures_goes_to_cloudinary_and_a_second_run_moves_no_byte(
     assert not counts.get("drive.media") and not counts.get("cloudinary.upload"), counts
     assert workspace.mapping() == rows
     assert {path: path.stat().st_mtime_ns for path in (workspace.results / "markers").iterdir()} == markers
-    assert "0 to move" in again.said and again.lines[-1] == first.lines[-1]
+    again.line("4 images listed: 0 to move, 4 moved before, 0 skipped")
+    assert again.lines[-5] == said and again.lines[-2:] == [mapping, to_do]
+    again.line("uploaded by this run: 0 images, 0 bytes")
 
 
 def test_listing_markers_and_mapping_hold_what_others_rely_on(workspace: Workspace, pictures: dict[str, str]) -> None:
@@ -152,7 +160,7 @@ def test_a_folder_of_no_images_is_a_success_with_an_empty_mapping(workspace: Wor
     assert dry.lines == [dry.line("0 of 0 images to move (0 new, 0 changed, 0 failed before), 0 bytes; listed ")]
     done = workspace.run()
     done.succeeded()
-    assert "0 images: 0 uploaded, 0 existing, 0 failed, 0 skipped" in done.lines[-1]
+    done.line("0 images: 0 uploaded, 0 existing, 0 failed, 0 skipped")
     assert workspace.mapping() == []
     assert (workspace.results / "mapping.csv").read_bytes() == f"{COLUMNS}\r\n".encode()
     workspace.add("first.jpg")
@@ -211,5 +219,5 @@ def test_the_commands_of_the_readme_are_enough_exactly_as_they_are_written(works
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(Finished(done.returncode, done.stdout, done.stderr).lines)
     assert "2 of 2 images to move" in outputs[0][-1] and outputs[2][0].startswith("0 of 2 images to move")
-    assert "2 images: 2 uploaded" in outputs[1][-1]
+    assert "2 images: 2 uploaded, 0 existing, 0 failed, 0 skipped" in outputs[1]
     workspace.audit()

@@ -23,6 +23,14 @@ def write(folder: Path, markers: Sequence[str], size: int) -> list[str]:
     return flags
 
 
+def markers(flag: Path) -> list[str]:
+    """The markers that are to be made before this file is there; none if it is no batch's flag."""
+    path = flag.with_suffix(".txt")
+    if path.parent.name != "batches" or not path.exists():
+        return []
+    return [str(path.parents[1] / "markers" / name) for name in path.read_text(encoding="utf-8").splitlines()]
+
+
 def forget(folder: Path) -> None:
     """Remove the batches of the last run: each run makes its own of what is pending then."""
     shutil.rmtree(folder / "batches", ignore_errors=True)

@@ -21,6 +21,7 @@ import tenacity
 import urllib3
 
 from .account import SET_CREDENTIALS, check_credentials
+from .causes import Cause
 from .content import Content
 from .errors import ImageError, MigrationError, NoAnswer, StopRun, TransientError, one_line
 from .pacing import Places
@@ -106,7 +107,8 @@ class Cloudinary:
         if own or overwrite:
             return self._proved(self._patiently(self._upload, content, new, True), content, new)
         raise ImageError(
-            f"{new.public_id} is another asset in Cloudinary already: rename it there, or set overwrite=true"
+            f"{new.public_id} is another asset in Cloudinary already: rename it there, or set overwrite=true",
+            Cause.NAME_TAKEN,
         )
 
     def _proved(self, stored: Stored, content: Content, new: NewAsset) -> Stored:
@@ -119,7 +121,8 @@ class Cloudinary:
         gone = self._patiently(self._take_down, stored.asset["public_id"])
         raise ImageError(
             "Cloudinary stored other bytes than were sent (does an upload preset of the account change images?); "
-            + ("the asset was taken down again" if gone else f"delete {stored.asset['public_id']} there")
+            + ("the asset was taken down again" if gone else f"delete {stored.asset['public_id']} there"),
+            Cause.ALTERED,
         )
 
     def _is_own(self, stored: Stored, new: NewAsset, replaces: Mapping[str, Any] | None) -> bool:
@@ -181,7 +184,7 @@ class Cloudinary:
     def _stored_md5(self, url: str, size: int) -> str:
         """The md5 of the about `size` bytes that Cloudinary delivers, for an answer without an etag."""
         if not url.startswith(("https://", "http://")):
-            raise ImageError("Cloudinary's answer has neither an etag nor a URL to look at")
+            raise ImageError("Cloudinary's answer has neither an etag nor a URL to look at", Cause.SERVICE)
         http = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
         digest = hashlib.md5(usedforsecurity=False)
         try:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from . import failure
+from . import batches, failure, marker
 from .errors import one_line
-from .settings import FREE_PLAN
+from .tally import Listed, Tally, how_many, in_words
 
 if TYPE_CHECKING:
-    from collections import Counter
+    from snakemake.settings.types import OutputSettings
 
-    from .pending import Pending
-    from .settings import Settings
+    from .bar import Bar
+    from .causes import Group
+    from .listing import Image
 
 _NOISE = (
     "Exiting because a job execution failed",
@@ -29,85 +33,154 @@ _NOISE = (
     "Restored previous version of ",
     "Cannot restore ",
 )
-_PAUSE = 5.0
-"""Seconds between two lines of progress."""
+_STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
 
-class Console(logging.Filter):
-    """Lets through what the user wants to know: our own lines, failures as one line each, real errors of Snakemake."""
+class Console(LogHandlerBase):
+    """Turns Snakemake's events into what the user wants to know: how far it is, failures as one line each, real errors.
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
+    A bar in a terminal, a line now and then elsewhere, errors alone with --quiet, and nothing with --quiet all.
+    """
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = True
+    has_formatter = True
+    needs_rulegraph = False
+
+    def __init__(self, settings: OutputSettings) -> None:
+        super().__init__(settings, None)
+        quiet = settings.quiet or ()
+        self._silent = Quietness.ALL in quiet
+        self._quiet = Quietness.PROGRESS in quiet
+        self._dryrun: bool = settings.dryrun
+        self._no_color: bool = settings.nocolor
+        self._wordy: bool = settings.verbose or settings.printshellcmds
+        self._tally = Tally()
         self._names: dict[str, str] = {}
-        self._to_move = 0
-        self._begun = 0
+        """Marker → path in Drive, of the images that this run is to move."""
+        self._markers: dict[int, list[str]] = {}
+        """Job → the markers that it is to make, while it runs."""
+        self._begun = datetime.now(UTC).isoformat(timespec="seconds")
+        self._stream: TextIO | None = None
+        self._bar: Bar | None = None
         self._last_progress = time.monotonic()
 
     def install(self) -> None:
-        """Stand before Snakemake's own handler for the terminal; a logger plugin (--logger rich) is left alone."""
+        """Take the place of Snakemake's own handler for the terminal.
+
+        Where there is none because the user chose a logger plugin (--logger rich), or where the user wants Snakemake's
+        own words (--verbose, --printshellcmds), this one only counts.
+        """
         # A full disk fails Snakemake's log, too: no reason for tracebacks on the terminal.
         logging.raiseExceptions = False
-        for handler in logger.handlers:
-            if handler.name == "DefaultStreamHandler":
-                handler.filters.insert(0, self)
+        for handler in list(logger.handlers):
+            if handler.name == "DefaultStreamHandler" and not self._wordy:
+                self.setFormatter(handler.formatter)
+                self._stream = None if self._silent else handler.stream
+                logger.removeHandler(handler)
+        logger.addHandler(self)
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        event = getattr(record, "event", None)
-        if event == LogEvent.JOB_STARTED:
-            self._progress(len(record.__dict__["jobs"]))
-        if event == LogEvent.JOB_ERROR and record.__dict__.get("rule_name") == "upload_image":
-            self._failed(record.__dict__["output"])
+    def emit(self, record: logging.LogRecord) -> None:
+        """What LogHandlerBase promises: take note of an event, or say a line."""
+        try:
+            event, said = getattr(record, "event", None), record.__dict__
+            if event == LogEvent.JOB_INFO:
+                self._job(said["jobid"], said["rule_name"], said["output"])
+            elif event == LogEvent.JOB_FINISHED:
+                self._ended(said["job_id"])
+            elif event == LogEvent.JOB_ERROR:
+                self._ended(said["jobid"])
+            elif self._stream and self._matters(record):
+                line = record.getMessage() if hasattr(record, "ours") else self.format(record)
+                if self._bar:
+                    self._bar.say(line, _STYLES.get(record.levelno, ""))
+                else:
+                    print(line, file=self._stream, flush=True)
+        except OSError:
+            # A terminal that is gone is no reason to stop.
+            self.handleError(record)
+
+    def listed(self, folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
+        """The listing of a results folder is there: so many images, of which some are to be moved and some left out."""
+        for image in to_move:
+            self._names[str(marker.path_of(folder, image.id, image.fingerprint))] = image.path
+        found = Listed(total, len(to_move), skipped)
+        self._tally.listed(folder, found)
+        self._last_progress = time.monotonic()
+        say(str(found))
+
+    def sum_up(self, counted: Counter[str], mapping: Path, failures: Sequence[Group]) -> None:
+        """The last lines of a run: how many of what, how much, how long, where to look, and what to do.
+
+        In: how many images have each status in the mapping, and those that failed by their causes.
+        """
+        self._stop_bar()
+        level = logging.ERROR if counted["failed"] else logging.INFO
+        say(f"{how_many(counted.total())}: {in_words(counted)}", level)
+        say(f"uploaded by this run: {how_many(self._tally.counts['uploaded'])}, {self._tally.amount}")
+        say("time: " + ", ".join(filter(None, (str(self._tally.elapsed), self._tally.whole_rate))))
+        say(f"mapping: {mapping}" + (", see the rows with status failed" if failures else ""), level)
+        for group in failures:
+            say(f"to do: {how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}", level)
+        if not failures:
+            say("to do: nothing, all images are where they should be")
+
+    def close(self) -> None:
+        """Leave the terminal as it was; called by Snakemake, or as Python ends."""
+        self._stop_bar()
+        super().close()
+
+    def _stop_bar(self) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def _matters(self, record: logging.LogRecord) -> bool:
+        if self._quiet and record.levelno < logging.ERROR:
+            return False
         if hasattr(record, "ours"):
             return True
-        known = event == LogEvent.JOB_ERROR or str(record.msg).startswith(_NOISE)
-        return record.levelno >= logging.WARNING and not known
+        return record.levelno >= logging.WARNING and not str(record.msg).startswith(_NOISE)
 
-    def listed(self, pending: Sequence[Pending], total: int) -> None:
-        """The listing is there, with so many images of which these are pending."""
-        self._names = {each.image.id: each.image.path for each in pending}
-        self._to_move = len(pending)
-        say(f"{total} images listed, {len(pending)} to move")
+    def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
+        wanted = [path for output in outputs for path in (output, *batches.markers(Path(output)))]
+        if markers := [path for path in wanted if path in self._names]:
+            self._markers[job] = markers
+        elif rule == "list_images" and not self._bar and self._stream and not self._quiet and not self._dryrun:
+            self._begin_bar(self._stream)
 
-    def _progress(self, jobs: int) -> None:
-        if not self._to_move:
-            return
-        self._begun = min(self._begun + jobs, self._to_move)
-        if time.monotonic() - self._last_progress > _PAUSE:
-            self._last_progress = time.monotonic()
-            say(f"{self._begun} of {self._to_move} images begun")
+    def _begin_bar(self, stream: TextIO) -> None:
+        if stream.isatty():
+            # Only here, because it takes long to import.
+            from .bar import bar
 
-    def _failed(self, outputs: Sequence[str]) -> None:
-        file_id = Path(outputs[0]).name.partition(".")[0]
-        record = failure.read(self._folder, file_id)
-        if record:
-            say(f"failed: {one_line(self._names.get(file_id, file_id), 100)}: {record.message}", logging.ERROR)
+            self._bar = bar(stream, self._tally, self._no_color)
+            if self._bar:
+                self._bar.start()
+
+    def _ended(self, job: int) -> None:
+        markers = self._markers.pop(job, [])
+        for path in map(Path, markers):
+            if moved := marker.read(path):
+                size = moved.cloudinary["bytes"] if moved.status == "uploaded" else 0
+                self._tally.add(path, moved.status, size or 0)
+                continue
+            record = failure.read(path.parents[1], path.name.partition(".")[0])
+            # Of a job that was ended with the run, there is at most the record of an earlier one.
+            if record and record.time >= self._begun:
+                self._tally.add(path, "failed")
+                say(f"failed: {one_line(self._names[str(path)], 100)}: {record.message}", logging.ERROR)
+        if markers:
+            self._progress()
+
+    def _progress(self) -> None:
+        """A line of progress now and then where there is no bar; seldom in a long run."""
+        tally, now = self._tally, time.monotonic()
+        if self._bar is None and now - self._last_progress > min(60, max(5, tally.elapsed.total_seconds() / 20)):
+            self._last_progress = now
+            say(", ".join(filter(None, (f"{tally.position}: {tally.statuses}", tally.amount, tally.rate, tally.left))))
 
 
 def say(line: str, level: int = logging.INFO) -> None:
     """One line on the terminal, and in Snakemake's log."""
     logger.log(level, line, extra={"ours": True})
-
-
-def preview(pending: Sequence[Pending], total: int, age: str, names: bool, settings: Settings) -> None:
-    """What a dry run prints: each pending image if `names`, and a summary of why they are and how much it is."""
-    if names:
-        for each in pending:
-            print(f"{each.reason:<13} {one_line(each.image.path, 1000)}")
-    why = [
-        f"{sum(each.reason == reason for each in pending)} {reason}" for reason in ("new", "changed", "failed before")
-    ]
-    limit = settings.largest or FREE_PLAN
-    if large := sum((each.image.size or 0) > limit for each in pending):
-        fate = "will be re-encoded" if settings.fit else "will fail" if settings.max_bytes else "fail on the free plan"
-        print(f"warning: {large} images are larger than {limit:,} bytes and {fate}")
-    size = sum(each.image.size or 0 for each in pending)
-    print(f"{len(pending)} of {total} images to move ({', '.join(why)}), {size:,} bytes; listed {age}")
-    sys.stdout.flush()
-
-
-def outcome(counted: Counter[str], mapping: Path) -> None:
-    """The last line of a run: how many of what, and where to look."""
-    parts = [f"{counted[status]} {status}" for status in ("uploaded", "existing", "failed", "skipped")]
-    where = f"{mapping}: see the rows with status failed" if counted["failed"] else str(mapping)
-    say(f"{counted.total()} images: {', '.join(parts)} → {where}", logging.ERROR if counted["failed"] else logging.INFO)

@@ -38,12 +38,13 @@ FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
 FILE_FIELDS = (
     "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,"
-    "shortcutDetails(targetId,targetMimeType,targetResourceKey)"
+    "capabilities/canDownload,shortcutDetails(targetId,targetMimeType,targetResourceKey)"
 )
 PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
 """What is enough to know where a file lies."""
-PARENTS_IN_ONE_QUERY = 30
-"""So that the URL stays below 2,048 characters, from where on the client would send it as a POST."""
+PARENTS_IN_ONE_QUERY = 24
+"""So that the URL, with IDs of 33 characters, a shared drive's and 150 of a page token, stays below 2,048 characters,
+from where on the client would send it as a POST."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class DriveFile:
 
     size in bytes, and md5, are None where Drive has none; resource_key is "" where none is needed; drive_id is the
     shared drive's or "". For a shortcut, target is the (id, MIME type, resource key) it points to. owned: by the
-    account that asks, if it was asked for.
+    account that asks, if it was asked for. can_download is False where this account may look at the file in Drive and
+    not have its bytes.
     """
 
     id: str
@@ -67,6 +69,7 @@ class DriveFile:
     target: tuple[str, str, str] | None
     trashed: bool = False
     owned: bool = False
+    can_download: bool = True
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
@@ -88,6 +91,7 @@ class DriveFile:
                 and (details["targetId"], details.get("targetMimeType", ""), details.get("targetResourceKey", "")),
                 trashed=answer.get("trashed") is True,
                 owned=answer.get("ownedByMe") is True,
+                can_download=answer.get("capabilities", {}).get("canDownload") is not False,
             )
             ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
             texts = [file.name, file.mime_type, file.modified_time, file.drive_id, file.resource_key]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .causes import Cause
+
 
 class MigrationError(Exception):
     """Something is wrong that the user should read as one line; the program ends with exit code 1."""
@@ -12,15 +14,22 @@ class StopRun(MigrationError):
 
 
 class ImageError(MigrationError):
-    """One image could not be moved; trying it again in this run is useless, the others go on."""
+    """One image could not be moved, for this cause; trying it again in this run is useless, the others go on."""
 
     kind = "permanent"
+
+    def __init__(self, message: str, cause: Cause = Cause.REFUSED) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class QuotaError(ImageError):
     """Drive refuses this one file for some hours, because it was downloaded too often."""
 
     kind = "quota"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Cause.DOWNLOAD_QUOTA)
 
 
 class TransientError(ImageError):
@@ -31,17 +40,23 @@ class TransientError(ImageError):
 
     kind = "transient"
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, retry_after: float | None = None, cause: Cause = Cause.SERVICE) -> None:
+        super().__init__(message, cause)
         self.retry_after = retry_after
 
 
 class NoAnswer(TransientError):
     """Nobody knows whether the call was carried out: its answer got lost."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, cause=Cause.NO_ANSWER)
+
 
 class RateLimited(TransientError):
     """The service wants fewer calls, of all workers; for a while it is asked again however often it says so."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after, Cause.TOO_FAST)
 
 
 def one_line(text: object, limit: int = 500) -> str:

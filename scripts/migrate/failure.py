@@ -6,23 +6,29 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .causes import Cause
 from .errors import ImageError, one_line
 from .files import read_json_object, write_json
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What is known of the last try: kind (permanent, transient, quota), message, attempts, time (ISO, UTC)."""
+    """What is known of the last try: kind (permanent, transient, quota), message, attempts, time (ISO, UTC).
+
+    cause is the `key` of a Cause, whatever version of this tool wrote the record.
+    """
 
     kind: str
     message: str
     attempts: int
     time: str
+    cause: str = Cause.REFUSED.key
 
     @classmethod
     def of(cls, error: ImageError, attempts: int) -> Failure:
         """The failure of this moment. In: the error that ended the last of so many attempts."""
-        return cls(error.kind, one_line(error), attempts, datetime.now(UTC).isoformat(timespec="seconds"))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return cls(error.kind, one_line(error), attempts, now, error.cause.key)
 
     def write(self, folder: Path, file_id: str) -> None:
         """Record it below a results folder. Raises OSError."""
@@ -37,7 +43,7 @@ def path_of(folder: Path, file_id: str) -> Path:
 def read(folder: Path, file_id: str) -> Failure | None:
     """The recorded failure of one Drive file, None if there is none."""
     value = read_json_object(path_of(folder, file_id))
-    if value is None or set(value) != set(Failure.__dataclass_fields__):
+    if value is None or set(value) | {"cause"} != set(Failure.__dataclass_fields__):
         return None
     return Failure(**value)
 

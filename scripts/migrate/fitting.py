@@ -8,6 +8,7 @@ from typing import IO
 
 from PIL import Image, ImageOps
 
+from .causes import Cause
 from .errors import ImageError
 
 QUALITIES = (95, 92, 88, 84, 80, 75, 70)
@@ -33,12 +34,16 @@ def fit(stream: IO[bytes], limit: int) -> Fitted:
     try:
         with Image.open(stream) as image:
             if getattr(image, "is_animated", False):
-                raise ImageError(f"larger than {limit:,} bytes, and left alone because it is animated")
+                raise ImageError(
+                    f"larger than {limit:,} bytes, and left alone because it is animated", Cause.CANNOT_FIT
+                )
             if image.has_transparency_data:
-                raise ImageError(f"larger than {limit:,} bytes, and left alone because it is transparent")
+                raise ImageError(
+                    f"larger than {limit:,} bytes, and left alone because it is transparent", Cause.CANNOT_FIT
+                )
             return _smaller(image, limit)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"it cannot be re-encoded to fit {limit:,} bytes: {error}") from error
+        raise ImageError(f"it cannot be re-encoded to fit {limit:,} bytes: {error}", Cause.NOT_AN_IMAGE) from error
 
 
 def _smaller(image: Image.Image, limit: int) -> Fitted:
@@ -54,7 +59,7 @@ def _smaller(image: Image.Image, limit: int) -> Fitted:
         content = _encoded(picture, QUALITIES[-1], kept)
         if len(content) <= limit:
             return Fitted(content, f"JPEG of quality {QUALITIES[-1]}, {picture.width} x {picture.height} pixels")
-    raise ImageError(f"it cannot be made to fit {limit:,} bytes")
+    raise ImageError(f"it cannot be made to fit {limit:,} bytes", Cause.CANNOT_FIT)
 
 
 def _encoded(picture: Image.Image, quality: int, kept: dict[str, bytes | None]) -> bytes:

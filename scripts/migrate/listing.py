@@ -21,7 +21,8 @@ class Image:
     folder_path is relative to the migrated folder, "" for itself; size in bytes and md5 are None where Drive has none;
     modified_time as Drive writes it (RFC 3339). replaces: of an image whose content has changed, what its old marker
     says of the asset (its version and etag if it is our own, and the marker's file name); skipped: the setting that
-    leaves it out; resource_key: what a link-shared file asks for.
+    leaves it out; resource_key: what a link-shared file asks for; no_download: Drive shows it to this account, and does
+    not let it be downloaded.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Image:
     replaces: dict[str, Any] | None = None
     skipped: str = ""
     resource_key: str = ""
+    no_download: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -51,7 +53,7 @@ class Image:
         return {name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL}
 
 
-_OPTIONAL = {"replaces", "skipped", "resource_key"}
+_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download"}
 _FIELDS = {each.name for each in fields(Image)}
 
 

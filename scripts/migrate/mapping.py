@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import failure, listing, marker, names
+from . import causes, failure, listing, marker, names
+from .causes import Group
 from .errors import MigrationError
 from .files import replacing
 from .listing import Image
@@ -87,6 +88,17 @@ def read(json_path: Path) -> list[Row]:
 def counts(json_path: Path) -> Counter[str]:
     """How many rows of a mapping.json have each status."""
     return Counter(row["status"] for row in json.loads(json_path.read_bytes()))
+
+
+def failures(json_paths: Iterable[Path]) -> list[Group]:
+    """The failed images of some mapping.json by their causes, as the records beside these say."""
+    failed = (
+        (row["file_id"], failure.read(path.parent, row["file_id"]))
+        for path in json_paths
+        for row in json.loads(path.read_bytes())
+        if row["status"] == "failed"
+    )
+    return causes.grouped(failed)
 
 
 def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:

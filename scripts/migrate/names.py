@@ -34,6 +34,12 @@ def public_id(folder_name: str, folder_path: str, filename: str) -> str:
     return _join(folder, name)
 
 
+def unchanged(folder_name: str, folder_path: str, filename: str) -> str:
+    """The public_id that people expect: their own words, which Cloudinary may not take. In: as for `public_id`."""
+    expected = "/".join(part for part in (folder_name, folder_path, stem(filename)) if part)
+    return unicodedata.normalize("NFC", expected)
+
+
 @lru_cache(maxsize=256)
 def asset_folder(folder_name: str, folder_path: str) -> str:
     """The Cloudinary folder of an image, valid and at most 200 characters long."""

@@ -35,3 +35,8 @@ def pending(images: Iterable[Image], folder: Path, warn: Callable[[str], None]) 
         else:
             found.append(Pending(image, "changed" if image.replaces else "new"))
     return found
+
+
+def left_out(images: Iterable[Image], folder: Path) -> int:
+    """How many images a setting leaves out that are not in Cloudinary from an earlier run."""
+    return sum(not marker.path_of(folder, image.id, image.fingerprint).exists() for image in images if image.skipped)

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import batches, listing, mapping, workers
 from .account import check_credentials
 from .asking import WorkersWanted
-from .console import Console, outcome, preview, say
+from .console import Console, say
 from .errors import MigrationError
 from .folders import NEEDED, folders_of
 from .migration import Migration
+from .pending import left_out
+from .preview import preview
 from .run import Run, new_id
 from .settings import Settings
 
@@ -52,7 +54,7 @@ class Pipeline:
         # Of the run as a whole: where its lock and its reason to stop are looked for.
         home = (folders or [self.settings])[0].folder
         self._run = Run(home)
-        self._console = Console(home)
+        self._console = Console(workflow.output_settings)
         self._begun = False
         self._verifying = False
         self._run_id = new_id() if workflow.is_main_process else self._run.id
@@ -69,9 +71,7 @@ class Pipeline:
         gc.set_threshold(100_000, 20, 50)
         # Also where snakemake was called by its path, its jobs find its Python.
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        if workflow.is_main_process and not (
-            workflow.output_settings.verbose or workflow.output_settings.printshellcmds
-        ):
+        if workflow.is_main_process:
             self._console.install()
 
     @property
@@ -209,7 +209,8 @@ class Pipeline:
 
     def _say_outcome(self, mappings: list[Path]) -> None:
         whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
-        outcome(sum(map(mapping.counts, mappings), Counter()), Path(whole))
+        counted = sum(map(mapping.counts, mappings), Counter())
+        self._console.sum_up(counted, Path(whole), mapping.failures(mappings))
 
     def _mappings(self) -> list[Path]:
         return [each.folder / "mapping.json" for each in self._migrations.values()]
@@ -281,10 +282,12 @@ class Pipeline:
             for line in migration.said_while_listing():
                 if line.startswith("warning: "):
                     say(line, logging.WARNING)
-            self._console.listed(found, len(listed.images))
         asked = self._workflow.dag_settings
         again = asked.forceall or "upload_image" in asked.forcerun
         images = [each for each in listed.images if not each.skipped] if again else [each.image for each in found]
+        if not dryrun:
+            skipped = left_out(listed.images, migration.folder)
+            self._console.listed(migration.folder, images, len(listed.images), skipped)
         wanted = migration.markers(images)
         size = self._images_per_job
         return wanted if dryrun or size == 1 else batches.write(migration.folder, wanted, size)
@@ -292,7 +295,7 @@ class Pipeline:
     def _preview(self, found: Sequence[Pending], listed: listing.Listing) -> None:
         if not self.silent:
             names = self._quiet != {"rules", "progress"}
-            preview(found, len(listed.images), _age(listed.listed_at), names, self.settings)
+            preview(found, listed, _age(listed.listed_at), names, self.settings)
 
     def _migration(self, folder_id: str) -> Migration:
         """One of this run's folders. Raises MigrationError if it is none."""

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 import tenacity
 
+from .causes import Cause
 from .errors import ImageError, MigrationError, NoAnswer, QuotaError, RateLimited, StopRun, TransientError, one_line
 
 DRIVE_RATE = {"userRateLimitExceeded", "rateLimitExceeded"}
@@ -27,14 +28,22 @@ DRIVE_STOP = {
     "insufficientPermissions": "the token has no right to read Drive: run python scripts/authenticate.py",
 }
 DRIVE_PERMANENT = {
-    "cannotDownloadAbusiveFile": "Drive holds this file to be malware or spam and does not hand it out",
-    "insufficientFilePermissions": "this account may not read the file",
-    "appNotAuthorizedToFile": "this app may not read the file",
-    "domainPolicy": "the file's domain does not allow this app",
-    "cannotDownloadFile": "its owner does not allow the file to be downloaded",
-    "fileNotDownloadable": "Drive cannot hand out this kind of file",
-    "notFound": "the file is gone, or not shared with this account",
+    "cannotDownloadAbusiveFile": (
+        "Drive holds this file to be malware or spam and does not hand it out",
+        Cause.ABUSIVE,
+    ),
+    "insufficientFilePermissions": ("this account may not read the file", Cause.NOT_ALLOWED),
+    "appNotAuthorizedToFile": ("this app may not read the file", Cause.NOT_ALLOWED),
+    "domainPolicy": ("the file's domain does not allow this app", Cause.NOT_ALLOWED),
+    "cannotDownloadFile": ("its owner does not allow the file to be downloaded", Cause.NOT_ALLOWED),
+    "fileNotDownloadable": ("Drive cannot hand out this kind of file", Cause.NO_CONTENT),
+    "notFound": ("the file is gone, or not shared with this account", Cause.GONE),
 }
+CLOUDINARY_PERMANENT = {
+    "File size too large": Cause.TOO_LARGE,
+    "Invalid image file": Cause.NOT_AN_IMAGE,
+}
+"""How the messages of its 400s begin; it gives no codes."""
 LONGEST_WAIT = 300.0
 """Seconds: a service that asks for a longer pause ends the run; the same command goes on later."""
 
@@ -51,7 +60,8 @@ def drive_error(status: int, reason: str, message: str, headers: Mapping[str, st
     if reason == "downloadQuotaExceeded":
         return QuotaError("too many downloads of this file in the last day: Drive refuses it for about 24 hours")
     if reason in DRIVE_PERMANENT:
-        return ImageError(f"{DRIVE_PERMANENT[reason]} ({said})")
+        what, cause = DRIVE_PERMANENT[reason]
+        return ImageError(f"{what} ({said})", cause)
     if reason in DRIVE_RATE or status == 429:
         return _rate_limited_or_stop("Drive", said, retry_after(headers or {}))
     if reason in DRIVE_TRANSIENT or status >= 500:
@@ -76,7 +86,8 @@ def cloudinary_error(status: int, message: str) -> MigrationError:
         return _rate_limited_or_stop("Cloudinary", said, try_again_on(message))
     if status == 408 or status >= 500:
         return TransientError(said)
-    return ImageError(said)
+    causes = (cause for beginning, cause in CLOUDINARY_PERMANENT.items() if message.startswith(beginning))
+    return ImageError(said, Cause.TOO_LARGE if status == 413 else next(causes, Cause.REFUSED))
 
 
 def delivery_error(status: int, cause: str, headers: Mapping[str, str]) -> MigrationError:

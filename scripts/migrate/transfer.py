@@ -8,6 +8,7 @@ from pathlib import Path
 import tenacity
 
 from . import names
+from .causes import Cause
 from .cloudinary_api import ASSET_FIELDS, Cloudinary, NewAsset
 from .content import IN_MEMORY, Content
 from .drive_api import Drive
@@ -41,11 +42,14 @@ class Transfer:
         under a name that claims it.
         """
         self._patiently.statistics.clear()
+        if image.no_download:
+            raise ImageError("its owner does not allow the file to be downloaded by this account", Cause.NOT_ALLOWED)
         limit = self._settings.largest
         too_large = limit is not None and (image.size or 0) > limit
         if too_large and not self._settings.fit:
             raise ImageError(
-                f"{image.size:,} bytes are more than max_bytes allows ({limit:,}); fit=true would shrink it"
+                f"{image.size:,} bytes are more than max_bytes allows ({limit:,}); fit=true would shrink it",
+                Cause.TOO_LARGE,
             )
         content = self._download(image)
         remark = ""
@@ -86,19 +90,21 @@ class Transfer:
 
         def once() -> Content:
             if image.size == 0:
-                raise ImageError("the file is empty")
+                raise ImageError("the file is empty", Cause.EMPTY)
             content = self._fetch(image)
             if not content.size or (image.size is not None and content.size != image.size):
-                raise TransientError(f"Drive sent {content.size} bytes of an image of {image.size}")
+                said = f"Drive sent {content.size} bytes of an image of {image.size}"
+                raise TransientError(said, cause=Cause.WRONG_BYTES)
             if image.md5 and content.md5 != image.md5 and image.id not in self._settings.distrusted:
                 if content.md5 in wrong:
                     raise ImageError(
                         f"Drive sends bytes of md5 {content.md5}, again and again, and says they have {image.md5}: "
                         "if they have just changed, run again; to take them all the same, set "
-                        f"trust_checksum: {{{image.id}: false}}"
+                        f"trust_checksum: {{{image.id}: false}}",
+                        Cause.WRONG_BYTES,
                     )
                 wrong.add(content.md5)
-                raise TransientError("Drive sent other bytes than its md5 promises")
+                raise TransientError("Drive sent other bytes than its md5 promises", cause=Cause.WRONG_BYTES)
             return content
 
         # Of a large one each piece is tried again for itself; the whole, only once more.

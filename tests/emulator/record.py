@@ -6,7 +6,7 @@ from collections import Counter, deque
 from typing import Any
 
 LOG_LENGTH = 300_000
-FIELDS = ("op", "key", "status", "at", "seconds", "bytes", "connection", "fault")
+FIELDS = ("op", "key", "status", "at", "seconds", "bytes", "connection", "fault", "method")
 
 
 class Record:
@@ -21,11 +21,13 @@ class Record:
         self.uploads_peak = 0
         self._log: deque[tuple[object, ...]] = deque(maxlen=LOG_LENGTH)
 
-    def add(self, op: str, key: str, status: int, at: float, seconds: float, size: int, conn: int, fault: str) -> None:
+    def add(
+        self, op: str, key: str, status: int, at: float, seconds: float, size: int, conn: int, fault: str, method: str
+    ) -> None:
         """Notes one finished call. `status` is 0 if it was never answered; `fault` names what was done to it, or ''."""
         self.counts[op] += 1
         self.statuses[f"{op} {status}"] += 1
-        self._log.append((op, key, status, at, seconds, size, conn, fault))
+        self._log.append((op, key, status, at, seconds, size, conn, fault, method))
 
     def upload_begins(self) -> None:
         """One more upload is under way."""

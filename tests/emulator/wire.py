@@ -126,7 +126,7 @@ class Port:
             call = await service.open(request)
         except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError):
             seconds = time.perf_counter() - start
-            self._record.add(self.name + ".aborted", request.raw_path, 0, at, seconds, 0, number, "")
+            self._record.add(self.name + ".aborted", request.raw_path, 0, at, seconds, 0, number, "", request.method)
             return web.Response()
         if call.op == "control":
             return await _send(request, await service.answer(call))
@@ -150,7 +150,8 @@ class Port:
                 call.finished()
             fault = ",".join(call.fault)
             key = call.keys[0] if call.keys else ""
-            self._record.add(call.op, key, status, at, time.perf_counter() - start, size, number, fault)
+            seconds = time.perf_counter() - start
+            self._record.add(call.op, key, status, at, seconds, size, number, fault, request.method)
 
     async def _reply(self, service: Service, call: Call) -> Reply:
         do = call.fault

@@ -66,7 +66,8 @@ def test_the_plain_command_finishes_what_was_interrupted(workspace: Workspace, h
         assert len(statuses) == 16 and statuses.count("uploaded") == len(workspace.markers()) > 2, (
             "the mapping is there"
         )
-        assert "16 images: " in output.splitlines()[-1] and "mapping.csv" in output.splitlines()[-1], output
+        assert "16 images: " in output and "mapping.csv, see the rows with status failed" in output, output
+        assert "the run ended before their turn. Run the same command again." in output.splitlines()[-1], output
     for marker in (workspace.results / "markers").glob("*.json"):
         json.loads(marker.read_text())
     wait_for(lambda: not workspace.processes(), 20)

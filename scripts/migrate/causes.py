@@ -1,0 +1,129 @@
+"""What can keep an image from being moved, and what its owner should do about each of these causes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .failure import Failure
+
+
+class Cause(Enum):
+    """One cause: `title` says what is the matter, `advice` what to do; `key` stands for it in failures/FILE_ID.json.
+
+    They stand in the order in which people should read of them: what needs a hand first, what only needs another run
+    last.
+    """
+
+    TOO_LARGE = (
+        "larger than the Cloudinary account takes",
+        "Run again with fit=true, which re-encodes them as JPEG until they fit, or take a larger plan.",
+    )
+    CANNOT_FIT = (
+        "too large, and not to be re-encoded without harm",
+        "Make them smaller yourself and put them back into Drive, or take a larger plan and set max_bytes.",
+    )
+    NOT_AN_IMAGE = (
+        "not an image that Cloudinary can read",
+        "Open the file in Drive: replace a damaged one, and leave out with exclude what is no picture.",
+    )
+    EMPTY = (
+        "empty files",
+        "Restore an older version of the file in Drive, or delete it; then run again.",
+    )
+    NAME_TAKEN = (
+        "another asset in Cloudinary has their name",
+        "Rename that asset in Cloudinary, or run again with overwrite=true to replace it.",
+    )
+    NOT_ALLOWED = (
+        "Drive does not let this account download them",
+        "Ask the owner to share the file with this account and to let viewers download it; then run again.",
+    )
+    GONE = (
+        "gone from Drive, or no longer shared",
+        "Run again: a deleted file is then left out of the listing; otherwise ask its owner to share it.",
+    )
+    ABUSIVE = (
+        "held by Drive to be malware or spam",
+        "Look at the file in Drive: ask there for a review if it is harmless, or leave it out with exclude.",
+    )
+    NO_CONTENT = (
+        "without bytes that Drive could hand out",
+        "Export the file in Drive as a picture beside it, and leave the original out with exclude.",
+    )
+    WRONG_BYTES = (
+        "Drive sends other bytes than it promises",
+        "Run again, in case the file has just changed; if that does not help, set trust_checksum: {FILE_ID: false}.",
+    )
+    ALTERED = (
+        "Cloudinary stored other bytes than were sent",
+        "Take the incoming transformation out of the account's default preset for signed uploads; then run again.",
+    )
+    REFUSED = (
+        "refused for another reason",
+        "Read what the service answered; run again once that is settled, or leave the file out with exclude.",
+    )
+    DOWNLOAD_QUOTA = (
+        "downloaded too often of late",
+        "Run again in about 24 hours: until then Drive does not hand the file out to anybody.",
+    )
+    TOO_FAST = (
+        "the service wanted fewer calls",
+        "Run again later, with a lower drive_qps or uploads_at_once.",
+    )
+    NO_ANSWER = (
+        "no answer came",
+        "Check the connection to the network and run again; with a slow one, set a higher timeout.",
+    )
+    SERVICE = (
+        "the service was out of order",
+        "Run again later; google.com/appsstatus and status.cloudinary.com say how the services are.",
+    )
+    WORKER_LOST = (
+        "the program that moved it died",
+        "Run again; if it dies again, memory may be short: use fewer --cores.",
+    )
+    NOT_REACHED = (
+        "the run ended before their turn",
+        "Run the same command again.",
+    )
+
+    def __init__(self, title: str, advice: str) -> None:
+        self.title = title
+        self.advice = advice
+
+    @property
+    def key(self) -> str:
+        """Its name in JSON: too_large, name_taken …"""
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, failure: Failure | None) -> Cause:
+        """The cause of a recorded failure, or of an image that has none, because the run did not come to it."""
+        if failure is None:
+            return cls.NOT_REACHED
+        # An older version recorded no cause, a newer one may know others.
+        return next((cause for cause in cls if cause.key == failure.cause), cls.REFUSED)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The images (Drive file IDs) that one cause kept from being moved."""
+
+    cause: Cause
+    file_ids: list[str]
+
+
+def grouped(failures: Iterable[tuple[str, Failure | None]]) -> list[Group]:
+    """Failures by cause, in the order of Cause.
+
+    In: the file ID of each image that is not in Cloudinary, with the record of its failure if there is one.
+    """
+    found: dict[Cause, list[str]] = defaultdict(list)
+    for file_id, failure in failures:
+        found[Cause.of(failure)].append(file_id)
+    return [Group(cause, found[cause]) for cause in Cause if cause in found]

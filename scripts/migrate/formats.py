@@ -1,0 +1,61 @@
+"""What Cloudinary makes of each kind of image, as its page "Supported image formats" says.
+
+Facts: https://cloudinary.com/documentation/transformations_on_image_formats. Drive says the kind as a MIME type; where
+that is none of these, the extension of the file's name decides, as it does for Cloudinary itself with raw photos.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Literal
+
+Fate = Literal["shown", "only stored", "not taken"]
+
+_ONLY_STORED = {
+    "arw": ["image/x-sony-arw"],
+    "cr2": ["image/x-canon-cr2"],
+    "cr3": ["image/x-canon-cr3"],
+    "dng": ["image/x-adobe-dng"],
+    "djvu": ["image/vnd.djvu", "image/x-djvu", "image/x.djvu"],
+}
+"""Extension → MIME types, of what can be uploaded, and not be delivered as a JPG."""
+_SHOWN = {
+    "ai": ["application/illustrator"],
+    "avif": ["image/avif"],
+    "bmp": ["image/bmp", "image/x-bmp", "image/x-ms-bmp"],
+    "eps": ["application/postscript", "image/x-eps"],
+    "gif": ["image/gif"],
+    "heic": ["image/heic", "image/heic-sequence"],
+    "heif": ["image/heif", "image/heif-sequence"],
+    "ico": ["image/x-icon", "image/vnd.microsoft.icon"],
+    "jp2": ["image/jp2"],
+    "jpg": ["image/jpeg", "image/jpg", "image/pjpeg"],
+    "jpeg": [],
+    "jpe": [],
+    "jxl": ["image/jxl"],
+    "pdf": ["application/pdf"],
+    "png": ["image/png", "image/apng"],
+    "psd": ["image/vnd.adobe.photoshop", "image/x-photoshop", "image/psd"],
+    "svg": ["image/svg+xml"],
+    "tga": ["image/x-tga", "image/x-targa", "image/tga"],
+    "tif": ["image/tiff"],
+    "tiff": [],
+    "webp": ["image/webp"],
+}
+"""The same, of what Cloudinary can deliver as a JPG."""
+
+
+def fate(mime_type: str, filename: str) -> Fate:
+    """Whether Cloudinary shows an image as a JPG, only stores it, or does not take it.
+
+    In: what Drive says of it, which nobody has looked at: a text file that is named x.jpg counts as a JPEG.
+    """
+    kinds = {mime_type.lower(), PurePosixPath(filename.lower()).suffix.removeprefix(".")}
+    # A raw photo is often said to be a TIFF, which it is, too.
+    if kinds & _names(_ONLY_STORED):
+        return "only stored"
+    return "shown" if kinds & _names(_SHOWN) else "not taken"
+
+
+def _names(table: dict[str, list[str]]) -> set[str]:
+    return {*table, *(mime_type for mime_types in table.values() for mime_type in mime_types)}

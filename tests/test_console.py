@@ -1,0 +1,158 @@
+"""What a person sees while a run goes on: a bar in a terminal, lines in a pipe, errors alone with --quiet."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.harness import Workspace
+from tests.terminal import Terminal
+
+BAR = "━"
+HOSTILE = "locked [red]\x1b[2J\nx[/red].jpg"
+SHOWN = "locked [red] [2J x[/red].jpg"
+
+
+@pytest.fixture
+def in_terminal(workspace: Workspace) -> Iterator[Callable[..., Terminal]]:
+    """Starts the real command in a terminal."""
+    started: list[Terminal] = []
+
+    def start(*arguments: str, columns: int = 100, cores: int = 4, **config: Any) -> Terminal:
+        environment = {**workspace.variables(), "TERM": "xterm-256color", **workspace.environment}
+        command = workspace.command(*arguments, cores=cores, **config)
+        started.append(Terminal(command, workspace.path, environment, columns))
+        return started[-1]
+
+    yield start
+    for terminal in started:
+        terminal.kill()
+
+
+def counts_of(text: str) -> dict[str, int]:
+    """The numbers of a line of counts: how many are uploaded, existing, failed and skipped."""
+    found = re.findall(r"(\d+) (uploaded|existing|failed|skipped)", text)
+    return {status: int(number) for number, status in found}
+
+
+def test_a_terminal_shows_one_bar_and_failures_above_it_and_is_left_clean(
+    workspace: Workspace, in_terminal: Callable[..., Terminal]
+) -> None:
+    # Snakemake chooses the order: of three, one fails early enough.
+    workspace.add(HOSTILE, HOSTILE, HOSTILE, capabilities={"canDownload": False})
+    workspace.add(*(f"{number}.jpg" for number in range(20)))
+    workspace.add("left out.jpg")
+    workspace.cloud.settings(delay=0.8)
+    terminal = in_terminal(exclude="left*")
+    terminal.wait_for(lambda: any("listing" in line and BAR in line for line in terminal.lines))
+    lines: list[str] = []
+
+    def in_the_middle() -> bool:
+        lines[:] = terminal.lines
+        return any(" left" in line for line in lines) and any(line.startswith("failed: ") for line in lines)
+
+    terminal.wait_for(in_the_middle)
+    bar = next(number for number, line in enumerate(lines) if BAR in line)
+    found = re.match(rf"(\d+) of 23 images {BAR}+.* [0-9.]+ images/s 0:00:\d\d left$", lines[bar])
+    assert found and sum(BAR in line for line in lines) == 1 and bar == len(lines) - 2, lines
+    counts = counts_of(lines[bar + 1])
+    assert counts["uploaded"] + counts["existing"] + counts["failed"] == int(found[1]) and counts["skipped"] == 1
+    assert re.search(r"skipped, \d.* (bytes|kB)$", lines[bar + 1])
+    assert any(f"failed: {SHOWN}: its owner does not allow" in line for line in lines[:bar])
+    assert not terminal.cursor_is_visible
+
+    terminal.resize(60)
+    terminal.wait_for(lambda: sum(BAR in line for line in terminal.lines[-3:]) == 1)
+    assert all(len(line) <= 60 for line in terminal.lines)
+    terminal.resize(100)
+
+    assert terminal.end() == 1
+    assert terminal.cursor_is_visible and not any(BAR in line for line in terminal.lines[-8:]), terminal.lines
+    assert terminal.text.count("failed: ") == 3
+    assert "24 images listed: 23 to move, 0 moved before, 1 skipped" in terminal.text
+    assert "24 images: 20 uploaded, 0 existing, 3 failed, 1 skipped" in terminal.text
+    assert "uploaded by this run: 20 images, 20.0 kB" in terminal.text
+    assert "to do: 3 images: Drive does not let this account download them. Ask the owner" in terminal.text
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-C twice", "SIGTERM"])
+def test_a_terminal_is_left_clean_by_a_run_that_was_ended(
+    workspace: Workspace, in_terminal: Callable[..., Terminal], how: str
+) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(16)))
+    workspace.cloud.settings(delay=1)
+    terminal = in_terminal()
+    terminal.wait_for(lambda: any("uploaded" in line and "0 uploaded" not in line for line in terminal.lines))
+    if how == "SIGTERM":
+        os.kill(terminal.pid, signal.SIGTERM)
+    else:
+        terminal.press_ctrl_c()
+    if how == "Ctrl-C twice":
+        terminal.press_ctrl_c()
+    assert terminal.end() == 1
+    assert terminal.cursor_is_visible and BAR not in terminal.text, terminal.lines
+    assert "Traceback" not in terminal.text
+    assert "to do: " in terminal.text and "Run the same command again." in terminal.text
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines_and_one_without_colours_none(
+    workspace: Workspace, in_terminal: Callable[..., Terminal]
+) -> None:
+    workspace.add(HOSTILE, capabilities={"canDownload": False})
+    workspace.environment["TERM"] = "dumb"
+    dumb = in_terminal()
+    assert dumb.end() == 1
+    assert f"failed: {SHOWN}: " in dumb.text and BAR not in dumb.raw.decode()
+    workspace.environment |= {"TERM": "xterm", "NO_COLOR": "1"}
+    colourless = in_terminal("--nocolor")
+    assert colourless.end() == 1
+    assert f"failed: {SHOWN}: " in colourless.text and BAR in colourless.raw.decode()
+    for each in (dumb, colourless):
+        assert not re.search(rb"\x1b\[[0-9;]*[1-9][0-9;]*m", each.raw), "no colours"
+
+
+def test_a_pipe_gets_a_line_now_and_then(workspace: Workspace) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(5)))
+    workspace.cloud.settings(delay=1.5)
+    done = workspace.run(cores=1)
+    done.succeeded()
+    progress = [line for line in done.lines if " of 5 images: " in line]
+    assert 1 <= len(progress) <= 2 and "\x1b" not in done.said, done.said
+    numbers = re.match(
+        r"(\d) of 5 images: (\d) uploaded, 0 existing, 0 failed, 0 skipped, \d.0 kB, [0-9.]+ images/s, 0:00:\d\d left$",
+        progress[0],
+    )
+    assert numbers and numbers[1] == numbers[2], "what is under way is not uploaded"
+
+
+def test_quiet_is_silent_unless_something_is_wrong_and_quiet_all_even_then(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    done = workspace.run("--quiet")
+    done.succeeded()
+    assert not done.lines
+    workspace.add("locked.jpg", capabilities={"canDownload": False})
+    done = workspace.run("--quiet")
+    done.failed()
+    assert [line.partition(": ")[0] for line in done.lines] == ["failed", "2 images", "mapping", "to do"]
+    done = workspace.run("--quiet", "all")
+    done.failed()
+    assert not done.lines
+
+
+def test_a_run_counts_what_is_in_cloudinary_already_by_itself(workspace: Workspace) -> None:
+    """As existing in the summary and as moved before in a second run, but not as uploaded by either."""
+    workspace.add("one.jpg", "two.jpg")
+    workspace.run().succeeded()
+    for path in (workspace.results / "markers").iterdir():
+        path.unlink()
+    workspace.add("three.jpg")
+    done = workspace.run("--printshellcmds")
+    done.succeeded()
+    done.line("3 images: 1 uploaded, 2 existing, 0 failed, 0 skipped")
+    done.line("uploaded by this run: 1 image, 1.0 kB")
+    assert "Finished jobid" in done.said
