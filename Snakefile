@@ -23,7 +23,7 @@ wildcard_constraints:
     folder=ID,
     file_id=ID,
     md5="[0-9a-f]{32}",
-    batch="[0-9]+",
+    batch="[0-9a-f]{32}-[0-9]+",
 
 
 # On a cluster, only the uploads are jobs for its nodes.
@@ -141,14 +141,14 @@ rule verify:
     input:
         run=pipeline.mappings_at_hand,
     log:
-        str(pipeline.verify_log),
+        str(pipeline.verify.log),
     conda:
         "envs/migration.yaml"
     threads: pipeline.workers.count
     params:
         scripts=scripts,
         settings=pipeline.workers.settings,
-        csv=expand(f"{results}/{{folder}}/verify.csv", folder=pipeline.folder_ids),
+        csv=pipeline.verify.tables,
         quiet="--quiet" if pipeline.silent else "",
     shell:
         "python {params.scripts:q}/verify_urls.py --settings={params.settings:q} --at-once={threads} {params.quiet}"

@@ -37,7 +37,6 @@ class Batch:
             settings, drive_qps=settings.drive_qps * workers / settings.uploads_at_once, uploads_at_once=workers
         )
         self._path = path
-        self._written_at = path.stat().st_mtime_ns
         folder = path.parent.parent / "markers"
         self.markers = [folder / name for name in path.read_text(encoding="ascii").split()]
         self._workers = WorkersWanted(home, file_of(new_id()), share.to_json(), workers, os.getpid())
@@ -58,7 +57,9 @@ class Batch:
         """Have one image moved; returns the line that says why it was not, "" if it was, or if the batch is stopped."""
         if self._stopped_because or marker.exists():
             return ""
-        if not self._is_wanted():
+        # A new run takes the batches of the last one away. The run's lock would tell more, but not every file system
+        # that nodes share has such locks.
+        if not self._path.exists():
             self._stopped_because = "the run is over for which this batch was made"
             return ""
         try:
@@ -76,16 +77,6 @@ class Batch:
             self._stopped_because = text
             return ""
         return f"{marker.name.partition('.')[0]}: {text}"
-
-    def _is_wanted(self) -> bool:
-        """Whether no other run has begun, which takes the batches of the last one away and writes its own.
-
-        The run's lock would tell more, but not every file system that nodes share has such locks.
-        """
-        try:
-            return self._path.stat().st_mtime_ns == self._written_at
-        except FileNotFoundError:
-            return False
 
 
 def main() -> None:

@@ -9,14 +9,15 @@ from pathlib import Path
 from .files import replacing
 
 
-def write(folder: Path, markers: Sequence[str], size: int) -> list[str]:
-    """Put the file names of the markers that are to be made into batches of so many; returns their flags.
+def write(folder: Path, run_id: str, markers: Sequence[str], size: int) -> list[str]:
+    """Put the file names of the markers that a run is to make into batches of so many; returns their flags.
 
-    Each batch is batches/NUMBER.txt in the results folder; the flag that it was moved, batches/NUMBER.done.
+    Each batch is batches/RUN-NUMBER.txt in the results folder; the flag that it was moved, batches/RUN-NUMBER.done. A
+    job of a run that was killed may still be waiting in a cluster's queue: it finds its batch no more, nor another's.
     """
     flags = []
     for number, start in enumerate(range(0, len(markers), size), 1):
-        path = folder / "batches" / f"{number}.txt"
+        path = folder / "batches" / f"{run_id}-{number}.txt"
         with replacing(path) as stream:
             stream.writelines(f"{Path(marker).name}\n" for marker in markers[start : start + size])
         flags.append(str(path.with_suffix(".done")))

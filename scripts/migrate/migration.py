@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from . import batches, listing, marker, workers
 from .console import say
@@ -25,6 +24,7 @@ class Migration:
         self.folder = settings.folder
         self.run = Run(self.folder)
         self.listing = self.folder / "listing.json"
+        self.mapping = self.folder / "mapping.json"
 
     @property
     def targets(self) -> list[str]:
@@ -78,12 +78,12 @@ class Migration:
         log = self.folder / "logs" / "list_images.log"
         return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
 
-    def merge(self, run_id: str) -> Path | None:
-        """Write the mapping that the run did not come to; its JSON, or None if this run has not listed the folder."""
+    def merge(self, run_id: str) -> bool:
+        """Write the mapping that the run did not come to, unless this run has not even listed the folder."""
         if listing.made_by(self.listing) != run_id:
-            return None
+            return False
         # Only here, because a run that succeeds has a rule for it.
         from merge_markers import merge_markers
 
         merge_markers(self.listing)
-        return self.folder / "mapping.json"
+        return True

@@ -6,16 +6,13 @@ import atexit
 import gc
 import logging
 import os
-import signal
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import batches, listing, mapping, workers
+from . import batches, listing, mapping, scheduling, workers
 from .account import check_credentials
 from .asking import WorkersWanted
 from .console import Console, say
@@ -26,6 +23,7 @@ from .pending import left_out
 from .preview import preview
 from .run import Run, new_id
 from .settings import Settings
+from .verify_run import ALONE, VerifyRun
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-WAITING = 1
-"""Jobs of Snakemake beyond one for each worker."""
-ALONE = "verify takes the mapping at hand: run it by itself, after the migration"
 ON_A_CLUSTER = 100
 """Images in one job there, unless images_per_job says otherwise: a job costs some seconds, 100 images take as many."""
 
@@ -56,7 +51,7 @@ class Pipeline:
         self._run = Run(home)
         self._console = Console(workflow.output_settings)
         self._begun = False
-        self._verifying = False
+        self.verify = VerifyRun(list(self._migrations.values()), home)
         self._run_id = new_id() if workflow.is_main_process else self._run.id
         self.workers = WorkersWanted(
             home=home,
@@ -137,15 +132,17 @@ class Pipeline:
 
         In a dry run nothing, but that it says how many URLs would be asked for.
         """
-        if not self._verifying and self._workflow.is_main_process:
-            _or_exit(self._begin_to_verify)
-            self._verifying = True
-        return [] if self._workflow.dryrun else [str(each.run.path) for each in self._migrations.values()]
-
-    @property
-    def verify_log(self) -> Path:
-        """Where the job that verifies leaves the outcome of each folder."""
-        return self._run.folder / "logs" / "verify.log"
+        if not self._migrations:
+            sys.exit(NEEDED)
+        if self._workflow.dryrun:
+            _or_exit(self.verify.preview, self.silent)
+            return []
+        if not self.verify.begun and self._workflow.is_main_process:
+            if self._begun:
+                sys.exit(ALONE)
+            scheduling.cancel_at_interrupt()
+            _or_exit(self.verify.begin, self._run_id)
+        return [str(each.run.path) for each in self._migrations.values()]
 
     @property
     def silent(self) -> bool:
@@ -153,50 +150,35 @@ class Pipeline:
         return "all" in self._quiet
 
     def started(self) -> None:
-        """Fit Snakemake's scheduler, which is there now and about to begin, to jobs that wait for others."""
+        """Snakemake's scheduler is there now, and about to begin."""
         if self._workflow.local_exec:
-            scheduler = self._workflow.scheduler
-            # Its limit of jobs in a second starts a thread for each round of scheduling, a quarter of all its work
-            # here, and waits for the last one at the end. How fast the services let us be is known to pacing.py.
-            scheduler.job_rate_limiter = None
-            # As many images are moved at once as there are workers, and none of these waits for Snakemake.
-            scheduler.resources["_cores"] += WAITING
-            scheduler.global_resources["_cores"] += WAITING
-        # Its handler takes a lock that the interrupted main thread may hold already, and then waits for ever. And
-        # Ctrl-C in the midst of its event loop ends it with tracebacks: the first one counts as SIGTERM, too; the jobs
-        # get theirs from the terminal.
-        handler = signal.getsignal(signal.SIGTERM)
-        if callable(handler):
-
-            def stop(*interrupted: object) -> None:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                threading.Thread(target=handler, args=interrupted).start()
-
-            signal.signal(signal.SIGTERM, stop)
-            signal.signal(signal.SIGINT, stop)
+            scheduling.fit_scheduler(self._workflow)
+        scheduling.end_gracefully()
 
     def succeeded(self) -> None:
         """Say how it went."""
-        if self._verifying:
-            self._say_verified(logging.INFO)
-            return
-        self._say_outcome(self._mappings())
+        if self.verify.begun:
+            self.verify.say_outcome(logging.INFO)
+        elif all(each.mapping.exists() for each in self._migrations.values()):
+            # Else something less than the migration was asked for: the listing alone, or one marker.
+            self._say_outcome(list(self._migrations.values()))
 
     def failed(self) -> None:
         """Write the mappings that the run did not come to, and say how it went."""
-        if self._verifying:
-            self._say_verified(logging.ERROR)
+        if self.verify.begun:
+            self.verify.say_outcome(logging.ERROR)
             return
         try:
-            merged = [found for each in self._migrations.values() if (found := each.merge(self._run_id))]
+            merged = [each for each in self._migrations.values() if each.merge(self._run_id)]
             if self.settings.folders and merged:
                 # Only here, because a run that succeeds has a rule for it.
                 from merge_mappings import merge_mappings
 
-                merge_mappings([path for path in self._mappings() if path.exists()], Path(self.settings.results))
+                mappings = [each.mapping for each in self._migrations.values() if each.mapping.exists()]
+                merge_mappings(mappings, Path(self.settings.results))
             if merged and self._run.stopped_because:
                 say(f"the run was stopped: {self._run.stopped_because}", logging.ERROR)
-            unlisted = (each for each in self._migrations.values() if listing.made_by(each.listing) != self._run_id)
+            unlisted = (each for each in self._migrations.values() if each not in merged)
             reason = self._run.stopped_because or "nothing was listed"
             for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
                 say(line, logging.ERROR)
@@ -207,13 +189,11 @@ class Pipeline:
         except OSError as error:
             say(f"{error.filename or self._run.folder} cannot be written to: {error.strerror or error}", logging.ERROR)
 
-    def _say_outcome(self, mappings: list[Path]) -> None:
+    def _say_outcome(self, migrations: list[Migration]) -> None:
+        mappings = [each.mapping for each in migrations]
         whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
         counted = sum(map(mapping.counts, mappings), Counter())
         self._console.sum_up(counted, Path(whole), mapping.failures(mappings))
-
-    def _mappings(self) -> list[Path]:
-        return [each.folder / "mapping.json" for each in self._migrations.values()]
 
     @property
     def _images_per_job(self) -> int:
@@ -227,46 +207,15 @@ class Pipeline:
             self._begun = True
 
     def _begin(self) -> None:
-        if self._verifying:
+        if self.verify.begun:
             raise MigrationError(ALONE)
         check_credentials()
-        signal.signal(signal.SIGINT, _cancel)
+        scheduling.cancel_at_interrupt()
         for migration in self._migrations.values():
             migration.begin(self._run_id)
         if self._images_per_job == 1:
             # While the folder is listed, so that the first image finds them warm.
             self.workers.start()
-
-    def _begin_to_verify(self) -> None:
-        if not self._migrations:
-            raise MigrationError(NEEDED)
-        for path in self._mappings():
-            if not path.exists():
-                command = f"snakemake --cores 8 --config folder_id={path.parent.name}"
-                raise MigrationError(f"there is no mapping yet: run {command} first")
-        if self._workflow.dryrun:
-            atexit.register(self._preview_verify)
-            return
-        if self._begun:
-            raise MigrationError(ALONE)
-        signal.signal(signal.SIGINT, _cancel)
-        for migration in self._migrations.values():
-            migration.hold(self._run_id)
-        self.verify_log.unlink(missing_ok=True)
-
-    def _say_verified(self, level: int) -> None:
-        log = self.verify_log
-        said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-        for line in said or ["no URL was asked for"]:
-            say(line, level)
-
-    def _preview_verify(self) -> None:
-        for path in [] if self.silent else self._mappings():
-            counted = mapping.counts(path)
-            written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
-            failed = f"{counted['failed']} images failed and have none; " if counted["failed"] else ""
-            urls = counted["uploaded"] + counted["existing"]
-            print(f"{urls} URLs to ask for; {failed}mapping written {_age(written)}", flush=True)
 
     @property
     def _quiet(self) -> set[str]:
@@ -290,12 +239,12 @@ class Pipeline:
             self._console.listed(migration.folder, images, len(listed.images), skipped)
         wanted = migration.markers(images)
         size = self._images_per_job
-        return wanted if dryrun or size == 1 else batches.write(migration.folder, wanted, size)
+        return wanted if dryrun or size == 1 else batches.write(migration.folder, self._run_id, wanted, size)
 
     def _preview(self, found: Sequence[Pending], listed: listing.Listing) -> None:
         if not self.silent:
             names = self._quiet != {"rules", "progress"}
-            preview(found, listed, _age(listed.listed_at), names, self.settings)
+            preview(found, listed, names, self.settings)
 
     def _migration(self, folder_id: str) -> Migration:
         """One of this run's folders. Raises MigrationError if it is none."""
@@ -313,18 +262,3 @@ def _or_exit(function: Callable[..., Result], *arguments: Any) -> Result:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"{error.filename or 'the results folder'}: {error.strerror or error}")
-
-
-def _cancel(*_: object) -> None:
-    """End the program before its first job, when nothing can be lost; Snakemake would do it with tracebacks."""
-    os.write(sys.stderr.fileno(), b"cancelled before anything was moved\n")
-    os._exit(1)
-
-
-def _age(listed_at: str) -> str:
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(listed_at)).total_seconds()
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            number = int(seconds // length)
-            return f"{number} {unit}{'s' if number > 1 else ''} ago"
-    return "just now" if seconds < 10 else f"{seconds:.0f} seconds ago"

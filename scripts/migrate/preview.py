@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from . import formats, names
 from .errors import one_line
@@ -17,7 +18,7 @@ EXAMPLES = 3
 """Images that a warning names."""
 
 
-def preview(pending: Sequence[Pending], listed: Listing, age: str, name_them: bool, settings: Settings) -> None:
+def preview(pending: Sequence[Pending], listed: Listing, name_them: bool, settings: Settings) -> None:
     """Print each pending image if `name_them`, ordered by path, then warnings, then a summary of how many and why."""
     ordered = sorted(pending, key=lambda each: (each.image.folder_path, each.image.name, each.image.id))
     if name_them:
@@ -28,7 +29,8 @@ def preview(pending: Sequence[Pending], listed: Listing, age: str, name_them: bo
     reasons = Counter(each.reason for each in pending)
     why = ", ".join(f"{reasons[reason]} {reason}" for reason in ("new", "changed", "failed before"))
     size = sum(each.image.size or 0 for each in pending)
-    print(f"{len(pending)} of {len(listed.images)} images to move ({why}), {size:,} bytes; listed {age}")
+    what = f"{len(pending)} of {len(listed.images)} images to move ({why})"
+    print(f"{what}, {size:,} bytes; listed {how_long_ago(listed.listed_at)}")
     sys.stdout.flush()
 
 
@@ -61,3 +63,13 @@ def warnings(images: Sequence[Image], drive_folder: str, settings: Settings) -> 
 def _line(found: Sequence[str], what: str) -> str:
     examples = ", ".join(one_line(each, 100) for each in found[:EXAMPLES])
     return f"{how_many(len(found))} {what}: {examples}{', …' if len(found) > EXAMPLES else ''}"
+
+
+def how_long_ago(moment: str) -> str:
+    """The time that has passed, in words. In: an ISO time with its zone."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{number} {unit}{'s' if number > 1 else ''} ago"
+    return "just now" if seconds < 10 else f"{seconds:.0f} seconds ago"

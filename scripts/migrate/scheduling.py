@@ -1,0 +1,53 @@
+"""Fitting Snakemake's scheduler, and what ends it, to jobs that do nothing but wait for others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+WAITING = 1
+"""Jobs of Snakemake beyond one for each worker."""
+
+
+def fit_scheduler(workflow: Workflow) -> None:
+    """Let more jobs run than there are cores, as fast as they come. To be called as the scheduler is about to begin."""
+    scheduler = workflow.scheduler
+    # Its limit of jobs in a second starts a thread for each round of scheduling, a quarter of all its work here, and
+    # waits for the last one at the end. How fast the services let us be is known to pacing.py.
+    scheduler.job_rate_limiter = None
+    # As many images are moved at once as there are workers, and none of these waits for Snakemake.
+    scheduler.resources["_cores"] += WAITING
+    scheduler.global_resources["_cores"] += WAITING
+
+
+def end_gracefully() -> None:
+    """Have SIGTERM, and the first Ctrl-C, end the run when the jobs under way have ended.
+
+    Snakemake's own handler of SIGTERM takes a lock that the interrupted main thread may hold already, and then waits
+    for ever; Ctrl-C in the midst of its event loop ends it with tracebacks. The jobs get theirs from the terminal.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if callable(handler):
+
+        def stop(*interrupted: object) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            threading.Thread(target=handler, args=interrupted).start()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+
+
+def cancel_at_interrupt() -> None:
+    """Have Ctrl-C end the program before its first job, when nothing can be lost; Snakemake would show tracebacks."""
+
+    def cancel(*_: object) -> None:
+        os.write(sys.stderr.fileno(), b"cancelled before anything was moved\n")
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, cancel)
