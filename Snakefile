@@ -120,6 +120,27 @@ rule merge_markers:
         "python {params.scripts:q}/merge_markers.py {input.listing:q} 2>{log:q}"
 
 
+rule write_report:
+    input:
+        mapping=f"{results}/{{folder}}/mapping.json",
+        listing=f"{results}/{{folder}}/listing.json",
+    output:
+        html=report(
+            f"{results}/{{folder}}/report.html",
+            caption="scripts/migrate/page/caption.rst",
+            category="Migration",
+            labels={"Drive folder": "{folder}"},
+        ),
+    log:
+        f"{results}/{{folder}}/logs/write_report.log",
+    conda:
+        "envs/migration.yaml"
+    params:
+        scripts=scripts,
+    shell:
+        "python {params.scripts:q}/write_report.py {input.listing:q} 2>{log:q}"
+
+
 rule merge_mappings:
     input:
         expand(f"{results}/{{folder}}/mapping.json", folder=pipeline.folder_ids),
