@@ -31,6 +31,7 @@ localrules:
     all,
     list_images,
     merge_markers,
+    write_report,
     merge_mappings,
     verify,
 
@@ -118,6 +119,27 @@ rule merge_markers:
         scripts=scripts,
     shell:
         "python {params.scripts:q}/merge_markers.py {input.listing:q} 2>{log:q}"
+
+
+rule write_report:
+    input:
+        mapping=f"{results}/{{folder}}/mapping.json",
+        listing=f"{results}/{{folder}}/listing.json",
+    output:
+        html=report(
+            f"{results}/{{folder}}/report.html",
+            caption="scripts/migrate/page/caption.rst",
+            category="Migration",
+            labels={"Drive folder": "{folder}"},
+        ),
+    log:
+        f"{results}/{{folder}}/logs/write_report.log",
+    conda:
+        "envs/migration.yaml"
+    params:
+        scripts=scripts,
+    shell:
+        "python {params.scripts:q}/write_report.py {input.listing:q} 2>{log:q}"
 
 
 rule merge_mappings:

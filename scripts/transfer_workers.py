@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from migrate import failure, marker, workers
+from migrate.causes import Cause
 from migrate.errors import ImageError, MigrationError, one_line
 from migrate.failure import Failure
 from migrate.listing import Entries
@@ -67,7 +68,7 @@ def mover(settings: Settings, connect: Callable[[], Transfer], run: Run) -> Call
             listed = entries(folder / "listing.json")
             image = listed.image(file_id)
             if marker.path_of(folder, image.id, image.fingerprint).name != name:
-                raise ImageError("the listing has another version of this file: run snakemake again")
+                raise ImageError("the listing has another version of this file: run snakemake again", Cause.CHANGED)
             moved = transfer.move(image, listed.head.cloudinary_folder, folder / "markers")
             failure.forget(folder, file_id)
             return "moved", moved.to_json()

@@ -101,7 +101,7 @@ def test_listing_markers_and_mapping_hold_what_others_rely_on(workspace: Workspa
     markers = workspace.markers()
     assert set(markers) == {f"{file_id}.{entry['md5']}.json" for file_id, entry in entries.items()}
     for marker in markers.values():
-        assert set(marker) == {"drive", "cloudinary", "jpg_url", "status", "uploaded_at"}
+        assert set(marker) == {"drive", "cloudinary", "jpg_url", "status", "uploaded_at", "seconds"}
         assert marker["drive"] == entries[marker["drive"]["id"]]
         stored = workspace.cloud.assets()[marker["drive"]["public_id"]]
         kept = ("public_id", "asset_id", "version", "format", "bytes", "etag", "width", "height")
@@ -109,6 +109,7 @@ def test_listing_markers_and_mapping_hold_what_others_rely_on(workspace: Workspa
         assert all(marker["cloudinary"][key] == stored[key] for key in kept)
         assert (marker["cloudinary"]["width"], marker["cloudinary"]["height"]) == (60, 40)
         assert datetime.fromisoformat(marker["uploaded_at"]).utcoffset() == timedelta(0)
+        assert set(marker["seconds"]) == {"download", "upload"} and min(marker["seconds"].values()) >= 0
     raw = (workspace.results / "mapping.csv").read_bytes()
     assert raw.decode("utf-8").split("\r\n")[0] == COLUMNS
     assert raw.count(b"\r\n") == raw.count(b"\n") == 1 + len(pictures), "RFC 4180"

@@ -87,6 +87,10 @@ class Cause(Enum):
         "the program that moved it died",
         "Run again; if it dies again, memory may be short: use fewer --cores.",
     )
+    CHANGED = (
+        "another version in Drive than the one that was listed",
+        "Run the same command again: it lists the folder anew.",
+    )
     NOT_REACHED = (
         "the run ended before their turn",
         "Run the same command again.",

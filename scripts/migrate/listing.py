@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .causes import Cause
 from .errors import ImageError, MigrationError
 from .files import read_json_object, replacing
 
@@ -125,7 +126,7 @@ class Entries:
             if image.id == file_id:
                 return image
             low, high = (end, high) if image.id < file_id else (low, start)
-        raise ImageError("this file is not in the listing: run snakemake again")
+        raise ImageError("this file is not in the listing: run snakemake again", Cause.CHANGED)
 
 
 def made_by(path: Path) -> str:

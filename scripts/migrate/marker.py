@@ -6,7 +6,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,8 @@ class Marker:
 
     drive: the listing's entry that was uploaded; cloudinary: public_id, asset_id, version, secure_url, format, bytes,
     etag, width, height, as Cloudinary answered; jpg_url; status: uploaded, or existing if the same bytes were there
-    already; uploaded_at: ISO time in UTC; remark: what the user should know of how it came there, mostly "".
+    already; uploaded_at: ISO time in UTC; remark: what the user should know of how it came there, mostly ""; seconds:
+    how long "download" and "upload" took, as Transfer.move measures them, {} in a marker from before it did.
     """
 
     drive: dict[str, Any]
@@ -31,14 +32,16 @@ class Marker:
     status: Status
     uploaded_at: str
     remark: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The marker as one line of ASCII, without an empty remark."""
-        return json.dumps({name: value for name, value in self.__dict__.items() if value or name != "remark"})
+        """The marker as one line of ASCII, optional fields only where they say something."""
+        return json.dumps({name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL})
 
 
 _KNOWN = frozenset(Marker.__dataclass_fields__)
-_REQUIRED = _KNOWN - {"remark"}
+_OPTIONAL = {"remark", "seconds"}
+_REQUIRED = _KNOWN - _OPTIONAL
 
 
 def name_of(file_id: str, fingerprint: str) -> str:
@@ -65,7 +68,7 @@ def read(path: Path) -> Marker | None:
     drive, cloudinary = marker.drive, marker.cloudinary
     if not isinstance(drive, dict) or not isinstance(cloudinary, dict):
         return None
-    if not isinstance(marker.remark, str):
+    if not isinstance(marker.remark, str) or not isinstance(marker.seconds, dict):
         return None
     texts = (cloudinary.get("public_id"), cloudinary.get("secure_url"), marker.jpg_url, marker.status)
     named = path.name.startswith(f"{drive.get('id')}.")

@@ -29,7 +29,7 @@ class Migration:
     @property
     def targets(self) -> list[str]:
         """What a run makes of it."""
-        return [str(self.folder / name) for name in ("mapping.csv", "mapping.json")]
+        return [str(self.folder / name) for name in ("mapping.csv", "mapping.json", "report.html")]
 
     def begin(self, run_id: str) -> None:
         """Take the results folder for a run, and clear away what the last one has left. Raises MigrationError."""
@@ -79,11 +79,13 @@ class Migration:
         return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
 
     def merge(self, run_id: str) -> bool:
-        """Write the mapping that the run did not come to, unless this run has not even listed the folder."""
+        """Write the mapping and the report that the run did not come to, unless it has not even listed the folder."""
         if listing.made_by(self.listing) != run_id:
             return False
-        # Only here, because a run that succeeds has a rule for it.
+        # Only here, because a run that succeeds has rules for them.
         from merge_markers import merge_markers
+        from write_report import write_report
 
         merge_markers(self.listing)
+        write_report(self.listing)
         return True

@@ -60,6 +60,15 @@ def with_suffix(name: str, suffix: str) -> str:
     return f"{name[: LONGEST - len(suffix) - 1].rstrip(' /')}_{suffix}"
 
 
+def hidden(character: str) -> bool:
+    """Whether a character shows nothing, or turns letters round: a control or format character, a lone surrogate.
+
+    The latter can stand in JSON, but in no URL.
+    """
+    category = unicodedata.category(character)
+    return category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _JOINERS)
+
+
 def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[str, str]:
     """One public_id for each image, none of them twice.
 
@@ -92,14 +101,8 @@ def _segment(text: str) -> str:
 def _printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
-
-    def shown(character: str) -> str:
-        category = unicodedata.category(character)
-        hidden = category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _JOINERS)
-        return "_" if hidden else character
-
-    # Lone surrogates can stand in JSON but in no URL; NFC, so that one name written in two ways is one name.
-    return unicodedata.normalize("NFC", "".join(shown(character) for character in text))
+    # NFC, so that one name written in two ways is one name.
+    return unicodedata.normalize("NFC", "".join("_" if hidden(character) else character for character in text))
 
 
 def _not_a_version(segment: str) -> str:

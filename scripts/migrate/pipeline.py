@@ -80,7 +80,7 @@ class Pipeline:
         return [f"{self.settings.results}/mapping.csv", f"{self.settings.results}/mapping.json"]
 
     def targets(self, wildcards: object) -> list[str]:
-        """What a run is to make: the mapping of each folder, and of all of them if they are many.
+        """What a run is to make: the mapping and the report of each folder, and the mapping of all if they are many.
 
         A dry run asks for what is pending, too: it does not list, so nothing else tells it that a mapping is out of
         date.
@@ -164,7 +164,7 @@ class Pipeline:
             self._say_outcome(list(self._migrations.values()))
 
     def failed(self) -> None:
-        """Write the mappings that the run did not come to, and say how it went."""
+        """Write the mappings and reports that the run did not come to, and say how it went."""
         if self.verify.begun:
             self.verify.say_outcome(logging.ERROR)
             return
@@ -202,7 +202,9 @@ class Pipeline:
 
     def _hold(self) -> None:
         """Take the results folders for this run, once, if it is a real one."""
-        if not self._begun and self._workflow.is_main_process and not self._workflow.dryrun:
+        # Where Snakemake only looks at what is there (--report, --summary), it has no executor.
+        is_real = self._workflow.executor_plugin is not None and not self._workflow.dryrun
+        if not self._begun and self._workflow.is_main_process and is_real:
             _or_exit(self._begin)
             self._begun = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,8 +39,10 @@ class Transfer:
         """Bring one image to Cloudinary.
 
         In: its entry in the listing, the listing's Cloudinary folder, and where the markers lie. Out: its marker, which
-        the caller puts in place. Raises ImageError, TransientError or StopRun; then the image is not in Cloudinary
-        under a name that claims it.
+        the caller puts in place. Its seconds are those that passed until the bytes were here and proved, and until they
+        were in Cloudinary and proved: waiting for one's turn, pauses and further tries are included, because that is
+        how long the image took. Raises ImageError, TransientError or StopRun; then the image is not in Cloudinary under
+        a name that claims it.
         """
         self._patiently.statistics.clear()
         if image.no_download:
@@ -51,7 +54,9 @@ class Transfer:
                 f"{image.size:,} bytes are more than max_bytes allows ({limit:,}); fit=true would shrink it",
                 Cause.TOO_LARGE,
             )
+        began = time.monotonic()
         content = self._download(image)
+        downloaded = time.monotonic()
         remark = ""
         if image.md5 and content.md5 != image.md5:
             remark = f"its checksum in Drive was not trusted: the bytes have md5 {content.md5}"
@@ -66,10 +71,12 @@ class Transfer:
             display_name=names.display_name(image.name),
             context={"drive_id": image.id},
         )
+        to_upload = time.monotonic()
         try:
             stored = self._cloudinary.store(content, new, image.replaces, self._settings.overwrite)
         finally:
             content.close()
+        uploaded = time.monotonic()
         return Marker(
             drive=image.to_dict(),
             cloudinary={name: stored.asset[name] for name in ASSET_FIELDS},
@@ -77,6 +84,7 @@ class Transfer:
             status="existing" if stored.existing else "uploaded",
             uploaded_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             remark=remark,
+            seconds={"download": round(downloaded - began, 3), "upload": round(uploaded - to_upload, 3)},
         )
 
     @property

@@ -1,0 +1,346 @@
+"""report.html, in a real browser: what it shows of a run, finding images in it, and what it never does."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from migrate import listing, marker
+from migrate.failure import Failure
+from tests.harness import Workspace
+from tests.synthetic import results, some_names
+from tests.test_names import HOSTILE
+from write_report import write_report
+
+# One browser serves them all, in one process.
+pytestmark = pytest.mark.xdist_group("report")
+
+ATTACKS = [
+    "<script>hacked=1</script>.jpg",
+    "</script><script>hacked=1</script>.jpg",
+    '"><img src=x onerror=hacked=1>.jpg',
+    "' onmouseover='hacked=1'.jpg",
+    "<!--<script>.jpg",
+    "]]>&lt;b&amp;.jpg",
+    "javascript:hacked=1",
+    "{{ 7*7 }} ${7*7}.jpg",
+    "line\u2028paragraph\u2029.jpg",
+    "right to left שלום.jpg",
+    f"{'x' * 300}.jpg",
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A report in the browser, with what it has asked the network for, and said on the console, so far."""
+
+    def __init__(self, page: Page, report: Path) -> None:
+        self.page = page
+        self.asked: list[str] = []
+        self.said: list[str] = []
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("dialog", lambda dialog: self.said.append(dialog.message))
+        page.goto(report.as_uri())
+
+    def names(self) -> list[str]:
+        """The images on the page of the list that is shown."""
+        return self.page.locator("#images .name bdi, #gallery .name").all_inner_texts()
+
+    def count(self) -> str:
+        return self.page.locator("#count").inner_text()
+
+    def search(self, text: str) -> None:
+        """Type into the search field, and wait for what it finds."""
+        before = self.count()
+        self.page.fill("#search", text)
+        self.page.wait_for_function("before => document.getElementById('count').innerText !== before", arg=before)
+
+    def as_table(self) -> None:
+        self.page.check("[name=view][value=table]")
+
+    def quiet(self) -> bool:
+        """Nothing on the console, but for what the browser itself says of a thumbnail that cannot be loaded."""
+        return all(line.startswith("Failed to load resource: ") for line in self.said)
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def opened(chromium: Browser) -> Iterator[Open]:
+    """Opens a report in a fresh browser context."""
+    contexts = []
+
+    def open_it(report: Path, **options: Any) -> Opened:
+        context = chromium.new_context(**options)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        return Opened(context.new_page(), report)
+
+    yield open_it
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of 10,000 images."""
+    listed = results(tmp_path_factory.mktemp("many"), some_names(10_000))
+    write_report(listed)
+    return listed.with_name("report.html")
+
+
+def written(folder: Path, files: list[tuple[str, str]]) -> Path:
+    """The report of such a results folder."""
+    listed = results(folder, files)
+    write_report(listed)
+    return listed.with_name("report.html")
+
+
+def test_it_shows_what_came_of_a_run_also_of_one_that_failed(workspace: Workspace, opened: Open) -> None:
+    cloud = workspace.cloud
+    workspace.add("sea.jpg", "sky.jpg")
+    (text,) = workspace.add("text.jpg", mime="image/jpeg", content_base64=base64.b64encode(b"no image").decode())
+    (locked,) = workspace.add("locked.jpg", capabilities={"canDownload": False})
+    workspace.run().failed()
+    report = workspace.results / "report.html"
+    seen = opened(report)
+    page = seen.page
+    assert "Photos" in page.title() and page.locator("h1").inner_text() == "Photos"
+    assert page.locator("#outcome").inner_text() == "2 of 4 images are not in Cloudinary yet"
+    assert page.locator(".counts div").all_inner_texts()[:4] == [
+        f"{status}\n{count}" for status, count in (("uploaded", 2), ("existing", 0), ("failed", 2), ("skipped", 0))
+    ]
+    causes = page.locator(".cause").all_inner_texts()
+    assert "not an image that Cloudinary can read" in causes[0] and "text.jpg" in causes[0]
+    assert "exclude" in causes[0] and "Invalid image file" in causes[0]
+    assert "Ask the owner" in causes[1] and "locked.jpg" in causes[1]
+    page.locator("#gallery").scroll_into_view_if_needed()
+    page.wait_for_function("[...document.images].every(image => image.naturalWidth === 320)")
+    assert page.locator("#gallery img").count() == 2
+    thumbnails = [url for url in seen.asked if not url.startswith("file:")]
+    assert len(thumbnails) == 2 and all("/image/upload/c_fill,w_320,h_240,f_auto,q_auto/v" in url for url in thumbnails)
+    cloudinary = {urlsplit(row["cloudinary_url"]).netloc for row in workspace.mapping() if row["status"] == "uploaded"}
+    assert {urlsplit(url).netloc for url in thumbnails} == cloudinary
+    assert page.locator("figure").count() == 3 and page.locator("figure canvas").count() == 3
+    assert "Download: half took at most" in page.locator("#latency figcaption").inner_text()
+    seen.as_table()
+    row = page.locator("#table tbody tr", has_text="sea.jpg")
+    moved = next(row for row in workspace.mapping() if row["filename"] == "sea.jpg")
+    links = [link.get_attribute("href") for link in row.get_by_role("link").all()]
+    assert links == [
+        moved["cloudinary_url"],
+        moved["jpg_url"],
+        f"https://drive.google.com/file/d/{moved['file_id']}/view",
+    ]
+    assert page.get_by_role("link", name="mapping.csv").get_attribute("href") == "mapping.csv"
+    assert not seen.said
+
+    cloud.drive("trash", id=text)
+    cloud.drive("set", id=locked, capabilities={"canDownload": True})
+    workspace.run().succeeded()
+    seen = opened(report)
+    assert seen.page.locator("#outcome").inner_text() == "Every image is in Cloudinary"
+    assert not seen.page.locator("#failures").count() and not seen.page.get_by_label("Cause").is_visible()
+    dry = workspace.dry_run()
+    assert "0 of 3 images to move" in dry.said and "write_report" not in dry.said
+
+    before = len(cloud.log())
+    workspace.run("--report", "snakemake.zip").succeeded()
+    with zipfile.ZipFile(workspace.path / "snakemake.zip") as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/raw/report.html") or "/data/raw/" in name)
+        assert archive.read(name) == report.read_bytes()
+        assert "gallery" in archive.read("snakemake/report.html").decode(), "the caption"
+    assert len(cloud.log()) == before and not workspace.workers(), "to look at a run begins none"
+
+
+def test_ten_thousand_images_are_searched_filtered_sorted_and_paged(many: Path, opened: Open) -> None:
+    assert many.stat().st_size < 4_000_000
+    seen = opened(many, offline=True)
+    page = seen.page
+    assert seen.count() == "10,000 images, 1 to 60 shown" and len(seen.names()) == 60
+    assert page.locator("#gallery img[loading=lazy]").count() > 50
+    rows = json.loads(many.with_name("mapping.json").read_text())
+    assert seen.names() == [row["filename"] for row in rows[:60]], "in the mapping's order"
+    page.fill("#page", "167")
+    page.locator("#page").press("Enter")
+    assert seen.count() == "10,000 images, 9,961 to 10,000 shown"
+    assert seen.names() == [row["filename"] for row in rows[9960:]]
+    page.get_by_role("button", name="Next").click(force=True)
+    assert page.input_value("#page") == "167", "there is no next page"
+    page.get_by_role("button", name="Previous").click()
+    assert page.input_value("#page") == "166"
+
+    failed = [row for row in rows if row["status"] == "failed"]
+    page.select_option("#status", "failed")
+    assert seen.count() == f"{len(failed)} of 10,000 images, 1 to 60 shown"
+    seen.search("KYOTO invalid")
+    assert seen.names() == [
+        row["filename"] for row in failed if "Kyoto" in row["folder_path"] and "Invalid" in row["error"]
+    ]
+    page.select_option("#status", "")
+    seen.search("")
+    for folder in ("Family", "Family/Garden"):
+        below = sum(f"{row['folder_path']}/".startswith(f"{folder}/") for row in rows)
+        page.select_option("#folder", label=f"{folder} ({below:,})")
+        assert seen.count().startswith(f"{below:,} of "), "with what lies in its subfolders"
+    seen.search("no such image")
+    assert seen.count() == "0 of 10,000 images: nothing matches" and not seen.names()
+
+    page.locator(".cause", has_text="Cloudinary can read").get_by_role("button").click()
+    shown = page.locator("#table tbody tr")
+    assert shown.count() == min(60, sum("Invalid image file" in row["error"] for row in failed))
+    assert set(page.locator("#table tbody .status").all_inner_texts()) == {"failed"}
+    page.select_option("#cause", "")
+    page.get_by_role("button", name="Size").click()
+    page.get_by_role("button", name="Size").click()
+    sizes = {row["filename"]: row["bytes"] for row in rows}
+    assert seen.names() == sorted(sizes, key=lambda name: -sizes[name])[:60], "the largest first"
+    assert seen.quiet(), seen.said
+    assert all(url.startswith(("file:", "https://res.cloudinary.com/")) for url in seen.asked)
+    page.get_by_label("Gallery").check()
+    page.locator("#gallery").scroll_into_view_if_needed()
+    page.get_by_text("no preview").first.wait_for()
+
+
+def test_hostile_names_show_as_text(tmp_path: Path, opened: Open) -> None:
+    names = [*HOSTILE, *ATTACKS]
+    listed = results(tmp_path / "results", [(name, name) for name in names])
+    folder = listed.parent
+    whole = listing.read(listed)
+    replace(whole, folder=ATTACKS[1]).write(listed)
+    Failure("permanent", f"{ATTACKS[1]}\n{ATTACKS[2]}", 1, "2026-03-14T09:26:00+00:00").write(
+        folder, whole.images[0].id
+    )
+    mapping_path = folder / "mapping.json"
+    rows = json.loads(mapping_path.read_text())
+    urls = ["javascript:hacked=1//upload/x", "data:text/html,<script>/upload/x", "https://x;y z/upload/x"]
+    for row, url in zip(rows[:3], urls, strict=True):
+        row.update(status="uploaded", cloudinary_url=url, jpg_url=url)
+    rows[3].update(status="failed", error=f"{ATTACKS[0]}{ATTACKS[2]}", cloudinary_url="UPLOAD_FAILED")
+    mapping_path.write_text(json.dumps(rows))
+    write_report(listed)
+    seen = opened(folder / "report.html", offline=True)
+    page = seen.page
+    assert page.locator("h1").inner_text() == ATTACKS[1]
+    seen.as_table()
+    text = page.locator("#table").inner_text()
+    for name in ATTACKS[:-3]:
+        assert name in text
+    assert "left⟨U+202E⟩gpj.to right.jpg" in text and "new⟨U+000A⟩line.jpg" in text
+    assert "line⟨U+2028⟩paragraph⟨U+2029⟩.jpg" in text and "emoji 👨‍👩‍👧 🎉.jpg" in text
+    assert f"{'x' * 300}.jpg" in text
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    links = page.evaluate("[...document.links].map(link => link.href)")
+    beside = folder.as_uri()
+    assert len(links) > 2 * len(names) - 10
+    assert all(
+        link.startswith(("https://res.cloudinary.com/demo/", "https://drive.google.com/", beside)) for link in links
+    )
+    opened_elsewhere = page.locator("a[target=_blank]")
+    assert opened_elsewhere.count() == page.locator("a[target=_blank][rel~=noopener]").count() > 0
+    assert page.evaluate("document.scripts.length") == 2 and page.evaluate("typeof hacked") == "undefined"
+    page.get_by_label("Gallery").check()
+    assert page.locator("#gallery li").count() == len(names)
+    assert page.evaluate("typeof hacked") == "undefined" and seen.quiet(), seen.said
+    assert all(url.startswith(("file:", "https://res.cloudinary.com/demo/")) for url in seen.asked)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1400])
+def test_everybody_can_read_it(width: int, scheme: str, many: Path, opened: Open) -> None:
+    seen = opened(many, offline=True, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    for view in ("gallery", "table"):
+        seen.page.check(f"[name=view][value={view}]")
+        for details in seen.page.locator("summary").all():
+            details.click()
+        found = Axe().run(seen.page)
+        assert not found.violations_count, found.generate_report()
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width, "nothing sticks out"
+
+
+def test_the_keyboard_and_a_screen_reader_get_everywhere(many: Path, opened: Open) -> None:
+    seen = opened(many, offline=True)
+    page = seen.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to the images"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("kyoto")
+    page.get_by_role("status").get_by_text("1,429 of 10,000 images").wait_for()
+    for _ in range(5):
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.value") == "gallery"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Name"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", "the focus is seen"
+    name = page.get_by_role("columnheader", name="Name")
+    assert name.get_attribute("aria-sort") == "none"
+    page.keyboard.press("Enter")
+    assert name.get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Enter")
+    assert name.get_attribute("aria-sort") == "descending"
+    assert page.get_by_role("row").count() == 1 + 60
+    assert {page.get_by_role(role).count() for role in ("banner", "main", "search")} == {1}
+    for plot in page.locator("[role=img]").all():
+        assert plot.evaluate("plot => document.getElementById(plot.getAttribute('aria-describedby')).innerText")
+
+
+def test_plots_follow_the_scheme_and_the_width(many: Path, opened: Open) -> None:
+    seen = opened(many, offline=True, color_scheme="light")
+    canvas = "document.querySelector('canvas').toDataURL()"
+    light = seen.page.evaluate(canvas)
+    seen.page.emulate_media(color_scheme="dark")
+    seen.page.wait_for_function(f"before => {canvas} !== before", arg=light)
+    seen.page.set_viewport_size({"width": 360, "height": 700})
+    seen.page.wait_for_function("document.querySelector('canvas').clientWidth < 360")
+    assert seen.quiet()
+
+
+def test_without_javascript_it_says_where_the_list_is(tmp_path: Path, opened: Open) -> None:
+    report = written(tmp_path / "results", some_names(100))
+    seen = opened(report, java_script_enabled=False)
+    assert "needs JavaScript" in seen.page.locator("noscript").inner_text()
+    assert seen.page.locator("noscript a").get_attribute("href") == "mapping.csv"
+    assert seen.page.locator(".counts").is_visible() and seen.page.locator(".cause").first.is_visible()
+    assert not seen.page.locator("#images").is_visible()
+
+
+def test_markers_of_an_older_version_and_an_empty_folder_have_their_report_too(tmp_path: Path, opened: Open) -> None:
+    report = written(tmp_path / "old", some_names(10))
+    for path in (report.parent / "markers").iterdir():
+        old = json.loads(path.read_text())
+        del old["seconds"]
+        path.write_text(json.dumps(old))
+        read = marker.read(path)
+        assert read and "seconds" not in json.loads(read.to_json())
+    write_report(report.with_name("listing.json"))
+    seen = opened(report, offline=True)
+    assert [each.get_attribute("id") for each in seen.page.locator("figure").all()] == ["over-time", "sizes"]
+    assert seen.quiet()
+
+    seen = opened(written(tmp_path / "empty", []))
+    assert seen.page.locator("#outcome").inner_text() == "There are no images in this folder"
+    assert seen.count() == "0 images" and not seen.page.locator("#plots").is_visible() and not seen.said
