@@ -1,9 +1,9 @@
-# make setup · make slurm · make kubernetes · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling
+# make setup · make slurm · make kubernetes · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling · make pictures
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup slurm kubernetes demo test chaos lint bench scaling
+.PHONY: setup slurm kubernetes demo test chaos lint bench scaling pictures
 
 setup: .venv/complete
 
@@ -42,3 +42,6 @@ bench: setup
 
 scaling: setup
 	$(BIN)/python -m benchmarks.scaling
+
+pictures: setup
+	PYTHONPATH=scripts $(BIN)/python -m docs.pictures

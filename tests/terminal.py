@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import html
 import os
 import pty
 import signal
@@ -46,6 +47,13 @@ class Terminal:
         """The screen as one text, in which long lines are not wrapped."""
         with self._lock:
             return "".join(line if line.rstrip() == line else line.rstrip() + "\n" for line in self._screen.display)
+
+    def html(self, colors: Mapping[str, str]) -> str:
+        """The lines that are not empty as HTML. In: a CSS colour for each of pyte's names."""
+        with self._lock:
+            rows = [self._screen.buffer[number] for number in range(self._screen.lines)]
+            texts = ["".join(_span(row[column], colors) for column in range(self._screen.columns)) for row in rows]
+        return "\n".join(text.rstrip() for text, line in zip(texts, self._screen.display, strict=True) if line.strip())
 
     @property
     def cursor_is_visible(self) -> bool:
@@ -92,3 +100,10 @@ class Terminal:
                 with self._lock:
                     self.raw += part
                     self._stream.feed(part)
+
+
+def _span(char: pyte.screens.Char, colors: Mapping[str, str]) -> str:
+    if char.fg == "default" and not char.bold:
+        return html.escape(char.data)
+    style = f"color:{colors.get(char.fg, f'#{char.fg}')}{';font-weight:bold' if char.bold else ''}"
+    return f'<span style="{style}">{html.escape(char.data)}</span>'
