@@ -1,6 +1,6 @@
 """The README's pictures: a run in a terminal, and its report, of the real command on the emulated cloud.
 
-`python -m docs.pictures` (make pictures) needs Chromium as `chromium`, and writes docs/terminal.png and docs/report.png.
+`make pictures` needs Chromium as `chromium`, and writes docs/terminal.png and docs/report.png.
 """
 
 from __future__ import annotations
