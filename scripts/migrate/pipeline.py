@@ -35,6 +35,9 @@ Result = TypeVar("Result")
 ON_A_CLUSTER = 100
 """Images in one job there, unless images_per_job says otherwise: a job costs some seconds, 100 images take as many."""
 
+JOBS_IN_A_DRY_RUN = 10_000
+"""Of more, only these are asked of Snakemake: 2.6 ms and 21 KB for each job, to show nothing. The preview names all."""
+
 
 class Pipeline:
     """One invocation of snakemake, on one Drive folder or many."""
@@ -241,7 +244,9 @@ class Pipeline:
             self._console.listed(migration.folder, images, len(listed.images), skipped)
         wanted = migration.markers(images)
         size = self._images_per_job
-        return wanted if dryrun or size == 1 else batches.write(migration.folder, self._run_id, wanted, size)
+        if dryrun:
+            return wanted[:JOBS_IN_A_DRY_RUN]
+        return wanted if size == 1 else batches.write(migration.folder, self._run_id, wanted, size)
 
     def _preview(self, found: Sequence[Pending], listed: listing.Listing) -> None:
         if not self.silent:
