@@ -1,9 +1,9 @@
-# make setup · make slurm · make kubernetes · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling · make pictures
+# make setup · make slurm · make kubernetes · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling · make pictures bench-slurm
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup slurm kubernetes demo test chaos lint bench scaling pictures
+.PHONY: setup slurm kubernetes demo test chaos lint bench scaling pictures bench-slurm
 
 setup: .venv/complete
 
@@ -36,6 +36,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check --diff Snakefile
 	$(BIN)/snakemake --lint
+
+bench-slurm: setup slurm
+	$(BIN)/python -m benchmarks.slurm
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed

@@ -52,7 +52,8 @@ def test_a_folder_of_pictures_goes_to_cloudinary_and_a_second_run_moves_no_byte(
     assert said == "4 images: 4 uploaded, 0 existing, 0 failed, 0 skipped"
     assert moved == f"uploaded by this run: 4 images, {decimal(uploaded)}"
     assert re.fullmatch(r"time: \d:\d\d:\d\d, \d:\d\d:\d\d of it moving, [0-9.]+ images/s", seconds)
-    assert mapping == f"mapping: {(workspace.results / 'mapping.csv').relative_to(workspace.path)}"
+    results = workspace.results.relative_to(workspace.path)
+    assert mapping == f"mapping: {results / 'mapping.csv'}; report: {results / 'report.html'}"
     assert to_do == "to do: nothing, all images are where they should be"
     assets = workspace.cloud.assets()
     assert sorted(assets) == ["Photos/Inner/Deeper, too/four", "Photos/Inner/three", "Photos/one", "Photos/two"]

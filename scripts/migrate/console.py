@@ -110,17 +110,20 @@ class Console(LogHandlerBase):
         self._last_progress = time.monotonic()
         say(str(found))
 
-    def sum_up(self, counted: Counter[str], mapping: Path, failures: Sequence[Group]) -> None:
+    def sum_up(self, counted: Counter[str], mapping: Path, reports: Sequence[Path], failures: Sequence[Group]) -> None:
         """The last lines of a run: how many of what, how much, how long, where to look, and what to do.
 
-        In: how many images have each status in the mapping, and those that failed by their causes.
+        In: how many images have each status in the mapping, which and the reports are where to look, and those that
+        failed by their causes.
         """
         self._stop_bar()
         level = logging.ERROR if counted["failed"] else logging.INFO
         say(f"{how_many(counted.total())}: {in_words(counted)}", level)
         say(f"uploaded by this run: {how_many(self._tally.counts['uploaded'])}, {self._tally.amount}")
         say("time: " + ", ".join(filter(None, (str(self._tally.elapsed), self._tally.whole_rate))))
-        say(f"mapping: {mapping}" + (", see the rows with status failed" if failures else ""), level)
+        report = f"report: {reports[0]}" if len(reports) == 1 else f"a report.html in each of {len(reports)} folders"
+        hint = ", see the rows with status failed" if failures else ""
+        say(f"mapping: {mapping}{hint}; {report}", level)
         for group in failures:
             say(f"to do: {how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}", level)
         if not failures:

@@ -25,11 +25,12 @@ class Migration:
         self.run = Run(self.folder)
         self.listing = self.folder / "listing.json"
         self.mapping = self.folder / "mapping.json"
+        self.report = self.folder / "report.html"
 
     @property
     def targets(self) -> list[str]:
         """What a run makes of it."""
-        return [str(self.folder / name) for name in ("mapping.csv", "mapping.json", "report.html")]
+        return [str(self.folder / "mapping.csv"), str(self.mapping), str(self.report)]
 
     def begin(self, run_id: str) -> None:
         """Take the results folder for a run, and clear away what the last one has left. Raises MigrationError."""

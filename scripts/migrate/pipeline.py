@@ -196,7 +196,8 @@ class Pipeline:
         mappings = [each.mapping for each in migrations]
         whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
         counted = sum(map(mapping.counts, mappings), Counter())
-        self._console.sum_up(counted, Path(whole), mapping.failures(mappings))
+        reports = [each.report for each in migrations]
+        self._console.sum_up(counted, Path(whole), reports, mapping.failures(mappings))
 
     @property
     def _images_per_job(self) -> int:

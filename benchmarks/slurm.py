@@ -1,0 +1,60 @@
+"""What a cluster costs: `make bench-slurm` moves the same images here, and by jobs of a hundred on a real Slurm's node.
+
+The node is this machine, with slurmctld and slurmd of Debian's packages; the cloud is the emulator with its usual
+delays. All is measured in one run and printed as the README's table.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measuring import Cost, cost_of
+from benchmarks.workbench import ROOT, cloud, command, environment, heading, migrate, row, workspace
+from tests.emulator.client import Emulator
+from tests.slurm import Slurm
+
+IMAGES, A_JOB, WORKERS = 400, 100, 8
+SNAKEMAKE = ROOT / ".venv-slurm" / "bin" / "snakemake"
+
+
+def main() -> None:
+    with cloud(IMAGES) as emulator:
+        here = well(migrate(emulator, WORKERS))
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Slurm(Path(home) / "cluster", cpus=2) as slurm,
+        cloud(IMAGES) as emulator,
+    ):
+        there = well(on_slurm(emulator, slurm))
+    jobs = IMAGES // A_JOB
+    wanted = 1.5 * here.seconds + 15 * jobs
+    heading("measure", "wanted", "measured")
+    row(f"{IMAGES} images of 100 KB here, {WORKERS} at once", "", f"{here.seconds:.0f} s")
+    row(
+        f"the same by {jobs} jobs of {A_JOB} on a node with 2 CPUs, {WORKERS} at once in each",
+        f"≤ {wanted:.0f} s (1.5 times as long, and 15 s for each job)",
+        f"{there.seconds:.0f} s",
+    )
+    row("CPU, snakemake's own, here and there", "", f"{here.cpu_seconds:.0f} s, {there.cpu_seconds:.0f} s")
+
+
+def on_slurm(emulator: Emulator, slurm: Slurm) -> Cost:
+    """The README's command for a cluster, in a fresh working directory."""
+    _, *rest = command(emulator, "--profile", str(ROOT / "profiles" / "slurm"), images_per_job=A_JOB)
+    variables = {**environment(emulator), **slurm.environment}
+    return cost_of(
+        [SNAKEMAKE, *rest, "--set-resources", f"upload_batch:uploads={WORKERS}"], workspace(emulator), variables
+    )
+
+
+def well(cost: Cost) -> Cost:
+    """The cost of a command that has succeeded."""
+    if cost.code:
+        sys.exit("a command failed: what was measured means nothing")
+    return cost
+
+
+if __name__ == "__main__":
+    main()
