@@ -24,7 +24,7 @@ slurm kubernetes: %: .venv-%/complete
 demo: setup
 	@$(BIN)/python -m tests.demo $(if $(PHOTOS),"$(PHOTOS)")
 
-test: setup slurm
+test: setup slurm kubernetes
 	$(BIN)/python -m pytest
 
 chaos: setup

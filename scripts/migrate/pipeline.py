@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import batches, listing, mapping, scheduling, workers
+from . import batches, listing, mapping, pods, scheduling, workers
 from .account import check_credentials
 from .asking import WorkersWanted
 from .console import Console, say
@@ -63,6 +63,8 @@ class Pipeline:
             count=workflow.resource_settings.cores or 1,
         )
         self._expected: dict[str, tuple[int, list[str]]] = {}
+        if workflow.storage_settings.default_storage_provider:
+            _or_exit(pods.take_files_from_volume, workflow, self.settings.results)
         workflow.register_resource("uploads", self.settings.uploads_at_once)
         # Snakemake keeps its jobs to the end: looking for garbage among them finds none, for a tenth of its time.
         gc.freeze()
@@ -156,6 +158,8 @@ class Pipeline:
         """Snakemake's scheduler is there now, and about to begin."""
         if self._workflow.local_exec:
             scheduling.fit_scheduler(self._workflow)
+        elif self._workflow.executor_plugin.name == "kubernetes":
+            pods.ask_as_kubernetes_answers(self._workflow)
         scheduling.end_gracefully()
 
     def succeeded(self) -> None:
