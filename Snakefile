@@ -97,9 +97,8 @@ rule upload_batch:
     params:
         scripts=scripts,
         settings=pipeline.workers.settings,
-        home=str(pipeline.workers.home),
     shell:
-        "python {params.scripts:q}/upload_batch.py --settings={params.settings:q} --run={params.home:q}"
+        "python {params.scripts:q}/upload_batch.py --settings={params.settings:q}"
         " --workers={resources.uploads} {input.batch:q} 2>{log:q}"
 
 

@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import html
-import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
+from tests.browser import chromium
 from tests.emulator.client import Emulator
 from tests.emulator.pictures import demo_folder, picture
 from tests.harness import Workspace
@@ -63,14 +61,11 @@ def terminal_page(screen: str, folder_id: str) -> str:
 
 def shoot(address: str, output: Path, width: int) -> None:
     """Put what a browser shows at this address into a PNG."""
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": width, "height": 200 if "terminal" in output.name else 1500})
         page.goto(address)
         page.wait_for_timeout(2000)
         page.screenshot(path=output, full_page="terminal" in output.name)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -20,9 +20,7 @@ from oauthlib.oauth2 import OAuth2Error
 from migrate.drive_api import SCOPE, Drive, default_credentials
 from migrate.errors import MigrationError, StopRun, one_line
 from migrate.options import add_settings, settings_of
-from migrate.pacing import Turns
 from migrate.pasting import ADDRESS_BAR, free_port, new_state, pass_on_pasted
-from migrate.retrying import patiently
 from migrate.settings import Settings
 
 WHERE = (
@@ -48,9 +46,7 @@ def authenticate(settings: Settings, browser: bool, port: int) -> str:
     if not os.access(token.parent, os.W_OK):
         raise MigrationError(f"{token} cannot be written: there is no folder {token.parent} that you may write to")
     write_token(token, consent(credentials, browser, port))
-    drive = Drive(
-        token, settings.drive_endpoint, settings.timeout, patiently(settings.retries), Turns(settings.drive_qps)
-    )
+    drive = Drive.of(settings)
     try:
         account = drive.account()
     except MigrationError as error:

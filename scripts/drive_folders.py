@@ -19,8 +19,6 @@ from migrate.drive_api import Drive, token_warning
 from migrate.errors import MigrationError, one_line
 from migrate.folder_tree import Branch, own, shared_drives, shared_with_me
 from migrate.options import add_settings, settings_of
-from migrate.pacing import Turns
-from migrate.retrying import patiently
 from migrate.settings import Settings
 
 NONE: dict[Callable[[Drive], list[Branch]], str] = {
@@ -36,9 +34,7 @@ def drive_folders(settings: Settings, which: Callable[[Drive], list[Branch]]) ->
     warning = token_warning(token)
     if warning:
         print(f"warning: {warning}", file=sys.stderr)
-    drive = Drive(
-        token, settings.drive_endpoint, settings.timeout, patiently(settings.retries), Turns(settings.drive_qps)
-    )
+    drive = Drive.of(settings)
     with Console(stderr=True).status("Reading Drive …"):
         trees = which(drive)
     # Wider than any line: rich would cut an ID in two, where the terminal breaks the line and still copies it whole.

@@ -9,9 +9,7 @@ from pathlib import Path
 from migrate.drive_api import FOLDER, SHORTCUT, Drive, DriveFile, token_warning
 from migrate.drive_walk import images_below
 from migrate.errors import ImageError, MigrationError, StopRun, TransientError
-from migrate.naming import make_listing
-from migrate.pacing import Turns
-from migrate.retrying import patiently
+from migrate.naming import alone, make_listing
 from migrate.run import Run
 from migrate.settings import Settings
 
@@ -21,16 +19,11 @@ def list_images(settings: Settings, output: Path, run: str = "") -> None:
     warning = token_warning(Path(settings.token))
     if warning:
         warn(warning)
-    drive = Drive(
-        Path(settings.token),
-        settings.drive_endpoint,
-        settings.timeout,
-        patiently(settings.retries),
-        Turns(settings.drive_qps),
-    )
+    drive = Drive.of(settings)
     root = root_folder(drive, settings)
     found = images_below(drive, root, settings.recursive, settings.include, warn)
-    make_listing(settings, root, found, run).write(output)
+    with alone(settings.folder.parent):
+        make_listing(settings, root, found, run).write(output)
 
 
 def root_folder(drive: Drive, settings: Settings) -> DriveFile:

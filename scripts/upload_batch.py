@@ -27,8 +27,8 @@ from upload_image import moved
 class Batch:
     """The markers that one job has to make; each is independent of the others, and stands as soon as it is made."""
 
-    def __init__(self, path: Path, home: Path, settings: Settings, workers: int) -> None:
-        """In: the batch's file, the run's (first) results folder and settings, and how many workers it may have.
+    def __init__(self, path: Path, settings: Settings, workers: int) -> None:
+        """In: the batch's file, the settings of the run, and how many workers it may have.
 
         The file lies in the folder `batches` of the results folder of its images. Raises OSError.
         """
@@ -39,7 +39,7 @@ class Batch:
         self._path = path
         folder = path.parent.parent / "markers"
         self.markers = [folder / name for name in path.read_text(encoding="ascii").split()]
-        self._workers = WorkersWanted(home, file_of(new_id()), share.to_json(), workers, os.getpid())
+        self._workers = WorkersWanted(path.parent.parent, file_of(new_id()), share.to_json(), workers, os.getpid())
         self._stopped_because = ""
 
     def upload(self) -> Iterator[str]:
@@ -82,12 +82,11 @@ class Batch:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json() of the run")
-    parser.add_argument("--run", required=True, type=Path, help="the run's (first) results folder")
     parser.add_argument("--workers", required=True, type=int, help="how many images at once")
     parser.add_argument("batch", type=Path, help="a file with a marker's name in each line; removed, it ends the batch")
     options = parser.parse_args()
     try:
-        batch = Batch(options.batch, options.run, options.settings, options.workers)
+        batch = Batch(options.batch, options.settings, options.workers)
         failed = 0
         for line in batch.upload():
             print(line, file=sys.stderr, flush=True)

@@ -45,7 +45,7 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
             table.writerow([mapping.cell(value) for value in astuple(each)])
             results[each.result] += 1
             if each.result != "ok" and results.total() - results["ok"] <= NAMED:
-                say(f"{each.result}: {one_line(each.filename, 100)}: {each.url}: {each.error}")
+                say(one_line(f"{each.result}: {one_line(each.filename, 100)}: {each.url}: {each.error}", 1000))
             if time.monotonic() - said > PAUSE:
                 said = time.monotonic()
                 say(f"{results.total()} of {len(rows)} URLs asked")
@@ -87,7 +87,7 @@ def main() -> None:
         try:
             line, well = verify_urls(options.settings, output, options.at_once, tell_nobody if options.quiet else tell)
         except MigrationError as error:
-            sys.exit(one_line(error))
+            line, well = one_line(error), False
         except OSError as error:
             sys.exit(f"{error.filename or output}: {error.strerror or error}")
         except KeyboardInterrupt:

@@ -13,10 +13,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from authenticate import consent
 from migrate.errors import MigrationError
+from tests import browser
 from tests.harness import ROOT, Finished, Workspace, wait_for
 
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
@@ -26,11 +27,8 @@ pytestmark = pytest.mark.xdist_group("authenticate")
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        yield browser
-        browser.close()
+    with browser.chromium() as started:
+        yield started
 
 
 @pytest.fixture

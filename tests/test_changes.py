@@ -271,3 +271,15 @@ def test_a_dry_run_applies_the_filters_of_now_to_the_listing_at_hand(workspace: 
     workspace.add("one.jpg", "two.jpg")
     workspace.dry_run().succeeded()
     assert "1 of 2 images to move" in workspace.dry_run(exclude="two.*").lines[-1]
+
+
+def test_a_listing_of_an_older_version_is_still_one(workspace: Workspace) -> None:
+    workspace.add("a.jpg")
+    workspace.run().succeeded()
+    path = workspace.results / "listing.json"
+    listed = json.loads(path.read_text())
+    del listed["cloudinary_folder"]
+    path.write_text(json.dumps(listed))
+    dry = workspace.dry_run()
+    dry.succeeded()
+    assert "0 of 1 images to move" in dry.said

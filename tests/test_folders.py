@@ -11,9 +11,9 @@ import pytest
 from tests.harness import Finished, Workspace, jpeg
 
 
-def run(workspace: Workspace, *arguments: str) -> Finished:
+def run(workspace: Workspace, *arguments: str, overwrite: bool = False) -> Finished:
     """Run the command on folders.csv."""
-    return workspace.run(*arguments, folder_id=None, folders="folders.csv")
+    return workspace.run(*arguments, folder_id=None, folders="folders.csv", overwrite=overwrite)
 
 
 def folders(workspace: Workspace, text: str) -> None:
@@ -77,8 +77,8 @@ def test_a_list_in_the_configuration_is_as_good_as_a_file(workspace: Workspace) 
         ("folder_name,link\nA,\n", "folders.csv, line 2: no folder_id and no link"),
         ("folder_name,link\nA,{id}\n\nB,{id}\n", "folders.csv, line 4: folder"),
         (
-            "folder_name,folder_id\nA,{id}\nA,other\n",
-            "folders.csv, line 3: folder_name 'A' is that of",
+            'folder_name,folder_id\n"A,{id}\n',
+            "folders.csv, line 2: unexpected end of data",
         ),
         ("folder_name,folder_id\nA,{id},more\n", "folders.csv, line 2: more cells"),
         ("name,id\nA,{id}\n", "folders.csv, line 1: the columns"),
@@ -128,3 +128,27 @@ def test_a_revoked_token_is_said_once_for_all_folders(workspace: Workspace) -> N
     done.failed()
     done.line("run python scripts/authenticate.py")
     assert len(done.lines) == 1, done.said
+
+
+def test_folders_of_one_name_never_share_a_public_id(workspace: Workspace) -> None:
+    """Two are "Photos", and the third goes where they do, by another run."""
+    first, second, third = (workspace.cloud.drive("folder", name=name) for name in ("Photos", "Photos", "Other"))
+    for folder_id in (first, second, third):
+        workspace.add("a.jpg", parent=folder_id, content_base64=jpeg(folder_id))
+    folders(workspace, f"folder_name,folder_id\n,{first}\n,{second}\n")
+    run(workspace, overwrite=True).succeeded()
+    assert [row["status"] for row in combined(workspace)] == ["uploaded", "uploaded"]
+    workspace.run(folder_id=third, folder_name="Photos/", overwrite=True).succeeded()
+    assets = workspace.cloud.assets()
+    assert len(assets) == 3 and all(asset["stores"] == 1 for asset in assets.values())
+    assert {each["public_id"] for each in combined(workspace)} < set(assets)
+
+
+def test_a_dry_run_says_which_folder_it_speaks_of(workspace: Workspace) -> None:
+    albums = [workspace.cloud.drive("folder", name=f"Album {number}") for number in range(2)]
+    for album in albums:
+        workspace.add("a.jpg", parent=album)
+    folders(workspace, "\n".join(["link", *albums]))
+    said = run(workspace, "-n").stdout.splitlines()
+    headings = [line for line in said if line.startswith("Album")]
+    assert headings == [f"Album {number} ({album}):" for number, album in enumerate(albums)]

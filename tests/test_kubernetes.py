@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,9 +39,9 @@ def clone(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def start(clone: Workspace, cluster: Kubernetes) -> subprocess.Popen[str]:
+def start(clone: Workspace, cluster: Kubernetes, **config: Any) -> subprocess.Popen[str]:
     """A run in batches of four images."""
-    plain = clone.command(images_per_job=4, results=clone.path / "results", token=None)
+    plain = clone.command(images_per_job=4, results=clone.path / "results", token=None, **config)
     profile = ["--profile", "profiles/kubernetes", "--seconds-between-status-checks", "1"]
     return subprocess.Popen(
         [str(PROGRAMS / "snakemake"), *profile, *plain[plain.index("--config") :]],
@@ -124,3 +125,18 @@ def test_a_killed_pod_and_a_deleted_job_cost_their_own_images_and_the_same_comma
     clone.audit(crashes=1)
     assert clone.calls("drive.media") == 8
     assert not any(kubernetes.objects.values())
+
+
+def test_when_nothing_else_can_succeed_no_further_batch_is_begun(clone: Workspace, kubernetes: Kubernetes) -> None:
+    """Of many folders, whose list the pods do not have."""
+    album = clone.cloud.drive("folder", name="Album")
+    clone.add(*(f"{number}.jpg" for number in range(24)), parent=album)
+    (clone.path / "folders.csv").write_text(f"link\n{album}\n")
+    clone.cloud.settings(delay=1)
+    running = start(clone, kubernetes, folder_id=None, folders="folders.csv", uploads_at_once=8)
+    wait_for(lambda: clone.calls("drive.media"), 120)
+    clone.cloud.oauth(revoke=True, expire=True)
+    code, said = end(running)
+    assert code == 1 and "Traceback" not in said, said
+    assert said.count("run python scripts/authenticate.py") == 1, said
+    assert len(kubernetes.created["jobs"]) < 6

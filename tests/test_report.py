@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from migrate import listing, marker
 from migrate.failure import Failure
+from tests import browser
 from tests.harness import Workspace
 from tests.synthetic import results, some_names
 from tests.test_names import HOSTILE
@@ -42,11 +43,8 @@ ATTACKS = [
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        yield browser
-        browser.close()
+    with browser.chromium() as started:
+        yield started
 
 
 class Opened:

@@ -136,6 +136,7 @@ def test_settings_survive_the_command_line_of_a_script() -> None:
         ("Recursive=true", ("Recursive", "did you mean recursive?")),
         ("retry=3", ("retry", "did you mean retries?")),
         ("resource_key=x", ("unknown setting 'resource_key'",)),
+        ("results=a{b}", ("results",)),
         ("zzzzzz=1", ("unknown setting 'zzzzzz'", "config.yaml")),
         ("recursive=perhaps", ("wrong setting recursive", "perhaps")),
         ("recursive=1", ("wrong setting recursive",)),
@@ -156,3 +157,8 @@ def test_a_wrong_setting_is_one_line_that_names_it(typed: str, fragments: tuple[
     line = str(caught.value)
     assert all(fragment in line for fragment in fragments), line
     assert "\n" not in line and len(line) < 400
+
+
+@pytest.mark.parametrize("typed", ["out", "out/", "./out", "out//", "./out/."])
+def test_a_results_folder_is_one_however_it_is_written(typed: str) -> None:
+    assert settings(f"results={typed}").results == "out"

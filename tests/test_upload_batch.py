@@ -35,7 +35,6 @@ def start(workspace: Workspace, batch: Path, **config: object) -> subprocess.Pop
             sys.executable,
             str(ROOT / "scripts" / "upload_batch.py"),
             f"--settings={workspace.settings(**config)}",
-            f"--run={workspace.results}",
             "--workers=4",
             str(batch),
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -66,14 +66,15 @@ class Console(LogHandlerBase):
         self._bar: Bar | None = None
         self._last_progress = time.monotonic()
 
-    def install(self) -> None:
-        """Take the place of Snakemake's own handler for the terminal.
+    def install(self, job_failed: Callable[[], None]) -> None:
+        """Take the place of Snakemake's own handler for the terminal. In: who is told when a job has failed.
 
         Where there is none because the user chose a logger plugin (--logger rich), or where the user wants Snakemake's
         own words (--verbose, --printshellcmds), this one only counts.
         """
         # A full disk fails Snakemake's log, too: no reason for tracebacks on the terminal.
         logging.raiseExceptions = False
+        self._job_failed = job_failed
         for handler in list(logger.handlers):
             if handler.name == "DefaultStreamHandler" and not self._wordy:
                 self.setFormatter(handler.formatter)
@@ -91,6 +92,7 @@ class Console(LogHandlerBase):
                 self._ended(said["job_id"])
             elif event == LogEvent.JOB_ERROR:
                 self._ended(said["jobid"])
+                self._job_failed()
             elif self._stream and self._matters(record):
                 line = record.getMessage() if hasattr(record, "ours") else self.format(record)
                 if self._bar:

@@ -30,8 +30,8 @@ from googleapiclient.http import HttpRequest, MediaIoBaseDownload
 from .content import PIECE, Content
 from .errors import ImageError, MigrationError, StopRun, TransientError, one_line
 from .pacing import Turns
-from .retrying import deadline, drive_error, network_error
-from .settings import ID
+from .retrying import deadline, drive_error, network_error, patiently
+from .settings import ID, Settings
 
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 FOLDER = "application/vnd.google-apps.folder"
@@ -109,7 +109,7 @@ class DriveFile:
 class Drive:
     """One connection to Drive, signed in with the token file; for one process and one thread (httplib2's limit)."""
 
-    def __init__(self, token: Path, endpoint: str, timeout: float, patiently: tenacity.Retrying, turns: Turns) -> None:
+    def __init__(self, token: Path, endpoint: str, timeout: float, retrying: tenacity.Retrying, turns: Turns) -> None:
         """Sign in (the access token itself is fetched with the first call).
 
         In: the token file, the root of the API, the seconds of silence after which a call is given up, who tries again
@@ -118,7 +118,7 @@ class Drive:
         self._http = httplib2.Http(timeout=timeout)
         self._token = token
         self._timeout = timeout
-        self._patiently = patiently
+        self._patiently = retrying
         self._turns = turns
         authorized = google_auth_httplib2.AuthorizedHttp(
             read_credentials(token), http=self._http, max_refresh_attempts=1
@@ -130,6 +130,12 @@ class Drive:
             static_discovery=True,
             client_options={"api_endpoint": f"{endpoint.rstrip('/')}/drive/v3/"},
         )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Drive:
+        """The connection of a process that is alone in asking. Raises StopRun."""
+        turns = Turns(settings.drive_qps)
+        return cls(Path(settings.token), settings.drive_endpoint, settings.timeout, patiently(settings.retries), turns)
 
     def file(self, file_id: str, resource_key: str = "") -> DriveFile:
         """What Drive says of one file or folder.

@@ -1,7 +1,7 @@
 """The folders that an account sees in Drive, as trees with the number of images in each.
 
 Own folders and shared drives are read with a few queries, however many folders there are: all folders, all images, a
-thousand on each page, and the trees are built from `parents`. What is shared with the account is walked instead, thirty
+thousand on each page, and the trees are built from `parents`. What is shared with the account is walked instead, some
 folders with each query, because a query for everything does not promise what lies below a shared folder
 (`corpora=user`: what the account created, opened, or was directly given).
 """

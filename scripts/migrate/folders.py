@@ -32,10 +32,9 @@ def folders_of(settings: Settings) -> list[Settings]:
     found = []
     for where, entry in entries:
         each = _folder(settings, where, entry)
-        for what, value in (("folder", each.folder_id), ("folder_name", each.folder_name)):
-            first = seen.setdefault(f"{what} {value}", where) if value else where
-            if first != where:
-                raise MigrationError(f"{where}: {what} {one_line(value, 100)!r} is that of {first}, too")
+        first = seen.setdefault(each.folder_id, where)
+        if first != where:
+            raise MigrationError(f"{where}: folder {each.folder_id} is that of {first}, too")
         found.append(each)
     if not found:
         raise MigrationError(f"{settings.folders} names no folder")
@@ -69,7 +68,9 @@ def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
                 if None in row:
                     raise MigrationError(f"{where}: more cells than columns")
                 yield where, row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
+        raise MigrationError(f"{path}, line {table.line_num + 1}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
 
 

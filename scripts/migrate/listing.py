@@ -138,7 +138,9 @@ def made_by(path: Path) -> str:
 
 
 def _listing(value: dict[str, Any], images: list[Image]) -> Listing:
-    return Listing(**{name: value[name] for name in _HEAD}, images=images)
+    # Before there were many folders in a run, no listing named its Cloudinary folder.
+    head = {"cloudinary_folder": "", **{name: value[name] for name in _HEAD if name in value}}
+    return Listing(**head, images=images)
 
 
 def _image(entry: dict[str, Any]) -> Image:

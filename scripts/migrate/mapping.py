@@ -53,13 +53,13 @@ def rows(images: Iterable[Image], folder: Path, warn: Callable[[str], None]) -> 
 def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
     """The rows of several folders' mapping.json, each with its Drive folder's ID and name besides.
 
-    Raises MigrationError if one has no listing beside it.
+    Raises MigrationError if one has no listing beside it, or is none.
     """
     found = []
     for path in mappings:
         drive = listing.head(path.with_name("listing.json"))
         more = dict(zip(OF_FOLDER, (drive.folder_id, drive.folder), strict=True))
-        found += [{**row, **more} for row in json.loads(path.read_bytes())]
+        found += [{**vars(row), **more} for row in read(path)]
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,15 +50,14 @@ class Migration:
         # Only here, because the Google client takes long to import.
         from list_images import list_images
 
-        made = self.listing.with_name(".listing.dry-run.json")
-        list_images(self.settings, made)
-        if anew:
-            made.replace(self.listing)
-            return
-        with contextlib.suppress(FileExistsError):
-            # A real run that has listed meanwhile knows better.
-            os.link(made, self.listing)
-        made.unlink(missing_ok=True)
+        made = self.listing.with_name(f".listing.dry-run.{os.getpid()}.json")
+        try:
+            list_images(self.settings, made)
+            # A real run that has begun meanwhile knows better.
+            if not self.run.is_alive(self.run.id):
+                made.replace(self.listing)
+        finally:
+            made.unlink(missing_ok=True)
 
     def listed_as_set(self) -> Listing:
         """The listing at hand with what the present settings leave out; it may have been made with others."""
@@ -78,6 +76,14 @@ class Migration:
         """The lines that the checkpoint had to say."""
         log = self.folder / "logs" / "list_images.log"
         return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+
+    def is_merged(self, run_id: str) -> bool:
+        """Whether the mapping is that of this run's listing."""
+        try:
+            later = self.mapping.stat().st_mtime_ns >= self.listing.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        return later and listing.made_by(self.listing) == run_id
 
     def merge(self, run_id: str) -> bool:
         """Write the mapping and the report that the run did not come to, unless it has not even listed the folder."""

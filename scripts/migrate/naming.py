@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,16 +23,18 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
     """The listing of what was found in the folder `root` by a run.
 
     Looks at the last listing and at the markers in the results folder, so that every image keeps its public_id, and
-    one whose content has changed knows which asset it replaces.
+    one whose content has changed knows which asset it replaces; and at the listings beside it, so that no image of
+    another Drive folder has the same. To be called within `alone`, until the listing is written.
     """
     folder = settings.folder
     ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
     last = _last_images(folder)
     markers = marker.by_file(folder)
     folder_name = settings.cloudinary_folder(root.name)
+    own = {each.file.id for each in ordered}
     given = names.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
-        _held(folder, {each.file.id for each in ordered}, last, markers),
+        {**_held_beside(folder, own, folder_name), **_held(folder, own, last, markers)},
     )
     images = []
     for each in ordered:
@@ -52,6 +56,32 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
         images.append(replace(image, replaces=replaces, skipped=left_out) if replaces or left_out else image)
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
     return Listing(settings.folder_id, root.name, folder_name, listed_at, run, images)
+
+
+@contextmanager
+def alone(results: Path) -> Iterator[None]:
+    """While this lasts, no other process names images below these results: two could choose the same name."""
+    results.mkdir(parents=True, exist_ok=True)
+    with (results / ".naming.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _held_beside(folder: Path, own: set[str], folder_name: str) -> dict[str, str]:
+    """File ID → public_id, of the images of other Drive folders that go to the same place in Cloudinary."""
+    target = names.asset_folder(folder_name, "")
+    held: dict[str, str] = {}
+    for path in folder.parent.glob("*/listing.json"):
+        if path.parent == folder:
+            continue
+        try:
+            other = names.asset_folder(listing.head(path).cloudinary_folder, "")
+            if f"{target}/".startswith(f"{other}/") or f"{other}/".startswith(f"{target}/"):
+                held |= {image.id: image.public_id for image in listing.read(path).images if image.id not in own}
+        except MigrationError:
+            # Nothing was ever uploaded from what is no listing.
+            continue
+    return held
 
 
 def _last_images(folder: Path) -> dict[str, Image]:

@@ -6,6 +6,7 @@ import atexit
 import gc
 import logging
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from . import batches, listing, mapping, pods, scheduling, workers
 from .account import check_credentials
 from .asking import WorkersWanted
 from .console import Console, say
-from .errors import MigrationError
+from .errors import MigrationError, one_line
 from .folders import NEEDED, folders_of
 from .migration import Migration
 from .pending import left_out
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-ON_A_CLUSTER = 100
-"""Images in one job there, unless images_per_job says otherwise: a job costs some seconds, 100 images take as many."""
 
+WAITING_FOR_NODES = "stopping: jobs that were submitted are waited for; Ctrl-C once more cancels them"
 JOBS_IN_A_DRY_RUN = 10_000
 """Of more, only these are asked of Snakemake: 2.6 ms and 21 KB for each job, to show nothing. The preview names all."""
 
@@ -46,7 +46,8 @@ class Pipeline:
         """Read the settings; a wrong one ends the program with a line."""
         base = Path(workflow.basedir)
         self.settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
-        folders = _or_exit(folders_of, self.settings)
+        # A job on a cluster's node needs no list of folders, which may not be there.
+        folders = _or_exit(folders_of, self.settings) if workflow.is_main_process or not self.settings.folders else []
         self._migrations = {each.folder_id: Migration(each) for each in folders}
         self._workflow = workflow
         # Of the run as a whole: where its lock and its reason to stop are looked for.
@@ -54,6 +55,8 @@ class Pipeline:
         self._run = Run(home)
         self._console = Console(workflow.output_settings)
         self._begun = False
+        self._stopping = False
+        self._previews: list[tuple[Sequence[Pending], listing.Listing]] = []
         self.verify = VerifyRun(list(self._migrations.values()), home)
         self._run_id = new_id() if workflow.is_main_process else self._run.id
         self.workers = WorkersWanted(
@@ -72,7 +75,7 @@ class Pipeline:
         # Also where snakemake was called by its path, its jobs find its Python.
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         if workflow.is_main_process:
-            self._console.install()
+            self._console.install(self._job_failed)
 
     @property
     def folder_ids(self) -> list[str]:
@@ -160,13 +163,13 @@ class Pipeline:
             scheduling.fit_scheduler(self._workflow)
         elif self._workflow.executor_plugin.name == "kubernetes":
             pods.ask_as_kubernetes_answers(self._workflow)
-        scheduling.end_gracefully()
+        scheduling.end_gracefully("" if self._workflow.local_exec else WAITING_FOR_NODES)
 
     def succeeded(self) -> None:
         """Say how it went."""
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
-        elif all(each.mapping.exists() for each in self._migrations.values()):
+        elif all(each.is_merged(self._run_id) for each in self._migrations.values()):
             # Else something less than the migration was asked for: the listing alone, or one marker.
             self._say_outcome(list(self._migrations.values()))
 
@@ -178,23 +181,41 @@ class Pipeline:
         try:
             merged = [each for each in self._migrations.values() if each.merge(self._run_id)]
             if self.settings.folders and merged:
-                # Only here, because a run that succeeds has a rule for it.
-                from merge_mappings import merge_mappings
-
-                mappings = [each.mapping for each in self._migrations.values() if each.mapping.exists()]
-                merge_mappings(mappings, Path(self.settings.results))
-            if merged and self._run.stopped_because:
-                say(f"the run was stopped: {self._run.stopped_because}", logging.ERROR)
+                self._merge_mappings()
+            stopped_because = self._stopped_because
+            if merged and stopped_because:
+                say(f"the run was stopped: {stopped_because}", logging.ERROR)
             unlisted = (each for each in self._migrations.values() if each not in merged)
-            reason = self._run.stopped_because or "nothing was listed"
+            reason = stopped_because or "nothing was listed"
             for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
-                say(line, logging.ERROR)
+                say(one_line(line), logging.ERROR)
             if merged:
                 self._say_outcome(merged)
         except MigrationError as error:
             say(str(error), logging.ERROR)
         except OSError as error:
             say(f"{error.filename or self._run.folder} cannot be written to: {error.strerror or error}", logging.ERROR)
+
+    def _job_failed(self) -> None:
+        """A job on a node cannot end the run when nothing else can succeed: it leaves the reason."""
+        if not self._workflow.local_exec and not self._stopping and self._stopped_because:
+            self._stopping = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    @property
+    def _stopped_because(self) -> str:
+        """The line that says why this run was stopped; "" if it was not."""
+        return next((line for each in self._migrations.values() if (line := each.run.stopped_because)), "")
+
+    def _merge_mappings(self) -> None:
+        # Only here, because a run that succeeds has a rule for it.
+        from merge_mappings import merge_mappings
+
+        try:
+            mappings = [each.mapping for each in self._migrations.values() if each.mapping.exists()]
+            merge_mappings(mappings, Path(self.settings.results))
+        except MigrationError as error:
+            say(str(error), logging.ERROR)
 
     def _say_outcome(self, migrations: list[Migration]) -> None:
         mappings = [each.mapping for each in migrations]
@@ -206,7 +227,7 @@ class Pipeline:
     @property
     def _images_per_job(self) -> int:
         # Known only now: while the Snakefile is read, Snakemake has no executor yet.
-        return self.settings.images_per_job or (1 if self._workflow.local_exec else ON_A_CLUSTER)
+        return 1 if self._workflow.local_exec else self.settings.images_per_job
 
     def _hold(self) -> None:
         """Take the results folders for this run, once, if it is a real one."""
@@ -236,7 +257,9 @@ class Pipeline:
         listed = migration.listed_as_set() if dryrun else listing.read(migration.listing)
         found = migration.pending(listed)
         if dryrun:
-            atexit.register(self._preview, found, listed)
+            if not self._previews:
+                atexit.register(self._preview)
+            self._previews.append((found, listed))
         else:
             for line in migration.said_while_listing():
                 if line.startswith("warning: "):
@@ -250,11 +273,13 @@ class Pipeline:
         wanted = migration.markers(images)
         size = self._images_per_job
         if dryrun:
-            return wanted[:JOBS_IN_A_DRY_RUN]
+            return wanted[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
         return wanted if size == 1 else batches.write(migration.folder, self._run_id, wanted, size)
 
-    def _preview(self, found: Sequence[Pending], listed: listing.Listing) -> None:
-        if not self.silent:
+    def _preview(self) -> None:
+        for found, listed in [] if self.silent else self._previews:
+            if len(self._migrations) > 1:
+                print(f"{one_line(listed.folder, 100)} ({listed.folder_id}):")
             names = self._quiet != {"rules", "progress"}
             preview(found, listed, names, self.settings)
 

@@ -26,17 +26,21 @@ def fit_scheduler(workflow: Workflow) -> None:
     scheduler.global_resources["_cores"] += WAITING
 
 
-def end_gracefully() -> None:
+def end_gracefully(notice: str) -> None:
     """Have SIGTERM, and the first Ctrl-C, end the run when the jobs under way have ended.
 
+    In: a line to say then, "" for none.
     Snakemake's own handler of SIGTERM takes a lock that the interrupted main thread may hold already, and then waits
-    for ever; Ctrl-C in the midst of its event loop ends it with tracebacks. The jobs get theirs from the terminal.
+    for ever; Ctrl-C in the midst of its event loop ends it with tracebacks. Jobs on this machine get
+    theirs from the terminal.
     """
     handler = signal.getsignal(signal.SIGTERM)
     if callable(handler):
 
         def stop(*interrupted: object) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            if notice:
+                os.write(sys.stderr.fileno(), f"{notice}\n".encode())
             threading.Thread(target=handler, args=interrupted).start()
 
         signal.signal(signal.SIGTERM, stop)

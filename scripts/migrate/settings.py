@@ -48,7 +48,7 @@ class Settings:
     fit: bool = False
     drive_qps: float = 100.0
     uploads_at_once: int = 50
-    images_per_job: int | None = None
+    images_per_job: int = 100
     retries: int = 5
     timeout: float = 60.0
 
@@ -96,6 +96,8 @@ class Settings:
         folders = values.pop("folders", None) or ()
         values.pop("folder_id", None)
         texts = {key: values[key] or "" for key in TEXTS if key in values}
+        # As Snakemake compares paths by their text, there is only one text for each.
+        texts["results"] = str(Path(texts.get("results", cls.results)))
         return cls(
             **{**values, **texts, **lists, "folder_id": folder_id, "resource_key": resource_key},
             folders=folders if isinstance(folders, str) else tuple(folders),
@@ -163,7 +165,9 @@ def _check(values: dict[str, Any], schema: Path) -> None:
 
     unknown = [key for key in values if key not in Settings.__dataclass_fields__ or key == "resource_key"]
     if unknown:
-        near = difflib.get_close_matches(unknown[0].replace("-", "_").lower(), list(Settings.__dataclass_fields__), 1)
+        near = difflib.get_close_matches(
+            str(unknown[0]).replace("-", "_").lower(), list(Settings.__dataclass_fields__), 1
+        )
         hint = f": did you mean {near[0]}?" if near else "; config.yaml names them all"
         raise MigrationError(f"unknown setting {one_line(unknown[0], 60)!r}{hint}")
     try:

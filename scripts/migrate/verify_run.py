@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import mapping
 from .console import say
-from .errors import MigrationError
+from .errors import MigrationError, one_line
 from .migration import Migration
 from .preview import how_long_ago
 
@@ -50,7 +50,7 @@ class VerifyRun:
         """Say what the job found."""
         said = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
         for line in said or ["no URL was asked for"]:
-            say(line, level if said else logging.ERROR)
+            say(one_line(line, 1000), level if said else logging.ERROR)
 
     def _need_mappings(self) -> None:
         for migration in self._migrations:
