@@ -37,12 +37,8 @@ def main() -> int:
             flush=True,
         )
         environment = {**os.environ, "CLOUDINARY_URL": cloud.cloudinary_url}
-        code = subprocess.run(
-            [Path(sys.executable).with_name("snakemake"), *command[1:], *emulated], env=environment
-        ).returncode
-        mapping = Path("results", cloud.folder_id, "mapping.csv")
-        print(f"\nThe mapping: {mapping}" if mapping.exists() else "\nThere is no mapping.")
-    return code
+        snakemake = Path(sys.executable).with_name("snakemake")
+        return subprocess.run([snakemake, *command[1:], *emulated], env=environment).returncode
 
 
 if __name__ == "__main__":

@@ -43,10 +43,9 @@ def fit_scheduler(workflow: Workflow) -> None:
 def end_gracefully(notice: str) -> None:
     """Have SIGTERM, and the first Ctrl-C, end the run when the jobs under way have ended.
 
-    In: a line to say then, "" for none.
-    Snakemake's own handler of SIGTERM takes a lock that the interrupted main thread may hold already, and then waits
-    for ever; Ctrl-C in the midst of its event loop ends it with tracebacks. Jobs on this machine get
-    theirs from the terminal.
+    In: a line to say then, "" for none. Snakemake's own handler of SIGTERM takes a lock that the interrupted main
+    thread may hold already, and then waits for ever; Ctrl-C in the midst of its event loop ends it with tracebacks.
+    Jobs on this machine get theirs from the terminal.
     """
     handler = signal.getsignal(signal.SIGTERM)
     if callable(handler):
