@@ -17,7 +17,8 @@ from google.auth.exceptions import GoogleAuthError
 from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
 
-from migrate.drive_api import SCOPE, Drive, default_credentials
+from migrate.drive_api import Drive
+from migrate.drive_signin import SCOPE, default_credentials
 from migrate.errors import MigrationError, StopRun, one_line
 from migrate.options import add_settings, settings_of
 from migrate.pasting import ADDRESS_BAR, free_port, new_state, pass_on_pasted
@@ -63,6 +64,8 @@ def consent(credentials: Path, browser: bool, port: int) -> dict[str, object]:
     In: the OAuth client's JSON; the rest as above. Raises MigrationError.
     """
     flow = _flow(credentials)
+    # The client's secret is for Google's token endpoint, and for nowhere else that an answer may name.
+    flow.oauth2session.max_redirects = 0
     port = free_port(port)
     state = new_state()
     prompt = IN_THE_BROWSER

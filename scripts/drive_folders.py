@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from migrate.drive_api import Drive, token_warning
+from migrate.drive_api import Drive
+from migrate.drive_signin import token_warning
 from migrate.errors import MigrationError, one_line
 from migrate.folder_tree import Branch, own, shared_drives, shared_with_me
 from migrate.options import add_settings, settings_of
@@ -76,7 +77,12 @@ def main() -> None:
     ):
         group.add_argument(option, dest="which", action="store_const", const=which, default=own, help=what)
     add_settings(
-        parser, {"token": "the token of scripts/authenticate.py", "drive_endpoint": "the root of the Drive API"}
+        parser,
+        {
+            "token": "the token of scripts/authenticate.py",
+            "impersonate": "the user whose Drive a service account reads",
+            "drive_endpoint": "the root of the Drive API",
+        },
     )
     options = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):

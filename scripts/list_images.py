@@ -6,7 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from migrate.drive_api import FOLDER, SHORTCUT, Drive, DriveFile, token_warning
+from migrate.drive_api import Drive
+from migrate.drive_children import cannot_list
+from migrate.drive_file import FOLDER, SHORTCUT, DriveFile
+from migrate.drive_signin import token_warning
 from migrate.drive_walk import images_below
 from migrate.errors import ImageError, MigrationError, StopRun, TransientError
 from migrate.naming import alone, make_listing
@@ -21,7 +24,7 @@ def list_images(settings: Settings, output: Path, run: str = "") -> None:
         warn(warning)
     drive = Drive.of(settings)
     root = root_folder(drive, settings)
-    found = images_below(drive, root, settings.recursive, settings.include, warn)
+    found = images_below(drive, root, settings, warn)
     with alone(settings.folder.parent):
         make_listing(settings, root, found, run).write(output)
 
@@ -32,8 +35,8 @@ def root_folder(drive: Drive, settings: Settings) -> DriveFile:
         root = drive.file(settings.folder_id, settings.resource_key)
         if root.target and root.target[1] == FOLDER:
             root = drive.file(root.target[0], root.target[2])
-    except TransientError:
-        raise
+    except TransientError as error:
+        raise cannot_list(f"the folder {settings.folder_id}", error) from error
     except ImageError as error:
         raise StopRun(
             f"the Drive folder {settings.folder_id} does not exist, or is not shared with the account of "

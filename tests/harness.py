@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -65,6 +66,8 @@ class Workspace:
     path: Path
     cloud: Emulator
     environment: dict[str, str] = field(default_factory=dict)
+    memory: int | None = None
+    """How many bytes of address space each process of the command may have."""
 
     @property
     def results(self) -> Path:
@@ -110,7 +113,12 @@ class Workspace:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=self._limit_memory if self.memory else None,
         )
+
+    def _limit_memory(self) -> None:
+        assert self.memory
+        resource.setrlimit(resource.RLIMIT_AS, (self.memory, self.memory))
 
     def run(self, *arguments: str, cores: int = 4, **config: object) -> Finished:
         """Run the command to its end."""

@@ -118,6 +118,18 @@ def test_allow_leaves_a_token_that_only_its_owner_can_read_and_that_works(worksp
     workspace.run(token="token.json").succeeded()
 
 
+def test_the_clients_secret_goes_nowhere_that_an_answer_points_to(workspace: Workspace, page: Page) -> None:
+    elsewhere = {"redirect": workspace.cloud.drive_endpoint, "status": 307}
+    workspace.cloud.faults([{"on": "oauth.token", "do": elsewhere, "times": None}])
+    with asking(workspace, BROWSER="true") as script:
+        page.goto(script.url)
+        page.get_by_role("button", name="Allow").click()
+        done = script.end()
+    done.failed()
+    done.line("Google did not grant access", "redirect")
+    assert not workspace.calls("drive.other") and not (workspace.path / "token.json").exists()
+
+
 def test_cancel_is_one_line_and_leaves_nothing(workspace: Workspace, page: Page) -> None:
     with asking(workspace, BROWSER="true") as script:
         page.goto(script.url)

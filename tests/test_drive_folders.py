@@ -7,13 +7,13 @@ import pty
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from migrate.drive_api import Drive
 from migrate.pacing import Turns
 from migrate.retrying import patiently
+from migrate.settings import Settings
 from tests.harness import ROOT, Finished, Workspace
 
 FROM_ELSE = {"ownedByMe": False, "sharedWithMeTime": "2024-05-06T07:08:09.000Z"}
@@ -108,8 +108,8 @@ def test_shared_folders_are_those_of_others_with_what_is_below(workspace: Worksp
         f"└── below  {below}  2 images",
         f"    └── shared twice  {twice}  no images",
     ]
-    # The search; the three that are shared; what is below these.
-    assert workspace.calls("drive.list") == 3
+    # The search; the three that are shared, and two of them, which seem to be empty, alone; what is below these.
+    assert workspace.calls("drive.list") == 5
 
 
 def test_shared_drives_have_their_trees(workspace: Workspace) -> None:
@@ -132,7 +132,8 @@ def test_shared_drives_have_their_trees(workspace: Workspace) -> None:
 def test_shared_drives_come_a_hundred_on_a_page(workspace: Workspace) -> None:
     names = [f"Team {number:03}" for number in range(101)]
     workspace.cloud.drive_all([{"op": "shared_drive", "name": name} for name in names])
-    drive = Drive(Path(workspace.cloud.token), workspace.cloud.drive_endpoint, 5, patiently(0), Turns(100))
+    settings = Settings.from_json(workspace.settings())
+    drive = Drive(settings, patiently(0), Turns(100))
     assert [each.name for each in drive.shared_drives()] == names
     assert workspace.calls("drive.drives") == 2
 

@@ -171,7 +171,7 @@ def test_faults_of_listings(emulator: Emulator, caller: Caller) -> None:
     rules = [{"empty_batches": True}, {"incomplete": True}]
     emulator.faults([{"on": "drive.list", "times": None, "do": {**rules[0], **rules[1]}}])
     one, several = f"'{folder}' in parents", f"('{folder}' in parents or 'root' in parents)"
-    assert len(caller.get("?q=" + one).json()["files"]) == 2
+    assert len(caller.get("?q=" + one).json()["files"]) == 1, "of two"
     answer = caller.get("?q=" + several).json()
     assert answer["files"] == [] and answer["incompleteSearch"] is True
     emulator.reset()

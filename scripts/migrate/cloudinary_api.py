@@ -7,13 +7,12 @@ account may make some hundred calls an hour.
 from __future__ import annotations
 
 import hashlib
-import re
+import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import certifi
 import cloudinary
 import cloudinary.exceptions
 import cloudinary.uploader
@@ -23,9 +22,10 @@ import urllib3
 from .account import SET_CREDENTIALS, check_credentials
 from .causes import Cause
 from .content import Content
-from .errors import ImageError, MigrationError, NoAnswer, StopRun, TransientError, one_line
+from .errors import ImageError, NoAnswer, StopRun, TooLarge, TransientError, one_line
+from .network import Network
 from .pacing import Places
-from .retrying import cloudinary_error, deadline, network_error
+from .retrying import calling, cloudinary_error, deadline
 
 ASSET_FIELDS = {
     "public_id": str,
@@ -73,6 +73,9 @@ class Cloudinary:
         """
         check_credentials()
         cloudinary.reset_config()
+        self._network = Network("Cloudinary", timeout)
+        # The client has no other way to be given connections.
+        cloudinary.uploader._http = _Connector(self._network)
         self._timeout = timeout
         self._patiently = patiently
         self._places = places
@@ -183,55 +186,60 @@ class Cloudinary:
 
     def _stored_md5(self, url: str, size: int) -> str:
         """The md5 of the about `size` bytes that Cloudinary delivers, for an answer without an etag."""
-        if not url.startswith(("https://", "http://")):
-            raise ImageError("Cloudinary's answer has neither an etag nor a URL to look at", Cause.SERVICE)
-        http = urllib3.PoolManager(cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
         digest = hashlib.md5(usedforsecurity=False)
         try:
-            with deadline(self._timeout, size):
-                answer = http.request("GET", url, preload_content=False, timeout=self._timeout, retries=False)
-                if answer.status != 200:
-                    raise cloudinary_error(answer.status, f"no {url}")
-                for part in answer.stream(1 << 16):
-                    digest.update(part)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise network_error("Cloudinary", error) from error
-        finally:
-            http.clear()
+            with calling("Cloudinary"), deadline(self._timeout, size):
+                answer = self._network.call("GET", url, at_most=size, sink=digest.update)
+        except TooLarge:
+            # More bytes are other bytes.
+            return ""
+        if answer.status != 200:
+            raise cloudinary_error(answer.status, f"no {url}")
         return digest.hexdigest()
 
     def close(self) -> None:
         """Give up the connections, whatever state they are in."""
-        cloudinary.uploader._http.clear()
+        self._network.close()
 
     def _call(self, function: Callable[..., Any], argument: Any, size: int = 0, **options: Any) -> dict[str, Any]:
         """One call of the client that sends `size` bytes. Out: its JSON object; raises what retrying.py says."""
-        with self._places.place():
+        with self._places.place(), calling("Cloudinary"), deadline(self._timeout, size):
             try:
-                with deadline(self._timeout, size):
-                    answer = function(argument, timeout=self._timeout, return_error=True, **options)
-            except OSError as error:
-                self.close()
-                raise network_error("Cloudinary", error) from error
-            except (TypeError, AttributeError) as error:
-                raise TransientError("Cloudinary's answer is not what its API promises") from error
+                answer = function(argument, return_error=True, **options)
             except cloudinary.exceptions.Error as error:
-                raise self._unreadable(error) from error
+                # Of an answer with status 200, which it cannot read.
+                raise NoAnswer("Cloudinary's answer is not what its API promises") from error
             except ValueError as error:
                 raise StopRun(
                     f"Cloudinary's client refuses its settings ({one_line(error, 100)}): {SET_CREDENTIALS}"
                 ) from error
-            if not isinstance(answer, dict):
-                raise TransientError("Cloudinary's answer is not a JSON object")
-            if "error" in answer:
-                said = answer["error"] if isinstance(answer["error"], dict) else {}
-                raise cloudinary_error(int(said.get("http_code") or 0), str(said.get("message", "")))
-            return answer
+        if not isinstance(answer, dict) or "error" in answer:
+            raise TransientError("Cloudinary's answer is not what its API promises")
+        return answer
 
-    def _unreadable(self, error: Exception) -> MigrationError:
-        """What the client's untyped Error means: it names the status only in the text of an answer that is no JSON."""
-        self.close()
-        found = re.match(r"Error parsing server response \((\d+)\)", str(error))
-        if not found or found[1] == "200":
-            return network_error("Cloudinary", error)
-        return cloudinary_error(int(found[1]), "not JSON")
+
+class _Connector:
+    """What Cloudinary's client takes for a urllib3.PoolManager; raises what an error of Cloudinary means."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def request(
+        self, method: str, url: str, fields: Sequence[tuple[str, Any]], headers: Mapping[str, str]
+    ) -> urllib3.HTTPResponse:
+        """One call of the API, which answers every success with 200."""
+        body, content_type = urllib3.encode_multipart_formdata(fields)
+        answer = self._network.call(method, url, headers={**headers, "Content-Type": content_type}, body=body)
+        if answer.is_redirect:
+            raise self._network.redirected(answer)
+        if answer.status != 200:
+            raise cloudinary_error(answer.status, _message(answer.body))
+        return urllib3.HTTPResponse(answer.body, answer.headers, answer.status)
+
+
+def _message(body: bytes) -> str:
+    """What an error answer says, which may be HTML."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "not JSON"

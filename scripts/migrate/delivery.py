@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
-import certifi
 import tenacity
-import urllib3
 
-from .errors import ImageError, MigrationError, one_line
+from . import network
+from .errors import ImageError, MigrationError, TooLarge, one_line
 from .pacing import Turns
-from .retrying import delivery_error, network_error
+from .retrying import delivery_error
 
 PER_SECOND = 100.0
 """Requests at the most: a CDN takes far more, this one is somebody else's, and 100,000 URLs take 17 minutes."""
@@ -25,6 +23,8 @@ PER_SECOND = 100.0
 _NO_HEAD = (403, 405, 501)
 """What servers that want no HEAD say to it; some of them deliver all the same."""
 _REDIRECTS = 5
+_UNKNOWN = 50_000_000
+"""Bytes: twice as many, or as what was stored, are counted where the CDN does not say how many it delivers."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,9 @@ class Delivery:
 
     def __init__(self, timeout: float, patiently: tenacity.Retrying, turns: Turns, threads: int) -> None:
         """In: seconds of silence after which a call is given up; who tries again after a passing error; the pace."""
-        self._timeout = timeout
         self._patiently = patiently
         self._turns = turns
-        self._http = urllib3.PoolManager(
-            maxsize=threads, block=True, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where()
-        )
+        self._network = network.Network("Cloudinary's CDN", timeout, threads)
 
     def ask(self, url: str, expected: int | None) -> Answer:
         """How the CDN answers for a URL. Raises StopRun if it wants to be left alone for long.
@@ -55,14 +52,15 @@ class Delivery:
         it, too: to HEAD, some servers answer any.
         """
         status: int | None = None
+        at_most = 2 * (expected or _UNKNOWN)
 
         def once() -> Answer:
             nonlocal status
             status = None
-            reply = self._reply("HEAD", url, {})
+            reply = self._reply("HEAD", url, {}, at_most)
             delivers = reply.status == 200 and reply.size is not None and expected in (None, reply.size)
             if reply.status in _NO_HEAD or (reply.status == 200 and not delivers):
-                reply = self._reply("GET", url, {"Range": "bytes=0-0"})
+                reply = self._reply("GET", url, {"Range": "bytes=0-0"}, at_most)
             status = reply.status
             if status not in (200, 206):
                 raise reply.error
@@ -73,7 +71,7 @@ class Delivery:
         except ImageError as error:
             return Answer(status, error=error)
 
-    def _reply(self, method: str, url: str, headers: Mapping[str, str]) -> _Reply:
+    def _reply(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Reply:
         """The answer to one request, at the end of all redirections; one that leaves https is not followed."""
         schemes: tuple[str, ...] = ("https://", "http://")
         for _ in range(_REDIRECTS + 1):
@@ -81,40 +79,35 @@ class Delivery:
                 raise ImageError(f"not an address to ask: {one_line(url, 200)}")
             if url.startswith("https://"):
                 schemes = ("https://",)
-            try:
-                reply = self._request(method, url, headers)
-                if not reply.location:
-                    return reply
-                url = urljoin(url, reply.location)
-            except ValueError as error:
-                raise ImageError(f"not an address to ask: {one_line(url, 200)}") from error
+            reply = self._request(method, url, headers, at_most)
+            if not reply.redirects_to:
+                return reply
+            url = reply.redirects_to
         raise ImageError(f"redirected more than {_REDIRECTS} times")
 
-    def _request(self, method: str, url: str, headers: Mapping[str, str]) -> _Reply:
-        try:
-            with self._turns.turn():
-                answer = self._http.request(
+    def _request(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Reply:
+        count = 0
+
+        def add(part: bytes) -> None:
+            nonlocal count
+            count += len(part)
+
+        with self._turns.turn():
+            try:
+                answer = self._network.call(
                     method,
                     url,
                     headers={"Accept-Encoding": "identity", **headers},
-                    preload_content=False,
-                    redirect=False,
-                    retries=False,
-                    timeout=self._timeout,
+                    at_most=at_most,
+                    sink=add,
+                    wants_body=lambda answer: answer.status != 200 or "Content-Length" not in answer.headers,
                 )
-                try:
-                    reply = _Reply.of(answer, method)
-                finally:
-                    # The connection is used again only if all that came on it has been read.
-                    answer.close()
-                    answer.release_conn()
-                if reply.status in (420, 429):
-                    raise reply.error
-                return reply
-        except ValueError:
-            raise
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise network_error("Cloudinary's CDN", error) from error
+            except TooLarge:
+                return _Reply(200, count, "", {})
+            reply = _Reply.of(answer, count if method == "GET" else None)
+            if reply.status in (420, 429):
+                raise reply.error
+            return reply
 
 
 @dataclass(frozen=True)
@@ -123,22 +116,19 @@ class _Reply:
 
     status: int
     size: int | None
-    location: str
+    redirects_to: str
     headers: Mapping[str, str]
 
     @classmethod
-    def of(cls, answer: urllib3.BaseHTTPResponse, method: str) -> _Reply:
-        """What is in an answer, of which no more is read than it takes to know the size of the whole."""
-        length = answer.headers.get("Content-Length", "")
-        size = _number(r"([0-9]{1,18})", length)
+    def of(cls, answer: network.Answer, count: int | None) -> _Reply:
+        """What is in an answer. In: the bytes of its body, where nothing but counting tells how many they are."""
         if answer.status == 206:
             size = _number(r"bytes 0-0/([0-9]{1,18})", answer.headers.get("Content-Range", ""))
-        if method == "HEAD" or (answer.status == 206 and length == "1"):
-            answer.drain_conn()
-        elif answer.status == 200 and size is None:
-            # Sent in chunks: nothing but counting tells.
-            size = sum(map(len, answer.stream(1 << 16)))
-        return cls(answer.status, size, answer.get_redirect_location() or "", answer.headers)
+        elif "Content-Length" in answer.headers:
+            size = _number(r"([0-9]{1,18})", answer.headers["Content-Length"])
+        else:
+            size = count
+        return cls(answer.status, size, answer.redirects_to, answer.headers)
 
     @property
     def error(self) -> MigrationError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import groupby, islice
 
-from .drive_api import FOLDER, PARENTS_IN_ONE_QUERY, SHORTCUT, Drive, DriveFile
+from .drive_api import Drive
+from .drive_children import Children, cannot_list
+from .drive_file import FOLDER, SHORTCUT, DriveFile
 from .errors import ImageError, TransientError, one_line
+from .settings import Settings
 
 OF_GOOGLE = "application/vnd.google-apps."
 """How the types of folders, shortcuts, Docs … begin: of none of them are there bytes to move."""
@@ -28,16 +30,15 @@ class _Place:
     path: str
 
 
-def images_below(
-    drive: Drive, root: DriveFile, recursive: bool, include: Sequence[str], warn: Callable[[str], None]
-) -> list[FoundImage]:
-    """Every image in a folder, and in its subfolders if `recursive`; shortcuts to either are followed.
+def images_below(drive: Drive, root: DriveFile, settings: Settings, warn: Callable[[str], None]) -> list[FoundImage]:
+    """Every image in a folder, and in its subfolders if the settings say so; shortcuts to either are followed.
 
-    In: MIME patterns that are images besides `image/*`; `warn` is told of a shortcut that leads nowhere. Out: each
-    image once, where it really lies if that is below the root, else where the first shortcut to it lies. A folder is
-    entered once, so a shortcut to an ancestor is no loop. Raises StopRun, ImageError or TransientError when anything
-    could not be read: half a listing is none.
+    In: `warn`, who is told of a shortcut that leads nowhere. Out: each image once, where it really lies if that is
+    below the root, else where the first shortcut to it lies. A folder is entered once, so a shortcut to an ancestor is
+    no loop. Raises MigrationError, which names the folder, when anything could not be read: half a listing is none.
     """
+    recursive, include = settings.recursive, settings.include
+    children = Children(drive, settings.folders_per_query)
 
     def wanted(mime_type: str) -> bool:
         if mime_type.startswith(OF_GOOGLE):
@@ -54,7 +55,7 @@ def images_below(
             shortcuts = []
             continue
         below: list[_Place] = []
-        for file, path in _children(drive, level, _kinds(include, recursive)):
+        for file, path in _children(children, level, _kinds(include, recursive)):
             if file.mime_type == SHORTCUT:
                 shortcuts.append((file, path))
             elif not wanted(file.mime_type):
@@ -68,21 +69,14 @@ def images_below(
     return list(images.values())
 
 
-def children_of(drive: Drive, folders: Iterable[DriveFile], kinds: str) -> Iterator[DriveFile]:
-    """The files in all these folders, asking for many folders of one shared drive at once.
-
-    In: as many folders as there may be, and a condition on the MIME type. Out and raises: as Drive.children.
-    """
-    by_drive = sorted(folders, key=lambda folder: folder.drive_id)
-    for _, group in groupby(by_drive, key=lambda folder: folder.drive_id):
-        while batch := list(islice(group, PARENTS_IN_ONE_QUERY)):
-            yield from drive.children(batch, kinds)
-
-
-def _children(drive: Drive, places: list[_Place], kinds: str) -> Iterator[tuple[DriveFile, str]]:
+def _children(children: Children, places: list[_Place], kinds: str) -> Iterator[tuple[DriveFile, str]]:
     """The files in all these folders, each with its folder's path."""
     paths = {place.folder.id: place.path for place in places}
-    for file in children_of(drive, (place.folder for place in places), kinds):
+
+    def path(folder: DriveFile) -> str:
+        return paths[folder.id] or folder.name
+
+    for file in children.of((place.folder for place in places), kinds, path):
         yield file, min(paths[parent] for parent in file.parents if parent in paths)
 
 
@@ -100,20 +94,22 @@ def _follow(
     """
     folders: list[_Place] = []
     for shortcut, path in shortcuts:
-        assert shortcut.target
-        target_id, mime_type, resource_key = shortcut.target
+        target_id, mime_type, resource_key = shortcut.target or ("", "", "")
         if target_id in images or target_id in entered or (mime_type and not wanted(mime_type)):
             continue
+        where = _inside(path, shortcut.name)
         try:
+            if not target_id:
+                raise ImageError("Drive does not say where to")
             target = drive.file(target_id, resource_key)
-        except TransientError:
-            raise
+        except TransientError as error:
+            raise cannot_list(f"what the shortcut {where} leads to", error) from error
         except ImageError as error:
-            warn(f"the shortcut {one_line(_inside(path, shortcut.name), 200)!r} leads nowhere: {error}")
+            warn(f"the shortcut {one_line(where, 200)!r} leads nowhere: {error}")
             continue
         if target.mime_type == FOLDER:
             entered.add(target_id)
-            folders.append(_Place(target, _inside(path, shortcut.name)))
+            folders.append(_Place(target, where))
         elif wanted(target.mime_type):
             images[target_id] = FoundImage(target, path)
     return folders

@@ -32,6 +32,10 @@ class QuotaError(ImageError):
         super().__init__(message, Cause.DOWNLOAD_QUOTA)
 
 
+class NotAMember(ImageError):
+    """The account is no member of the shared drive that it asked about, though some of it may be shared with it."""
+
+
 class TransientError(ImageError):
     """An answer, or a missing one, that may well be different in a moment.
 
@@ -43,6 +47,10 @@ class TransientError(ImageError):
     def __init__(self, message: str, retry_after: float | None = None, cause: Cause = Cause.SERVICE) -> None:
         super().__init__(message, cause)
         self.retry_after = retry_after
+
+
+class TooLarge(TransientError):
+    """More came than the answer to this call may have; the rest was not read."""
 
 
 class NoAnswer(TransientError):

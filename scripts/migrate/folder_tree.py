@@ -12,8 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .drive_api import FOLDER, Drive, DriveFile
-from .drive_walk import children_of
+from .drive_api import Drive
+from .drive_children import Children
+from .drive_file import FOLDER, DriveFile
+from .settings import FOLDERS_PER_QUERY
 
 FOLDERS = f"mimeType = '{FOLDER}'"
 IMAGES = "mimeType contains 'image/'"
@@ -50,9 +52,10 @@ def shared_with_me(drive: Drive) -> list[Branch]:
     found, level = dict(given), list(given.values())
     inside: set[str] = set()
     images: list[DriveFile] = []
+    children = Children(drive, FOLDERS_PER_QUERY)
     while level:
         below = []
-        for file in children_of(drive, level, f"{FOLDERS} or {IMAGES}"):
+        for file in children.of(level, f"{FOLDERS} or {IMAGES}", lambda folder: folder.name):
             if file.mime_type != FOLDER:
                 images.append(file)
                 continue

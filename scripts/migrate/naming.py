@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import listing, marker, names
-from .drive_api import DriveFile
+from .drive_file import DriveFile
 from .drive_walk import FoundImage
 from .errors import MigrationError
 from .filters import skipped

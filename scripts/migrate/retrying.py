@@ -18,7 +18,17 @@ from datetime import UTC, datetime
 import tenacity
 
 from .causes import Cause
-from .errors import ImageError, MigrationError, NoAnswer, QuotaError, RateLimited, StopRun, TransientError, one_line
+from .errors import (
+    ImageError,
+    MigrationError,
+    NoAnswer,
+    NotAMember,
+    QuotaError,
+    RateLimited,
+    StopRun,
+    TransientError,
+    one_line,
+)
 
 DRIVE_RATE = {"userRateLimitExceeded", "rateLimitExceeded"}
 DRIVE_TRANSIENT = {"backendError", "internalError"}
@@ -46,6 +56,8 @@ CLOUDINARY_PERMANENT = {
 """How the messages of its 400s begin; it gives no codes."""
 LONGEST_WAIT = 300.0
 """Seconds: a service that asks for a longer pause ends the run; the same command goes on later."""
+LONGEST_PAUSE = 366 * 86_400.0
+"""Seconds: a service that asks for a pause of more than a year has said nothing."""
 
 
 def drive_error(status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> MigrationError:
@@ -59,6 +71,8 @@ def drive_error(status: int, reason: str, message: str, headers: Mapping[str, st
         return StopRun(DRIVE_STOP[reason])
     if reason == "downloadQuotaExceeded":
         return QuotaError("too many downloads of this file in the last day: Drive refuses it for about 24 hours")
+    if reason == "teamDriveMembershipRequired" or message.startswith("Shared drive not found"):
+        return NotAMember(said, Cause.NOT_ALLOWED)
     if reason in DRIVE_PERMANENT:
         what, cause = DRIVE_PERMANENT[reason]
         return ImageError(f"{what} ({said})", cause)
@@ -108,24 +122,48 @@ def network_error(service: str, error: BaseException) -> NoAnswer:
     return NoAnswer(one_line(f"no answer from {service}: {error or type(error).__name__}", 300))
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header, which is a number or an HTTP date (RFC 9110, 10.2.3); None without one."""
-    value = next((headers[name] for name in headers if name.lower() == "retry-after"), "")
-    if value.isdigit():
-        return float(value)
+@contextmanager
+def calling(service: str) -> Iterator[None]:
+    """Turn what a client library raises during a call into a passing error of that call. Raises MigrationError.
+
+    The libraries let through whatever their parsers raise over an answer: RecursionError for JSON that is nested too
+    deep, OverflowError for a token that expires in ten million years, KeyError, AttributeError. So only a call of a
+    client belongs inside, and no code of ours that could hide a mistake here.
+    """
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+        yield
+    except (MigrationError, MemoryError):
+        raise
+    except OSError as error:
+        raise network_error(service, error) from error
+    except Exception as error:
+        raise TransientError(f"{service}'s answer is not what its API promises") from error
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a usable Retry-After header, a number or an HTTP date (RFC 9110, 10.2.3); else None."""
+    value = next((headers[name] for name in headers if name.lower() == "retry-after"), "")
+    if re.fullmatch(r"[0-9]+", value):
+        return _usable(float(value[:20]))
+    try:
+        return _usable(email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None
 
 
 def try_again_on(message: str) -> float | None:
-    """Seconds until the time in Cloudinary's "Try again on 2026-10-04 14:00:00 UTC"; None if it names none."""
-    found = re.search(r"Try again on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", message)
-    if not found:
+    """Seconds until the time in Cloudinary's "Try again on 2026-10-04 14:00:00 UTC"; None without a usable one."""
+    found = re.search(r"Try again on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", message, re.ASCII)
+    try:
+        until = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) if found else None
+    except ValueError:
         return None
-    until = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    return max(0.0, until.timestamp() - time.time())
+    return _usable(until.timestamp() - time.time()) if until else None
+
+
+def _usable(wait: float) -> float | None:
+    """A pause in seconds, not below 0; None for one that nobody can mean."""
+    return max(0.0, wait) if wait < LONGEST_PAUSE else None
 
 
 def _rate_limited_or_stop(service: str, said: str, wait: float | None) -> MigrationError:

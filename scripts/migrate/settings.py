@@ -15,11 +15,14 @@ from .errors import MigrationError, one_line
 
 ID = r"[A-Za-z0-9_-]+"
 """Drive's file IDs. They become file names here, so nothing else is ever taken for one."""
-TEXTS = ("folder_id", "folder_name", "token", "credentials", "drive_endpoint", "results")
+TEXTS = ("folder_id", "folder_name", "token", "impersonate", "credentials", "drive_endpoint", "results")
 SWITCHES = ("recursive", "overwrite", "fit")
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan takes."""
 LISTS = ("include", "exclude")
+FOLDERS_PER_QUERY = 24
+"""So many Drive folders can be named in one query: with IDs of 33 characters, a shared drive's and 150 of a page token,
+its URL stays below 2,048 characters, from where on Google's client would send it as a POST."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Settings:
     include: tuple[str, ...] = ("image/*",)
     exclude: tuple[str, ...] = ()
     token: str = "token.json"
+    impersonate: str = ""
     credentials: str = "credentials.json"
     drive_endpoint: str = "https://www.googleapis.com"
     results: str = "results"
@@ -48,6 +52,7 @@ class Settings:
     fit: bool = False
     drive_qps: float = 100.0
     uploads_at_once: int = 50
+    folders_per_query: int = FOLDERS_PER_QUERY
     images_per_job: int = 100
     retries: int = 5
     timeout: float = 60.0

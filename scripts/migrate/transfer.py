@@ -31,8 +31,7 @@ class Transfer:
         """
         self._settings = settings
         self._patiently = patiently(settings.retries)
-        token = Path(settings.token)
-        self._drive = Drive(token, settings.drive_endpoint, settings.timeout, self._patiently, turns)
+        self._drive = Drive(settings, self._patiently, turns)
         self._cloudinary = Cloudinary(settings.timeout, self._patiently, places)
 
     def move(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
@@ -133,9 +132,9 @@ class Transfer:
 
     def _fetch(self, image: Image) -> Content:
         if not _is_large(image):
-            return Content(self._drive.download(image.id, image.resource_key, image.size or 0))
+            return Content(self._drive.download(image.id, image.resource_key, image.size or IN_MEMORY))
         content = Content.in_file()
-        self._drive.download_in_pieces(image.id, image.resource_key, content)
+        self._drive.download_in_pieces(image.id, image.resource_key, image.size or 0, content)
         return content
 
 

@@ -171,8 +171,8 @@ class Emulator:
         answer: list[Json] = self._call("drive")
         return answer
 
-    def oauth(self, **wanted: bool) -> None:
-        """`revoke=True` (or False: restored), `expire=True`."""
+    def oauth(self, **wanted: object) -> None:
+        """`revoke=True` (or False: restored), `expire=True`, `delegate=[users]` that the service account may be."""
         self._call("oauth", wanted)
 
     def settings(self, **wanted: object) -> None:

@@ -2,7 +2,7 @@
 
 JSON over HTTP, under /emulator on Cloudinary's port. GET: stats, log, assets, drive (all nodes). POST: reset (counters,
 log and faults), faults (see `faults`), assets (plants one), drive (see `drive_tree.Tree.apply`; one or a list),
-oauth ({"revoke": true or false, "expire": true}), settings.
+oauth ({"revoke": true or false, "expire": true, "delegate": [users]}), settings.
 """
 
 from __future__ import annotations
@@ -166,6 +166,8 @@ class Control:
             self._oauth.revoke()
         elif body.get("revoke") is False:
             self._oauth.restore()
+        if "delegate" in body:
+            self._oauth.delegate(body["delegate"])
         if body.get("expire"):
             self._oauth.expire()
         return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -41,15 +42,20 @@ class OAuth:
     def __init__(self, account: Account, record: Record) -> None:
         self._account = account
         self._record = record
-        self._tokens: dict[str, tuple[float, frozenset[str]]] = {}
+        self._tokens: dict[str, tuple[float, frozenset[str], str]] = {}
         self._revoked = False
+        self._delegated: frozenset[str] = frozenset()
         self._consents = Consents(account.client_id)
         self.token_uri = ""
 
     def scopes_of(self, token: str) -> frozenset[str] | None:
         """The scopes of an access token; None if it is unknown or has expired."""
-        expires, scopes = self._tokens.get(token, (0.0, frozenset()))
+        expires, scopes, _ = self._tokens.get(token, (0.0, frozenset(), ""))
         return scopes if time.time() < expires else None
+
+    def user_of(self, token: str) -> str:
+        """The address of the account that an access token stands for; "" for the one that consented."""
+        return self._tokens[token][2]
 
     def revoke(self) -> None:
         """The user takes the consent back: refreshing fails from now on, and so do the tokens given out."""
@@ -59,6 +65,10 @@ class OAuth:
     def restore(self) -> None:
         """The refresh token is good again."""
         self._revoked = False
+
+    def delegate(self, users: Iterable[str]) -> None:
+        """An administrator allows the service account's client ID to read the Drives of just these users."""
+        self._delegated = frozenset(users)
 
     def expire(self) -> None:
         """All access tokens are over; the refresh token stands."""
@@ -140,13 +150,20 @@ class OAuth:
             return self.error(400, "invalid_grant", f"Invalid JWT Signature: {error}")
         if claims.get("iss") != self._account.service_email:
             return self.error(400, "invalid_grant", "Invalid grant: account not found")
+        user = claims.get("sub")
+        if user and not self._delegated:
+            message = "Client is unauthorized to retrieve access tokens using this method, "
+            message += "or client not authorized for any of the scopes requested."
+            return Reply.of_json({"error": "unauthorized_client", "error_description": message}, 401)
+        if user and user not in self._delegated:
+            return self.error(400, "invalid_grant", "Invalid email or User ID")
         scope = str(claims.get("scope") or "")
         if not scope:
             return self.error(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
-        return self._grant(scope)
+        return self._grant(scope, user or self._account.service_email)
 
-    def _grant(self, scope: str, **more: str) -> Reply:
+    def _grant(self, scope: str, user: str = "", **more: str) -> Reply:
         token = "ya29." + secrets.token_urlsafe(48)
-        self._tokens[token] = (time.time() + LIFETIME, frozenset(scope.split()))
+        self._tokens[token] = (time.time() + LIFETIME, frozenset(scope.split()), user)
         answer = {"access_token": token, "expires_in": LIFETIME, "scope": scope, "token_type": "Bearer", **more}
         return Reply.of_json(answer)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import itertools
 import json
 import re
 import time
@@ -164,6 +166,9 @@ class Port:
             await asyncio.sleep(wait)
         if do.get("refuse"):
             raise Dropped
+        if "raw" in do:
+            await _send_raw(call.request, str(do["raw"]))
+            raise Dropped
         reply = _canned(do, service, call.request) if do else None
         if reply is None:
             reply = await service.answer(call)
@@ -184,13 +189,23 @@ def _canned(do: Json, service: Service, request: web.BaseRequest) -> Reply | Non
         reply.headers.update(error.get("headers", {}))
         return reply
     if "body" in do:
-        kind = do.get("type", "application/json")
-        return Reply(int(do.get("status", 200)), str(do["body"]).encode(), {"Content-Type": kind})
+        headers = {"Content-Type": do.get("type", "application/json"), **do.get("headers", {})}
+        return Reply(int(do.get("status", 200)), str(do["body"]).encode(), headers)
+    if "endless" in do:
+        # So many bytes, or in chunks and for as long as somebody takes them (0).
+        count = int(do["endless"])
+        pieces = itertools.repeat(b"[" * (1 << 16), count >> 16 if count else 1 << 40)
+        return Reply(int(do.get("status", 200)), headers={"Content-Type": JSON_TYPE}, pieces=pieces, length=count or -1)
+    if "gzip_bomb" in do:
+        # Zeros, so many million of them, of which a thousandth goes over the wire. Gzip is whole in each of its parts.
+        body = gzip.compress(bytes(100_000_000), 1) * (int(do["gzip_bomb"]) // 100)
+        headers = {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"}
+        return Reply(int(do.get("status", 200)), body, headers)
     if do.get("empty"):
         return Reply(200)
     if "redirect" in do:
         where = do["redirect"] if str(do["redirect"]).startswith("http") else request.raw_path
-        return Reply(302, headers={"Location": where})
+        return Reply(int(do.get("status", 302)), headers={"Location": where})
     return None
 
 
@@ -205,15 +220,15 @@ async def _send(
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
     length = reply.length if reply.pieces is not None else len(reply.body)
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
-    if chunked:
+    if chunked or length < 0:
         response.enable_chunked_encoding()
     else:
         response.content_length = length
     await response.prepare(request)
-    left = length if cut is None else int(length * cut)
+    left = float("inf") if length < 0 else length if cut is None else int(length * cut)
     if request.method != "HEAD":
         for piece in reply.pieces if reply.pieces is not None else (reply.body,):
-            await response.write(piece[:left])
+            await response.write(piece if len(piece) <= left else piece[: int(left)])
             left -= len(piece)
             if left <= 0:
                 break
@@ -222,6 +237,14 @@ async def _send(
     elif request.transport is not None:
         request.transport.close()
     return response
+
+
+async def _send_raw(request: web.BaseRequest, text: str) -> None:
+    """Sends `text` as it is, status line and all, and closes the connection: what no server library would send."""
+    transport = request.transport
+    if transport is not None:
+        transport.write(text.encode("latin-1"))
+        await asyncio.sleep(0.05)
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
