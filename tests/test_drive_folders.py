@@ -132,7 +132,7 @@ def test_shared_drives_have_their_trees(workspace: Workspace) -> None:
 def test_shared_drives_come_a_hundred_on_a_page(workspace: Workspace) -> None:
     names = [f"Team {number:03}" for number in range(101)]
     workspace.cloud.drive_all([{"op": "shared_drive", "name": name} for name in names])
-    drive = Drive(Path(workspace.cloud.token), workspace.cloud.drive_endpoint, 5, patiently(0), Turns(100))
+    drive = Drive(Path(workspace.cloud.token), workspace.cloud.drive_endpoint, 5, patiently(0), Turns())
     assert [each.name for each in drive.shared_drives()] == names
     assert workspace.calls("drive.drives") == 2
 

@@ -73,7 +73,7 @@ class Cause(Enum):
     )
     TOO_FAST = (
         "the service wanted fewer calls",
-        "Run again later, with a lower drive_qps or uploads_at_once.",
+        "Run again later, with a lower drive_units_per_minute or uploads_at_once.",
     )
     NO_ANSWER = (
         "no answer came",

@@ -42,6 +42,8 @@ FILE_FIELDS = (
 )
 PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
 """What is enough to know where a file lies."""
+LIST, GET, DOWNLOAD = 100, 5, 200
+"""Units of Drive's quota (2026) that each kind of call costs; that `alt=media` is a download to it is likely."""
 PARENTS_IN_ONE_QUERY = 24
 """So that the URL, with IDs of 33 characters, a shared drive's and 150 of a page token, stays below 2,048 characters,
 from where on the client would send it as a POST."""
@@ -134,7 +136,7 @@ class Drive:
     @classmethod
     def of(cls, settings: Settings) -> Drive:
         """The connection of a process that is alone in asking. Raises StopRun."""
-        turns = Turns(settings.drive_qps)
+        turns = Turns(per_minute=settings.drive_units_per_minute)
         return cls(Path(settings.token), settings.drive_endpoint, settings.timeout, patiently(settings.retries), turns)
 
     def file(self, file_id: str, resource_key: str = "") -> DriveFile:
@@ -144,7 +146,7 @@ class Drive:
         """
         request = self._service.files().get(fileId=file_id, fields=FILE_FIELDS, supportsAllDrives=True)
         _with_keys(request, {file_id: resource_key})
-        found = self._patiently(lambda: DriveFile.from_answer(self._json(request)))
+        found = self._patiently(lambda: DriveFile.from_answer(self._json(request, GET)))
         if found.trashed:
             raise ImageError(f"{one_line(found.name, 60)!r} is in Drive's bin")
         return replace(found, resource_key=found.resource_key or resource_key)
@@ -152,7 +154,7 @@ class Drive:
     def account(self) -> str:
         """Who has signed in, as "Name <address>" in one line. Raises StopRun or TransientError."""
         request = self._service.about().get(fields="user(emailAddress,displayName)")
-        user = self._patiently(self._json, request).get("user")
+        user = self._patiently(self._json, request, GET).get("user")
         if not isinstance(user, dict):
             raise TransientError("Drive's answer does not say whose Drive it is")
         name, address = (one_line(user.get(key) or "", 100) for key in ("displayName", "emailAddress"))
@@ -166,7 +168,7 @@ class Drive:
         drives: list[DriveFile] = []
         request = self._service.drives().list(pageSize=100, fields="nextPageToken,drives(id,name)")
         while request is not None:
-            answer = self._patiently(self._json, request)
+            answer = self._patiently(self._json, request, LIST)
             try:
                 described = [{"mimeType": FOLDER, "driveId": each["id"], **each} for each in answer["drives"]]
             except (KeyError, TypeError) as error:
@@ -213,7 +215,7 @@ class Drive:
 
         Raises ImageError, StopRun or TransientError (not retried here).
         """
-        content = self._execute(self._media(file_id, resource_key), size)
+        content = self._execute(self._media(file_id, resource_key), DOWNLOAD, size)
         if not isinstance(content, bytes):
             raise TransientError("Drive's answer is not a file")
         return content
@@ -223,7 +225,7 @@ class Drive:
         media = MediaIoBaseDownload(into, self._media(file_id, resource_key), chunksize=PIECE)
         done = False
         while not done:
-            _, done = self._patiently(self._guarded, media.next_chunk, PIECE)
+            _, done = self._patiently(self._guarded, media.next_chunk, DOWNLOAD, PIECE)
 
     def _media(self, file_id: str, resource_key: str) -> HttpRequest:
         return _with_keys(
@@ -256,7 +258,7 @@ class Drive:
         while True:
             request = _with_keys(self._service.files().list(pageToken=page_token, **query), keys)
             try:
-                answer = self._patiently(self._json, request)
+                answer = self._patiently(self._json, request, LIST)
             except ImageError as error:
                 # Drive's advice for a page token that it refuses: begin again at page one.
                 if isinstance(error, TransientError) or not page_token or restarts:
@@ -277,19 +279,19 @@ class Drive:
                 raise TransientError("Drive's answer names no next page, or one that it named before")
             seen.add(page_token)
 
-    def _json(self, request: HttpRequest) -> dict[str, Any]:
-        answer = self._execute(request)
+    def _json(self, request: HttpRequest, units: int) -> dict[str, Any]:
+        answer = self._execute(request, units)
         if not isinstance(answer, dict):
             raise TransientError("Drive's answer is not a JSON object")
         return answer
 
-    def _execute(self, request: HttpRequest, size: int = 0) -> Any:
-        """One call. In: a request of the client, and the bytes expected."""
-        return self._guarded(request.execute, size)
+    def _execute(self, request: HttpRequest, units: int, size: int = 0) -> Any:
+        """One call. In: a request of the client, what it costs, and the bytes expected."""
+        return self._guarded(request.execute, units, size)
 
-    def _guarded(self, call: Callable[[], Any], size: int) -> Any:
+    def _guarded(self, call: Callable[[], Any], units: int, size: int) -> Any:
         """The result of one call of the client, when it is its turn; raises what retrying.py makes of an error."""
-        with self._turns.turn():
+        with self._turns.turn(units):
             try:
                 with deadline(self._timeout, size):
                     return call()

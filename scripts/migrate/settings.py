@@ -20,6 +20,8 @@ SWITCHES = ("recursive", "overwrite", "fit")
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan takes."""
 LISTS = ("include", "exclude")
+REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
+"""Settings of earlier versions, and what to do now."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Settings:
     trust_checksum: dict[str, bool] = field(default_factory=dict)
     max_bytes: int | None = None
     fit: bool = False
-    drive_qps: float = 100.0
+    drive_units_per_minute: float = 325_000
     uploads_at_once: int = 50
     images_per_job: int = 100
     retries: int = 5
@@ -169,6 +171,7 @@ def _check(values: dict[str, Any], schema: Path) -> None:
             str(unknown[0]).replace("-", "_").lower(), list(Settings.__dataclass_fields__), 1
         )
         hint = f": did you mean {near[0]}?" if near else "; config.yaml names them all"
+        hint = f": {REPLACED[unknown[0]]}" if unknown[0] in REPLACED else hint
         raise MigrationError(f"unknown setting {one_line(unknown[0], 60)!r}{hint}")
     try:
         validate(values, str(schema), set_default=False)
