@@ -57,7 +57,8 @@ class Cause(Enum):
     )
     WRONG_BYTES = (
         "Drive sends other bytes than it promises",
-        "Run again, in case the file has just changed; if that does not help, set trust_checksum: {FILE_ID: false}.",
+        "Run again, in case the file has just changed; if that does not help, set trust_checksum: {FILE_ID: false}, or "
+        "{photos: false} for all files from Google Photos.",
     )
     ALTERED = (
         "Cloudinary stored other bytes than were sent",

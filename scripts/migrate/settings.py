@@ -59,10 +59,13 @@ class Settings:
         """The results folder of this Drive folder, relative to where snakemake runs."""
         return Path(self.results) / (self.folder_id or "FOLDER_ID")
 
-    @property
-    def distrusted(self) -> set[str]:
-        """The file IDs whose checksum in Drive is known to be wrong."""
-        return {file_id for file_id, trusted in self.trust_checksum.items() if not trusted}
+    def trusts_checksum(self, file_id: str, photos: bool) -> bool:
+        """Whether the bytes of a file must have Drive's md5. In: its ID, and whether it came from Google Photos.
+
+        What is set for the ID comes before what is set for all `photos`.
+        """
+        of_its_kind = self.trust_checksum.get("photos", True) if photos else True
+        return self.trust_checksum.get(file_id, of_its_kind)
 
     @property
     def largest(self) -> int | None:
