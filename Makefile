@@ -1,9 +1,9 @@
-# make setup · make slurm · make kubernetes · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling · make pictures bench-slurm
+# make setup · make slurm · make kubernetes · make demo [PHOTOS=~/Pictures] · make test · make chaos · make lint · make bench · make scaling · make bench-quota · make pictures bench-slurm
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
 
-.PHONY: setup slurm kubernetes demo test chaos lint bench scaling pictures bench-slurm
+.PHONY: setup slurm kubernetes demo test chaos lint bench scaling pictures bench-slurm bench-quota
 
 setup: .venv/complete
 
@@ -42,6 +42,9 @@ bench-slurm: setup slurm
 
 bench: setup
 	$(BIN)/python -m benchmarks.speed
+
+bench-quota: setup
+	$(BIN)/python -m benchmarks.quota
 
 scaling: setup
 	$(BIN)/python -m benchmarks.scaling

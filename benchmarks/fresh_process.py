@@ -16,7 +16,7 @@ from migrate.transfer import Transfer
 def main() -> None:
     settings, number = Settings.from_json(sys.argv[1]), int(sys.argv[2])
     listed = listing.read(settings.folder / "listing.json")
-    transfer = Transfer(settings, Turns(1000), Places(1000))
+    transfer = Transfer(settings, Turns(), Places(1000))
     transfer.move(listed.images[number], listed.cloudinary_folder, settings.folder / "markers")
 
 

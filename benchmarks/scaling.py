@@ -31,8 +31,8 @@ TINY = 400
 """Bytes of an image."""
 CORES = 8
 MODEL = 20
-FAST = {"drive_delay": 5, "upload_delay": 5}
-UNPACED = {"drive_qps": 100_000}
+FAST = {"drive_delay": 5, "upload_delay": 5, "drive_units_per_minute": 0}
+UNPACED = {"drive_units_per_minute": 1_000_000_000}
 """So that not our own courtesy is measured."""
 WINDOW = 1000
 

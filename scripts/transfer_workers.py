@@ -38,13 +38,16 @@ def main() -> None:
 
     with workers.serving(options.address) as serving:
         if serving:
-            prepare = movers(options.settings, run)
+            prepare = movers(options.settings, run, in_batch=bool(options.batch))
             workers.serve(options.address, wanted, options.count, prepare)
 
 
-def movers(settings: Settings, run: Run) -> Callable[[], Callable[[str], workers.Answer]]:
+def movers(settings: Settings, run: Run, in_batch: bool) -> Callable[[], Callable[[str], workers.Answer]]:
     """What prepares each worker of a run: they all share what is known of how fast they may be."""
-    turns, places = Turns(settings.drive_qps), Places(settings.uploads_at_once)
+    units = settings.drive_units_per_minute
+    # A batch does not know what the last one on this node has spent of the minute: it spends its share evenly.
+    turns = Turns(per_second=units / 60) if in_batch else Turns(per_minute=units)
+    places = Places(settings.uploads_at_once)
     return lambda: mover(settings, lambda: Transfer(settings, turns, places), run)
 
 

@@ -1,8 +1,8 @@
 """The job of a batch on a cluster's node: makes the markers of its images with warm workers that end with it.
 
-The limits drive_qps and uploads_at_once hold for the whole run, so each batch keeps to its share of them: so many
-uploads at once as it has workers, of which Snakemake lets no more run on all nodes together than uploads_at_once, and
-the same part of drive_qps.
+The limits drive_units_per_minute and uploads_at_once hold for the whole run, so each batch keeps to its share of them:
+so many uploads at once as it has workers, of which Snakemake lets no more run on all nodes together than
+uploads_at_once, and the same part of drive_units_per_minute.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ class Batch:
         The file lies in the folder `batches` of the results folder of its images. Raises OSError.
         """
         workers = min(workers, settings.uploads_at_once)
-        share = replace(
-            settings, drive_qps=settings.drive_qps * workers / settings.uploads_at_once, uploads_at_once=workers
-        )
+        units = settings.drive_units_per_minute * workers / settings.uploads_at_once
+        share = replace(settings, drive_units_per_minute=units, uploads_at_once=workers)
         self._path = path
         folder = path.parent.parent / "markers"
         self.markers = [folder / name for name in path.read_text(encoding="ascii").split()]

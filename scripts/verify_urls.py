@@ -35,7 +35,7 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
     rows = mapping.read(output.with_name("mapping.json"))
     failed = sum(row.status == "failed" for row in rows)
     rows = rows_with_url(rows)
-    delivery = Delivery(settings.timeout, patiently(settings.retries), Turns(PER_SECOND), at_once)
+    delivery = Delivery(settings.timeout, patiently(settings.retries), Turns(per_second=PER_SECOND), at_once)
     results: Counter[str] = Counter()
     said = time.monotonic()
     with replacing(output, newline="") as stream:

@@ -71,7 +71,7 @@ def test_only_a_certificate_that_counts_is_believed_and_no_redirection_leaves_ht
     root = f"https://127.0.0.1:{server.server_port}"
 
     def ask(path: str) -> Answer:
-        return Delivery(5, patiently(0), Turns(100), 1).ask(root + path, 7)
+        return Delivery(5, patiently(0), Turns(), 1).ask(root + path, 7)
 
     stranger = ask("/there")
     assert stranger.status is None and "CERTIFICATE_VERIFY_FAILED" in str(stranger.error)

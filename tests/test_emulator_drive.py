@@ -395,6 +395,24 @@ def test_rate_limit_and_generated_pictures(tmp_path: Path) -> None:
         assert reason(caught.value) == (403, "userRateLimitExceeded")
 
 
+def test_a_minute_has_so_many_units_and_each_kind_of_call_costs_its_own(tmp_path: Path) -> None:
+    with Emulator(tmp_path / "photos", tmp_path / "store", generate=1, drive_units_per_minute=710) as emulator:
+        drive = drive_client(emulator)
+        image = drive.files().list(q="mimeType = 'image/jpeg'").execute()["files"][0]["id"]
+        for _ in range(3):
+            drive.files().get_media(fileId=image).execute()
+        drive.files().get(fileId=image).execute()
+        for call in (drive.files().list(), drive.files().get_media(fileId=image)):
+            with pytest.raises(HttpError, match="Quota exceeded for quota metric 'Queries'") as caught:
+                call.execute()
+            assert reason(caught.value) == (403, "userRateLimitExceeded")
+        drive.files().get(fileId=image).execute()
+        with pytest.raises(HttpError):
+            drive.files().get(fileId=image).execute()
+        emulator.settings(drive_units_per_minute=0)
+        drive.files().get_media(fileId=image).execute()
+
+
 @pytest.mark.parametrize("size", [300, 301, 302, 303, 304, 65_900, 131_500, 1_000_000])
 def test_noise_is_a_jpeg_of_exact_size(size: int) -> None:
     noise = Noise(size)

@@ -6,8 +6,10 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import urllib.request
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
@@ -112,6 +114,32 @@ def test_a_wrong_md5_in_drive_fails_until_it_is_said_not_to_be_trusted(workspace
     actual = hashlib.md5(base64.b64decode(jpeg("google"))).hexdigest()
     assert row["md5"] == wrong and actual in row["error"] and "not trusted" in row["error"]
     assert workspace.cloud.assets()[row["public_id"]]["etag"] == actual
+
+
+def test_files_from_google_photos_can_be_distrusted_together_and_single_ones_trusted(workspace: Workspace) -> None:
+    wrong: dict[str, Any] = {"md5Checksum": hashlib.md5(b"something else").hexdigest()}
+    photos: dict[str, Any] = {"spaces": ["drive", "photos"]}
+    (first, second) = workspace.add("first.jpg", "second.jpg", **photos, **wrong)
+    (plain,) = workspace.add("plain.jpg", **wrong)
+    (right,) = workspace.add("right.jpg")
+    workspace.cloud.drive("set", id=right, **photos)
+    done = workspace.run(retries=1, trust_checksum=f"{{{second}: true}}")
+    done.failed()
+    done.line("failed: first.jpg", "Google Photos", "trust_checksum: {photos: false}", f"{{{first}: false}}")
+    done.line("failed: second.jpg", "trust_checksum")
+    assert "photos" not in done.line("failed: plain.jpg", f"trust_checksum: {{{plain}: false}}")
+    done.line("set trust_checksum", "{photos: false}", "FILE_ID")
+    entries = json.loads((workspace.results / "listing.json").read_text())["images"]
+    assert {entry["id"] for entry in entries if entry.get("photos")} == {first, second, right}
+    assert not any("photos" in entry for entry in entries if entry["id"] == plain)
+
+    workspace.run(retries=1, trust_checksum=f"{{photos: false, {second}: true}}").failed()
+    assert workspace.statuses() == {
+        "first.jpg": "uploaded",
+        "second.jpg": "failed",
+        "plain.jpg": "failed",
+        "right.jpg": "uploaded",
+    }
 
 
 def test_the_marker_of_a_deleted_file_stays_and_is_named_in_orphans(workspace: Workspace) -> None:

@@ -136,6 +136,8 @@ def test_settings_survive_the_command_line_of_a_script() -> None:
         ("Recursive=true", ("Recursive", "did you mean recursive?")),
         ("retry=3", ("retry", "did you mean retries?")),
         ("resource_key=x", ("unknown setting 'resource_key'",)),
+        ("drive_qps=50", ("unknown setting 'drive_qps'", "set drive_units_per_minute instead")),
+        ("drive_units_per_minute=100", ("wrong setting drive_units_per_minute",)),
         ("results=a{b}", ("results",)),
         ("zzzzzz=1", ("unknown setting 'zzzzzz'", "config.yaml")),
         ("recursive=perhaps", ("wrong setting recursive", "perhaps")),

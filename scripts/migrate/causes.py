@@ -57,7 +57,8 @@ class Cause(Enum):
     )
     WRONG_BYTES = (
         "Drive sends other bytes than it promises",
-        "Run again, in case the file has just changed; if that does not help, set trust_checksum: {FILE_ID: false}.",
+        "Run again, in case the file has just changed; if that does not help, set trust_checksum: {FILE_ID: false}, or "
+        "{photos: false} for all files from Google Photos.",
     )
     ALTERED = (
         "Cloudinary stored other bytes than were sent",
@@ -73,7 +74,7 @@ class Cause(Enum):
     )
     TOO_FAST = (
         "the service wanted fewer calls",
-        "Run again later, with a lower drive_qps or uploads_at_once.",
+        "Run again later, with a lower drive_units_per_minute or uploads_at_once.",
     )
     NO_ANSWER = (
         "no answer came",

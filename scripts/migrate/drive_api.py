@@ -28,6 +28,8 @@ from .pacing import Turns
 from .retrying import calling, deadline, drive_error, patiently
 from .settings import Settings
 
+LIST, GET, DOWNLOAD = 100, 5, 200
+"""Units of Drive's quota (2026) that each kind of call costs; that `alt=media` is a download to it is likely."""
 NOTHING_NEW = 100
 """So many pages in a row without a new file end a search: Drive may send a short or an empty page, but not for ever."""
 
@@ -71,7 +73,7 @@ class Drive:
     @classmethod
     def of(cls, settings: Settings) -> Drive:
         """The connection of a process that is alone in asking. Raises StopRun."""
-        return cls(settings, patiently(settings.retries), Turns(settings.drive_qps))
+        return cls(settings, patiently(settings.retries), Turns(per_minute=settings.drive_units_per_minute))
 
     def file(self, file_id: str, resource_key: str = "") -> DriveFile:
         """What Drive says of one file or folder.
@@ -80,7 +82,7 @@ class Drive:
         """
         request = self._service.files().get(fileId=file_id, fields=FILE_FIELDS, supportsAllDrives=True)
         _with_keys(request, {file_id: resource_key})
-        found = self._patiently(lambda: DriveFile.from_answer(self._json(request)))
+        found = self._patiently(lambda: DriveFile.from_answer(self._json(request, GET)))
         if found.trashed:
             raise ImageError(f"{one_line(found.name, 60)!r} is in Drive's bin", Cause.GONE)
         return replace(found, resource_key=found.resource_key or resource_key)
@@ -88,7 +90,7 @@ class Drive:
     def account(self) -> str:
         """Who has signed in, as "Name <address>" in one line. Raises StopRun or TransientError."""
         request = self._service.about().get(fields="user(emailAddress,displayName)")
-        user = self._patiently(self._json, request).get("user")
+        user = self._patiently(self._json, request, GET).get("user")
         if not isinstance(user, dict):
             raise TransientError("Drive's answer does not say whose Drive it is")
         name, address = (one_line(user.get(key) or "", 100) for key in ("displayName", "emailAddress"))
@@ -160,7 +162,7 @@ class Drive:
     def _bytes(self, request: HttpRequest, size: int) -> bytes:
         try:
             with self._http.expecting(size):
-                content = self._execute(request, size)
+                content = self._execute(request, DOWNLOAD, size)
         except TooLarge as error:
             raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.WRONG_BYTES) from error
         if not isinstance(content, bytes):
@@ -200,17 +202,20 @@ class Drive:
                 raise TransientError(f"Drive names page after page, and on {NOTHING_NEW} of them there is nothing new")
 
     def _page(self, request: HttpRequest, read: Callable[[Any], _Page]) -> _Page:
-        return read(self._json(request))
+        return read(self._json(request, LIST))
 
-    def _json(self, request: HttpRequest) -> dict[str, Any]:
-        answer = self._execute(request)
+    def _json(self, request: HttpRequest, units: int) -> dict[str, Any]:
+        answer = self._execute(request, units)
         if not isinstance(answer, dict):
             raise TransientError("Drive's answer is not a JSON object")
         return answer
 
-    def _execute(self, request: HttpRequest, size: int = 0) -> Any:
-        """One call, when it is its turn. In: a request of the client, and the bytes expected. Raises MigrationError."""
-        with self._turns.turn(), calling("Drive"), deadline(self._timeout, size):
+    def _execute(self, request: HttpRequest, units: int, size: int = 0) -> Any:
+        """One call, when it is its turn. Raises MigrationError.
+
+        In: a request of the client, the units of Drive's quota that it costs, and the bytes expected.
+        """
+        with self._turns.turn(units), calling("Drive"), deadline(self._timeout, size):
             try:
                 return request.execute()
             except HttpError as error:

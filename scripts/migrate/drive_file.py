@@ -12,7 +12,7 @@ from .settings import ID
 FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
 FILE_FIELDS = (
-    "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,"
+    "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,spaces,"
     "capabilities/canDownload,shortcutDetails(targetId,targetMimeType,targetResourceKey)"
 )
 PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
@@ -26,7 +26,7 @@ class DriveFile:
     size in bytes, and md5, are None where Drive has none; resource_key is "" where none is needed; drive_id is the
     shared drive's or "". target: of a shortcut, the (id, MIME type, resource key) that it points to, if Drive says so.
     owned: by the account that asks, if it was asked for. can_download is False where this account may look at the file
-    in Drive and not have its bytes.
+    in Drive and not have its bytes. photos: it came from Google Photos.
     """
 
     id: str
@@ -42,6 +42,7 @@ class DriveFile:
     trashed: bool = False
     owned: bool = False
     can_download: bool = True
+    photos: bool = False
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
@@ -64,6 +65,7 @@ class DriveFile:
                 trashed=answer.get("trashed") is True,
                 owned=answer.get("ownedByMe") is True,
                 can_download=answer.get("capabilities", {}).get("canDownload") is not False,
+                photos="photos" in answer.get("spaces", ()),
             )
             ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
             texts = [

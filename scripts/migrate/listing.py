@@ -23,7 +23,7 @@ class Image:
     modified_time as Drive writes it (RFC 3339). replaces: of an image whose content has changed, what its old marker
     says of the asset (its version and etag if it is our own, and the marker's file name); skipped: the setting that
     leaves it out; resource_key: what a link-shared file asks for; no_download: Drive shows it to this account, and does
-    not let it be downloaded.
+    not let it be downloaded; photos: it came from Google Photos, where Drive's md5 may be wrong.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Image:
     skipped: str = ""
     resource_key: str = ""
     no_download: bool = False
+    photos: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -54,7 +55,7 @@ class Image:
         return {name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL}
 
 
-_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download"}
+_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos"}
 _FIELDS = {each.name for each in fields(Image)}
 
 

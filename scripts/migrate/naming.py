@@ -50,6 +50,7 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
             public_id=given[file.id],
             resource_key=file.resource_key,
             no_download=not file.can_download,
+            photos=file.photos,
         )
         replaces = _replaces(folder, image, markers.get(file.id, []), last.get(file.id))
         left_out = skipped(settings, image)

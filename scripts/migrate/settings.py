@@ -20,7 +20,9 @@ SWITCHES = ("recursive", "overwrite", "fit")
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan takes."""
 LISTS = ("include", "exclude")
-FOLDERS_PER_QUERY = 24
+REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
+"""Settings of earlier versions, and what to do now."""
+FOLDERS_PER_QUERY = 22
 """So many Drive folders can be named in one query: with IDs of 33 characters, a shared drive's and 150 of a page token,
 its URL stays below 2,048 characters, from where on Google's client would send it as a POST."""
 
@@ -50,7 +52,7 @@ class Settings:
     trust_checksum: dict[str, bool] = field(default_factory=dict)
     max_bytes: int | None = None
     fit: bool = False
-    drive_qps: float = 100.0
+    drive_units_per_minute: float = 325_000
     uploads_at_once: int = 50
     folders_per_query: int = FOLDERS_PER_QUERY
     images_per_job: int = 100
@@ -62,10 +64,13 @@ class Settings:
         """The results folder of this Drive folder, relative to where snakemake runs."""
         return Path(self.results) / (self.folder_id or "FOLDER_ID")
 
-    @property
-    def distrusted(self) -> set[str]:
-        """The file IDs whose checksum in Drive is known to be wrong."""
-        return {file_id for file_id, trusted in self.trust_checksum.items() if not trusted}
+    def trusts_checksum(self, file_id: str, photos: bool) -> bool:
+        """Whether the bytes of a file must have Drive's md5. In: its ID, and whether it came from Google Photos.
+
+        What is set for the ID comes before what is set for all `photos`.
+        """
+        of_its_kind = self.trust_checksum.get("photos", True) if photos else True
+        return self.trust_checksum.get(file_id, of_its_kind)
 
     @property
     def largest(self) -> int | None:
@@ -174,6 +179,7 @@ def _check(values: dict[str, Any], schema: Path) -> None:
             str(unknown[0]).replace("-", "_").lower(), list(Settings.__dataclass_fields__), 1
         )
         hint = f": did you mean {near[0]}?" if near else "; config.yaml names them all"
+        hint = f": {REPLACED[unknown[0]]}" if unknown[0] in REPLACED else hint
         raise MigrationError(f"unknown setting {one_line(unknown[0], 60)!r}{hint}")
     try:
         validate(values, str(schema), set_default=False)

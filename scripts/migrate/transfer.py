@@ -102,12 +102,14 @@ class Transfer:
             if not content.size or (image.size is not None and content.size != image.size):
                 said = f"Drive sent {content.size} bytes of an image of {image.size}"
                 raise TransientError(said, cause=Cause.WRONG_BYTES)
-            if image.md5 and content.md5 != image.md5 and image.id not in self._settings.distrusted:
+            if image.md5 and content.md5 != image.md5 and self._settings.trusts_checksum(image.id, image.photos):
                 if content.md5 in wrong:
+                    advice = f"trust_checksum: {{{image.id}: false}}"
+                    if image.photos:
+                        advice = f"trust_checksum: {{photos: false}} for all files from Google Photos, or {advice}"
                     raise ImageError(
                         f"Drive sends bytes of md5 {content.md5}, again and again, and says they have {image.md5}: "
-                        "if they have just changed, run again; to take them all the same, set "
-                        f"trust_checksum: {{{image.id}: false}}",
+                        f"if they have just changed, run again; to take them all the same, set {advice}",
                         Cause.WRONG_BYTES,
                     )
                 wrong.add(content.md5)

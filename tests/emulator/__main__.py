@@ -36,6 +36,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--drive-delay", type=float, default=0, metavar="MS", help="added to each Drive call")
     parser.add_argument("--upload-delay", type=float, default=0, metavar="MS", help="added to each upload")
     parser.add_argument("--drive-qps", type=int, default=0, metavar="N", help="refuse more Drive calls a second")
+    parser.add_argument(
+        "--drive-units-per-minute", type=int, default=325_000, metavar="N", help="Drive's quota; 0: none"
+    )
     parser.add_argument("--uploads-at-once", type=int, default=0, metavar="N", help="refuse more uploads at once")
     parser.add_argument("--max-image-bytes", type=int, default=10_485_760, metavar="B")
     parser.add_argument("--fixed-folders", action="store_true", help="Cloudinary's older folder mode")
@@ -85,9 +88,9 @@ async def serve(options: argparse.Namespace) -> None:
         fixed_folders=options.fixed_folders,
         existing_without_etag=options.existing_without_etag,
     )
-    control = Control(tree, oauth, assets, account, faults, record, options.store)
+    drive = Drive(tree, oauth, options.drive_delay / 1000, options.drive_qps, options.drive_units_per_minute)
+    control = Control(tree, oauth, drive, assets, account, faults, record, options.store)
     control.replay()
-    drive = Drive(tree, oauth, options.drive_delay / 1000, options.drive_qps)
     api = CloudinaryApi(account, assets, Chunks(options.store / "chunks"), record)
     ports = {
         "drive": Port("drive", [("/", drive)], faults, record),

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from .assets import Asset, Assets
 from .cloudinary_api import Account
+from .drive import Drive
 from .drive_tree import Tree
 from .faults import Faults
 from .images import look
@@ -36,10 +37,19 @@ class Control:
     """The service under /emulator. Changes of the Drive are kept in a journal, so that a restart finds them again."""
 
     def __init__(
-        self, tree: Tree, oauth: OAuth, assets: Assets, account: Account, faults: Faults, record: Record, store: Path
+        self,
+        tree: Tree,
+        oauth: OAuth,
+        drive: Drive,
+        assets: Assets,
+        account: Account,
+        faults: Faults,
+        record: Record,
+        store: Path,
     ) -> None:
         self._tree = tree
         self._oauth = oauth
+        self._drive = drive
         self._assets = assets
         self._account = account
         self._faults = faults
@@ -173,8 +183,14 @@ class Control:
         return {}
 
     def _set(self, body: Json) -> Json:
-        """Modes of the Cloudinary account: existing_without_etag, fixed_folders, max_bytes, at_once, delay."""
+        """Drive's units_per_minute, and modes of the Cloudinary account.
+
+        Those are existing_without_etag, fixed_folders, max_bytes, at_once, delay.
+        """
         for name, value in body.items():
+            if name == "drive_units_per_minute":
+                self._drive.units_per_minute = int(value)
+                continue
             if name not in ("existing_without_etag", "fixed_folders", "max_bytes", "at_once", "delay"):
                 raise ValueError(f"no such setting: {name}")
             setattr(self._account, name, value)

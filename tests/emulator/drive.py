@@ -39,6 +39,12 @@ UNAUTHENTICATED = (
     "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
 )
 PAGE_WITH_PARENTS = 460
+UNITS = {"drive.list": 100, "drive.drives": 100, "drive.media": 200}
+OTHER_UNITS = 5
+OVER_QUOTA = (
+    "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service "
+    "'drive.googleapis.com' for consumer 'project_number:100000000001'."
+)
 FILE_PATH = re.compile(r"/drive/v3/files/([^/]+)$")
 ROUTES = {
     "/drive/v3/files": "drive.list",
@@ -86,9 +92,17 @@ def invalid(where: str, message: str = "Invalid Value", reason: str = "invalid")
 
 
 class Drive:
-    """The service. `delay` is added to each call, more than `per_second` calls a second are refused."""
+    """The service. `delay` is added to each call, more than `per_second` calls a second are refused.
 
-    def __init__(self, tree: Tree, oauth: OAuth, delay: float = 0.0, per_second: int = 0) -> None:
+    `units_per_minute`: so many units are accepted in any 60 seconds, what is beyond them is refused; 0: no limit.
+    """
+
+    def __init__(
+        self, tree: Tree, oauth: OAuth, delay: float = 0.0, per_second: int = 0, units_per_minute: int = 0
+    ) -> None:
+        self.units_per_minute = units_per_minute
+        self._accepted: deque[tuple[float, int]] = deque()
+        self._units = 0
         self._tree = tree
         self._oauth = oauth
         self._delay = delay
@@ -148,7 +162,16 @@ class Drive:
             self._recent.popleft()
         if self._per_second and len(self._recent) >= self._per_second:
             raise DriveError(403, "userRateLimitExceeded", "User Rate Limit Exceeded")
+        self._charge(UNITS.get(call.op, OTHER_UNITS), now)
         self._recent.append(now)
+
+    def _charge(self, units: int, now: float) -> None:
+        while self._accepted and self._accepted[0][0] <= now - 60:
+            self._units -= self._accepted.popleft()[1]
+        if self.units_per_minute and self._units + units > self.units_per_minute:
+            raise DriveError(403, "userRateLimitExceeded", OVER_QUOTA)
+        self._accepted.append((now, units))
+        self._units += units
 
     # files.list
 
