@@ -176,5 +176,5 @@ class Emulator:
         self._call("oauth", wanted)
 
     def settings(self, **wanted: object) -> None:
-        """Changes a mode of the Cloudinary account: existing_without_etag, fixed_folders, max_bytes, at_once, delay."""
+        """Changes modes of the Cloudinary account: see `control.MODES`."""
         self._call("settings", wanted)

@@ -9,7 +9,8 @@ from typing import Any
 
 Json = dict[str, Any]
 
-KINDS = "delay hang refuse lose cut chunked corrupt empty html error body status type redirect empty_batches incomplete"
+KINDS = "delay hang refuse lose cut chunked corrupt empty html error answer body status type redirect empty_batches"
+KINDS += " incomplete"
 
 
 @dataclass(slots=True)
