@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import certifi
@@ -20,12 +20,14 @@ import cloudinary.uploader
 import tenacity
 import urllib3
 
+from . import names
 from .account import SET_CREDENTIALS, check_credentials
 from .causes import Cause
 from .content import Content
 from .errors import ImageError, MigrationError, NoAnswer, StopRun, TransientError, one_line
 from .pacing import Places
 from .retrying import cloudinary_error, deadline, network_error
+from .urls import is_url
 
 ASSET_FIELDS = {
     "public_id": str,
@@ -38,6 +40,8 @@ ASSET_FIELDS = {
     "width": int,
     "height": int,
 }
+LONGEST_TEXT = 5000
+"""Characters of a field of an answer: a public_id of 255 emoji makes a URL of more than 3,000."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,19 @@ class Cloudinary:
         self._places = places
 
     def store(
-        self, content: Content, new: NewAsset, replaces: Mapping[str, Any] | None = None, overwrite: bool = False
+        self,
+        content: Content,
+        new: NewAsset,
+        members: Container[str],
+        replaces: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
     ) -> Stored:
         """Put an image under its public_id, with the proof that just these bytes are there.
 
-        In: the bytes; `replaces`, what an older marker says of our own asset that these bytes are to replace;
-        `overwrite`, to replace a foreign asset, too. The first try never overwrites, so it also finds what a lost
-        answer has left. Raises ImageError (another asset holds the name, not an image, too large …), StopRun, or
-        TransientError.
+        In: the bytes; `members`, the Drive files whose assets no other image may take; `replaces`, what an older marker
+        says of our own asset that these bytes are to replace; `overwrite`, to replace a foreign asset, too. The first
+        try never overwrites, so it also finds what a lost answer has left. Raises ImageError (another asset holds the
+        name, not an image, too large …), StopRun, or TransientError.
         """
         unanswered = False
 
@@ -100,11 +109,18 @@ class Cloudinary:
         stored = self._patiently(first)
         if not stored.existing:
             return self._proved(stored, content, new)
-        own = self._is_own(stored, new, replaces)
-        etag = stored.asset["etag"] or self._patiently(self._stored_md5, stored.asset["secure_url"], content.size)
+        drive_id = _drive_id(stored.asset)
+        if drive_id != new.context["drive_id"] and drive_id in members:
+            raise ImageError(
+                f"{new.public_id} in Cloudinary is the asset of another image, Drive file {one_line(drive_id, 60)}",
+                Cause.SHARED,
+            )
+        etag = stored.asset["etag"]
+        if not etag or not re.fullmatch("[0-9a-f]{32}", etag):
+            etag = self._delivered_md5(stored, content)
         if etag == content.md5:
             return Stored({**stored.asset, "etag": etag}, existing=not unanswered)
-        if own or overwrite:
+        if overwrite or _is_own(stored, new, replaces):
             return self._proved(self._patiently(self._upload, content, new, True), content, new)
         raise ImageError(
             f"{new.public_id} is another asset in Cloudinary already: rename it there, or set overwrite=true",
@@ -112,12 +128,12 @@ class Cloudinary:
         )
 
     def _proved(self, stored: Stored, content: Content, new: NewAsset) -> Stored:
-        """`stored`, if its etag is the md5 of what was sent; else it is sent once more, and then taken down."""
-        if stored.asset["etag"] == content.md5:
-            return stored
+        """`stored`, if it holds what was sent; else it is sent once more, and then taken down."""
+        if self._holds(stored, content):
+            return _with_etag(stored, content.md5)
         stored = self._patiently(self._upload, content, new, True)
-        if stored.asset["etag"] == content.md5:
-            return stored
+        if self._holds(stored, content):
+            return _with_etag(stored, content.md5)
         gone = self._patiently(self._take_down, stored.asset["public_id"])
         raise ImageError(
             "Cloudinary stored other bytes than were sent (does an upload preset of the account change images?); "
@@ -125,13 +141,11 @@ class Cloudinary:
             Cause.ALTERED,
         )
 
-    def _is_own(self, stored: Stored, new: NewAsset, replaces: Mapping[str, Any] | None) -> bool:
-        context = stored.asset.get("context")
-        custom = context.get("custom") if isinstance(context, dict) else None
-        if isinstance(custom, dict) and custom.get("drive_id") == new.context["drive_id"]:
-            return True
-        held = {key: value for key, value in (replaces or {}).items() if key in ("etag", "version") and value}
-        return any(stored.asset.get(key) == value for key, value in held.items())
+    def _holds(self, stored: Stored, content: Content) -> bool:
+        return stored.asset["etag"] == content.md5 or self._delivered_md5(stored, content) == content.md5
+
+    def _delivered_md5(self, stored: Stored, content: Content) -> str:
+        return self._patiently(self._stored_md5, stored.asset["secure_url"], content.size)
 
     def _upload(self, content: Content, new: NewAsset, overwrite: bool) -> Stored:
         options = dict(
@@ -150,17 +164,7 @@ class Cloudinary:
             )
         else:
             answer = self._upload_in_pieces(content, new.display_name, options)
-        existing = answer.get("existing", False) is True
-        needed = {"public_id", "secure_url"} if existing else {"public_id", "secure_url", "etag"}
-        asset: dict[str, Any] = {"context": answer.get("context")}
-        for name, kind in ASSET_FIELDS.items():
-            value = answer.get(name)
-            if not isinstance(value, kind) and (value is not None or name in needed):
-                raise TransientError(
-                    f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}"
-                )
-            asset[name] = value
-        return Stored(asset, existing)
+        return _stored(answer, new)
 
     def _upload_in_pieces(self, content: Content, filename: str, options: dict[str, Any]) -> dict[str, Any]:
         """The answer to the last piece. A piece that gets none ends the upload: the next try is a new one."""
@@ -235,3 +239,63 @@ class Cloudinary:
         if not found or found[1] == "200":
             return network_error("Cloudinary", error)
         return cloudinary_error(int(found[1]), "not JSON")
+
+
+def _with_etag(stored: Stored, etag: str) -> Stored:
+    return replace(stored, asset={**stored.asset, "etag": etag})
+
+
+def _stored(answer: Mapping[str, Any], new: NewAsset) -> Stored:
+    """What the answer to an upload says, after a look that it is what the API promises, and about this asset.
+
+    Raises TransientError, or ImageError if it names another public_id.
+    """
+    existing = answer.get("existing", False) is True
+    needed = {"public_id", "secure_url"} if existing else {"public_id", "secure_url", "etag"}
+    asset: dict[str, Any] = {"context": answer.get("context")}
+    for name in ASSET_FIELDS:
+        value = _plain_etag(answer.get(name)) if name == "etag" else answer.get(name)
+        if name in needed if value in (None, "") else not _is_promised(name, value):
+            raise TransientError(f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}")
+        asset[name] = value
+    if names.asset_key(asset["public_id"]) != names.asset_key(new.public_id):
+        raise ImageError(
+            f"Cloudinary answered about {one_line(asset['public_id'])}, not {new.public_id}", Cause.RENAMED
+        )
+    if not existing and _drive_id(asset) not in (None, new.context["drive_id"]):
+        raise TransientError("Cloudinary's answer is not what its API promises: it is about another image")
+    return Stored(asset, existing)
+
+
+def _is_promised(name: str, value: object) -> bool:
+    if ASSET_FIELDS[name] is int:
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or any(map(names.hidden, value)):
+        return False
+    return name != "secure_url" or is_url(value)
+
+
+def _plain_etag(etag: object) -> object:
+    """An etag as HTTP may write it, W/"ABC", as it is in the API: abc."""
+    if not isinstance(etag, str):
+        return etag
+    return etag.strip(" ").lower().removeprefix("w/").strip('"')
+
+
+def _drive_id(asset: Mapping[str, Any]) -> Any:
+    """The Drive file that an asset's context names; None if it names none."""
+    context = asset["context"]
+    custom = context.get("custom") if isinstance(context, dict) else None
+    return custom.get("drive_id") if isinstance(custom, dict) else None
+
+
+def _is_own(stored: Stored, new: NewAsset, replaces: Mapping[str, Any] | None) -> bool:
+    """Whether this migration put an existing asset there for this image.
+
+    Its context decides. Where that names no Drive file, the version or the etag that we know does.
+    """
+    drive_id = _drive_id(stored.asset)
+    if drive_id is not None:
+        return bool(drive_id == new.context["drive_id"])
+    held = {key: value for key, value in (replaces or {}).items() if key in ("etag", "version") and value}
+    return any(stored.asset[key] == value for key, value in held.items())

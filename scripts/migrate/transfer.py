@@ -16,6 +16,7 @@ from .drive_api import Drive
 from .errors import ImageError, TransientError
 from .listing import Image
 from .marker import Marker
+from .ownership import Members
 from .pacing import Places, Turns
 from .retrying import patiently
 from .settings import Settings
@@ -34,6 +35,7 @@ class Transfer:
         token = Path(settings.token)
         self._drive = Drive(token, settings.drive_endpoint, settings.timeout, self._patiently, turns)
         self._cloudinary = Cloudinary(settings.timeout, self._patiently, places)
+        self._members = Members(Path(settings.results))
 
     def move(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
         """Bring one image to Cloudinary.
@@ -73,7 +75,7 @@ class Transfer:
         )
         to_upload = time.monotonic()
         try:
-            stored = self._cloudinary.store(content, new, image.replaces, self._settings.overwrite)
+            stored = self._cloudinary.store(content, new, self._members, image.replaces, self._settings.overwrite)
         finally:
             content.close()
         uploaded = time.monotonic()
