@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.emulator.client import Emulator
+from tests.emulator.cloudinary_api import REWRITES
+from tests.emulator.naming import as_stored
 from tests.emulator.pictures import noise_jpeg, picture
 
 # pytest knows where scripts/ is; a program does not.
@@ -392,7 +394,7 @@ class Chaos:
             if call["fault"]:
                 self.faults[f"{call['op']} {call['fault'].replace(',', '+')}"] += 1
                 if call["op"] == "cloudinary.upload":
-                    self._struck[call["key"], call["fault"]] += 1
+                    self._struck[_stored_as(call["key"]), call["fault"]] += 1
         self._log_read = len(log)
 
     def _strike(self, running: Running) -> None:
@@ -507,7 +509,7 @@ class Chaos:
             self._wrong(f"other bytes: {file.md5} in Drive, {row['md5']} mapped, {asset['etag']} stored: {of_file}")
         if row["status"] not in ("uploaded", "existing") or asset["context"] != {"drive_id": file_id}:
             self._wrong(f"status {row['status']}, context {asset['context']}: {of_file}")
-        if row["filename"] != file.name or file.names != {public_id}:
+        if row["filename"] != file.name or set(map(_stored_as, file.names)) != {public_id}:
             self._wrong(f"filename {row['filename']!r}, names {file.names}: {of_file}")
         markers = [path.name for path in (self.workspace.results / "markers").glob(f"{file_id}.*")]
         if markers != [f"{file_id}.{file.md5}.json"]:
@@ -530,7 +532,7 @@ class Chaos:
         """Every other asset is that of a file that was trashed; and all together were stored no more than explained."""
         for public_id in assets.keys() - mapped:
             owner = self.drive.files.get(assets[public_id]["context"].get("drive_id", ""))
-            if owner is None or not owner.trashed or public_id not in owner.names:
+            if owner is None or not owner.trashed or public_id not in map(_stored_as, owner.names):
                 self._wrong(f"an asset that nobody asked for, {public_id}, {when}: {assets[public_id]}")
         struck = sum(count for (_, kind), count in self._struck.items() if kind in ("corrupt", "lose", "cut"))
         explained = len(self.drive.files) + sum(file.changes for file in self.drive.files.values()) + struck
@@ -570,6 +572,11 @@ class Chaos:
             parts = log.read_text(errors="replace").split("Traceback")
             said = sorted({line for part in parts[1:] for line in part.splitlines() if line and line[0] not in " ("})
             self._wrong(f"{len(parts) - 1} tracebacks in workers.log: {said[:9]}; the last:{parts[-1][-1500:]}")
+
+
+def _stored_as(public_id: str) -> str:
+    """What the emulated account makes of a public_id."""
+    return as_stored(public_id, REWRITES[0])
 
 
 def _parent_of(pid: int) -> int:

@@ -41,7 +41,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def upload(emulator: Emulator) -> Upload:
     """The client's upload of bytes, with this emulator's credentials."""
     emulator.reset()
-    emulator.settings(fixed_folders=False, existing_without_etag=False, at_once=0, delay=0)
+    emulator.settings(fixed_folders=False, existing_without_etag=False, at_once=0, delay=0, rewrites="off")
     account = cloudinary_options(emulator.cloudinary_url)
 
     def call(data: bytes, **options: Any) -> dict[str, Any]:
@@ -213,6 +213,29 @@ def test_overwriting_is_silent_and_drops_context_and_tags(emulator: Emulator, up
     bare = upload(JPEG, public_id="o", overwrite=False)
     assert set(second) - set(bare) == {"etag", "original_filename"}
     assert emulator.assets()["o"]["stores"] == 2 == emulator.stats()["stores"]["o"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored"),
+    [
+        ("a/b c/東京 é'(1)=~", "a/b_c/東京_é__1"),
+        ("_w1/(a,b).c-d*", "w1/a_b_.c-d"),
+        ("😀/x/कि", "_/x/क"),
+        ("½ ²/Ⅷ_9", "½_²/Ⅷ_9"),
+        ("plain/a.b-c_d", "plain/a.b-c_d"),
+    ],
+)
+def test_special_characters_of_a_public_id_are_replaced_and_cut(
+    emulator: Emulator, upload: Upload, http: Any, asked: str, stored: str
+) -> None:
+    emulator.settings(rewrites="specials")
+    first = upload(JPEG, public_id=asked, overwrite=False)
+    assert first["public_id"] == stored and http.request("GET", first["secure_url"]).data == JPEG
+    for public_id in (asked, stored):
+        assert upload(PNG, public_id=public_id, overwrite=False) == {**first, "existing": True}
+    assert emulator.plant(asked, PNG)["public_id"] == stored
+    account = cloudinary_options(emulator.cloudinary_url)
+    assert uploader.destroy(asked, **account) == {"result": "ok"} and stored not in emulator.assets()
 
 
 def test_a_planted_asset_was_stored_by_nobody(emulator: Emulator, upload: Upload) -> None:

@@ -216,6 +216,14 @@ def test_faults_of_uploads(emulator: Emulator, do: dict[str, Any], error: type[E
     emulator.reset()
 
 
+def test_fields_of_a_real_answer_are_replaced(emulator: Emulator) -> None:
+    account = cloudinary_options(emulator.cloudinary_url)
+    strike(emulator, "cloudinary.upload", {"answer": {"public_id": "another", "etag": None}})
+    answer = uploader.upload(io.BytesIO(DATA), public_id="replaced", **account)
+    assert (answer["public_id"], answer["etag"], answer["bytes"]) == ("another", None, len(DATA))
+    assert emulator.assets()["replaced"]["etag"] == hashlib.md5(DATA).hexdigest(), "the work was done"
+
+
 def test_faults_of_delivery(emulator: Emulator) -> None:
     url = cloudinary_options(emulator.cloudinary_url)["upload_prefix"] + "/emulated/image/upload/v1/d.jpg"
     emulator.plant("d", DATA)
@@ -264,9 +272,9 @@ def test_an_upload_is_finished_without_its_client(emulator: Emulator) -> None:
     emulator.settings(delay=0.3)
     account = cloudinary_options(emulator.cloudinary_url)
     with pytest.raises(Error):
-        uploader.upload(io.BytesIO(DATA), public_id="left alone", timeout=urllib3.Timeout(read=0.1), **account)
-    assert "left alone" not in emulator.assets()
-    wait_until(lambda: "left alone" in emulator.assets())
+        uploader.upload(io.BytesIO(DATA), public_id="left-alone", timeout=urllib3.Timeout(read=0.1), **account)
+    assert "left-alone" not in emulator.assets()
+    wait_until(lambda: "left-alone" in emulator.assets())
     emulator.settings(delay=0)
 
 

@@ -56,7 +56,7 @@ def test_a_folder_of_pictures_goes_to_cloudinary_and_a_second_run_moves_no_byte(
     assert mapping == f"mapping: {results / 'mapping.csv'}; report: {results / 'report.html'}"
     assert to_do == "to do: nothing, all images are where they should be"
     assets = workspace.cloud.assets()
-    assert sorted(assets) == ["Photos/Inner/Deeper, too/four", "Photos/Inner/three", "Photos/one", "Photos/two"]
+    assert sorted(assets) == ["Photos/Inner/Deeper__too/four", "Photos/Inner/three", "Photos/one", "Photos/two"]
     for row in rows:
         assert row["status"] == "uploaded" and row["error"] == ""
         assert row["local_filename"] == Path(row["filename"]).stem
@@ -104,7 +104,7 @@ def test_listing_markers_and_mapping_hold_what_others_rely_on(workspace: Workspa
     for marker in markers.values():
         assert set(marker) == {"drive", "cloudinary", "jpg_url", "status", "uploaded_at", "seconds"}
         assert marker["drive"] == entries[marker["drive"]["id"]]
-        stored = workspace.cloud.assets()[marker["drive"]["public_id"]]
+        stored = workspace.cloud.assets()[marker["cloudinary"]["public_id"]]
         kept = ("public_id", "asset_id", "version", "format", "bytes", "etag", "width", "height")
         assert set(marker["cloudinary"]) == {*kept, "secure_url"}
         assert all(marker["cloudinary"][key] == stored[key] for key in kept)

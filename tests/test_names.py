@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from migrate import names
-from tests.emulator.naming import is_valid
-from tests.harness import Workspace
+from tests.emulator.cloudinary_api import REWRITES
+from tests.emulator.naming import as_stored, is_valid
+from tests.harness import Workspace, jpeg
 
 NASTY = ["/", "\\", ".", "..", "?", "&", "#", "%", "<", ">", "+", " ", "\t", "\n", "\r", "\0", "\x7f", "\x85", "\u2028"]
 NASTY += [
@@ -160,7 +161,7 @@ def test_no_two_images_get_one_name_whatever_they_want() -> None:
     ]
     given = names.assign(wanted, {})
     assert set(given) == {file_id for file_id, _ in wanted}
-    assert len(set(given.values())) == len(given)
+    assert len({names.asset_key(public_id) for public_id in given.values()}) == len(given)
     for public_id in given.values():
         check(public_id)
 
@@ -176,6 +177,112 @@ def test_names_are_stable_whoever_comes_and_goes() -> None:
         assert all(given[file_id] == held[file_id] for file_id, _ in present if file_id in held)
         held |= given
         assert len(set(held.values())) == len(held), "a name once given is never given to another"
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [
+        ["a,b", "a;b", "a(b", "a😀b", "a_b", "(a b)", "_a_b_", "a\u0301b"],
+        ["Photos/東京", "Photos/(東京)", "Photos_/東京 ", "_Photos/_東京"],
+        ["Photos/_", "Photos/__", "Photos/()", "Photos/👨‍👩‍👧"],
+        ["a/_/b", "a/(/b"],
+        ["_", "😀", "__"],
+    ],
+)
+def test_what_may_be_one_asset_to_the_service_has_one_key(alike: list[str]) -> None:
+    assert len({names.asset_key(public_id) for public_id in alike}) == 1
+    assert len({as_stored(public_id, "specials") for public_id in alike}) == 1
+
+
+def test_letters_digits_dots_and_hyphens_tell_public_ids_apart() -> None:
+    apart = [
+        "a.b",
+        "a-b",
+        "ab",
+        "a_b",
+        "a/b",
+        "A.b",
+        "a/_/b",
+        "a__b",
+        "é",
+        "e",
+        "東",
+        "京",
+        "٣",
+        "3",
+        "½",
+        "a",
+        "_/a",
+        "a/_",
+    ]
+    assert len({names.asset_key(public_id) for public_id in apart}) == len(apart)
+
+
+def test_no_two_new_names_may_be_one_asset_and_those_of_earlier_runs_stay() -> None:
+    dice = random.Random(3)
+    held = {"old1": "Photos/a,b", "old2": "Photos/a;b", "gone": "Photos/(c)"}
+    wanted = [(file_id, held[file_id]) for file_id in ("old1", "old2")] + [("new", "Photos/a_b"), ("c", "Photos/c")]
+    wanted += [
+        (
+            f"{dice.choice('_-ab')}{number:06}{'_' * dice.randrange(4)}",
+            f"Photos/{dice.choice('abc')}{each}{dice.choice('ab')}",
+        )
+        for number, each in enumerate(",;()_ 😀é'~" * 100)
+    ]
+    given = names.assign(wanted, held)
+    assert {file_id: given[file_id] for file_id in ("old1", "old2")} == {"old1": "Photos/a,b", "old2": "Photos/a;b"}
+    new = [names.asset_key(name) for file_id, name in given.items() if file_id not in held]
+    assert len(set(new)) == len(new) and not set(new) & {names.asset_key(name) for name in held.values()}
+    for public_id in given.values():
+        check(public_id)
+
+
+ALIKE = ["a,b.jpg", "a;b.jpg", "a(b.jpg", "a😀b.jpg", "a_b.jpg", "(a b).jpg", "(.jpg", ").jpg"]
+
+
+@pytest.mark.parametrize("rewrites", REWRITES)
+def test_names_that_the_service_may_take_for_one_are_apart_and_stable(workspace: Workspace, rewrites: str) -> None:
+    cloud = workspace.cloud
+    cloud.settings(rewrites=rewrites)
+    ids = workspace.add(*ALIKE)
+    workspace.run(overwrite=True).succeeded()
+    rows = {row["file_id"]: row for row in workspace.audit()}
+    asked = {value["drive"]["id"]: value["drive"]["public_id"] for value in workspace.markers().values()}
+    assert len({as_stored(public_id, "specials") for public_id in asked.values()}) == len(ids)
+    assert {file_id: as_stored(asked[file_id], rewrites) for file_id in ids} == {
+        file_id: row["public_id"] for file_id, row in rows.items()
+    }
+
+    # What is new, is content alone: each is replaced where it is.
+    for number, file_id in enumerate(ids[:3]):
+        cloud.drive("replace", id=file_id, content_base64=jpeg(number))
+    (workspace.results / "listing.json").unlink()
+    workspace.run().succeeded()
+    after = {row["file_id"]: row for row in workspace.mapping()}
+    assert {file_id: row["public_id"] for file_id, row in after.items()} == {
+        file_id: row["public_id"] for file_id, row in rows.items()
+    }
+    assert {value["drive"]["id"]: value["drive"]["public_id"] for value in workspace.markers().values()} == asked
+    stores = {file_id: cloud.assets()[row["public_id"]]["stores"] for file_id, row in after.items()}
+    assert stores == {file_id: 2 if file_id in ids[:3] else 1 for file_id in ids}
+
+    # A lost results folder: the same names once more, and nothing is stored.
+    for path in workspace.results.rglob("*.json"):
+        path.unlink()
+    workspace.run().succeeded()
+    assert {row["file_id"]: row["public_id"] for row in workspace.mapping()} == {
+        file_id: row["public_id"] for file_id, row in rows.items()
+    }
+    assert set(workspace.statuses().values()) == {"existing"} and len(cloud.assets()) == len(ids)
+
+
+def test_folders_that_the_service_may_take_for_one_share_no_name(workspace: Workspace) -> None:
+    first, second = (workspace.cloud.drive("folder", name=name) for name in ("Trip (1)", "Trip; 1"))
+    for folder_id in (first, second):
+        workspace.add("a.jpg", parent=folder_id, content_base64=jpeg(folder_id))
+        workspace.run(folder_id=folder_id).succeeded()
+    assert {asset["stores"] for asset in workspace.cloud.assets().values()} == {1}
+    assert len(workspace.cloud.assets()) == 2
 
 
 def test_the_first_to_hold_a_name_keeps_it_bare_and_the_others_show_their_id() -> None:
@@ -199,8 +306,8 @@ def test_hostile_names_are_uploaded_each_once_and_harm_nothing(workspace: Worksp
     done.succeeded()
     rows = workspace.audit()
     assert len(rows) == len(everything)
-    for row in rows:
-        check(row["public_id"])
+    for marker in workspace.markers().values():
+        check(marker["drive"]["public_id"])
     assert len({row["public_id"].lower() for row in rows}) >= len(rows) - 1
     by_id = {row["file_id"]: row for row in rows}
     assert [by_id[file_id]["filename"] for file_id in ids] == HOSTILE, "in JSON a name is verbatim"
@@ -220,7 +327,7 @@ def test_hostile_names_are_uploaded_each_once_and_harm_nothing(workspace: Worksp
     for file_id in (ids[0], ids[15], inner[0], inner[1]):
         row = by_id[file_id]
         asset = assets[row["public_id"]]
-        assert asset["asset_folder"] == row["public_id"].rpartition("/")[0]
+        assert as_stored(asset["asset_folder"], "specials") == row["public_id"].rpartition("/")[0]
         with urllib.request.urlopen(row["jpg_url"]) as answer:
             assert answer.headers["Content-Type"] == "image/jpeg"
 

@@ -39,6 +39,16 @@ class Cause(Enum):
         "another asset in Cloudinary has their name",
         "Rename that asset in Cloudinary, or run again with overwrite=true to replace it.",
     )
+    SHARED = (
+        "another image of this migration has their asset",
+        "Delete listing.json in the results folder and run again: they then get names of their own. If that does not "
+        "help, rename that asset in Cloudinary.",
+    )
+    RENAMED = (
+        "Cloudinary answered with another name than was asked for",
+        "Take what changes names out of the account's default preset for signed uploads, and look at what is stored "
+        "under the other name; then run again.",
+    )
     NOT_ALLOWED = (
         "Drive does not let this account download them",
         "Ask the owner to share the file with this account and to let viewers download it; then run again.",

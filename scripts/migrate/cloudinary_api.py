@@ -7,59 +7,25 @@ account may make some hundred calls an hour.
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import cloudinary
 import cloudinary.exceptions
 import cloudinary.uploader
 import tenacity
-import urllib3
 
 from .account import SET_CREDENTIALS, check_credentials
 from .causes import Cause
+from .cloudinary_asset import NewAsset, Stored, drive_id_of, is_own, stored, with_etag
+from .cloudinary_http import connect
 from .content import Content
 from .errors import ImageError, NoAnswer, StopRun, TooLarge, TransientError, one_line
 from .network import Network
 from .pacing import Places
-from .retrying import calling, cloudinary_error, deadline
-
-ASSET_FIELDS = {
-    "public_id": str,
-    "asset_id": str,
-    "version": int,
-    "secure_url": str,
-    "format": str,
-    "bytes": int,
-    "etag": str,
-    "width": int,
-    "height": int,
-}
-
-
-@dataclass(frozen=True)
-class NewAsset:
-    """An image to store: its valid public_id, the folder and name that the media library shows, and its context.
-
-    context is written to the asset, so that it can be traced back; the same context on a stored asset means that it is
-    this migration's own.
-    """
-
-    public_id: str
-    asset_folder: str
-    display_name: str
-    context: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Stored:
-    """The asset as Cloudinary answered it (the keys of ASSET_FIELDS), and whether it was there before."""
-
-    asset: dict[str, Any]
-    existing: bool
+from .retrying import calling, deadline, delivery_error
 
 
 class Cloudinary:
@@ -74,21 +40,25 @@ class Cloudinary:
         check_credentials()
         cloudinary.reset_config()
         self._network = Network("Cloudinary", timeout)
-        # The client has no other way to be given connections.
-        cloudinary.uploader._http = _Connector(self._network)
+        connect(self._network)
         self._timeout = timeout
         self._patiently = patiently
         self._places = places
 
     def store(
-        self, content: Content, new: NewAsset, replaces: Mapping[str, Any] | None = None, overwrite: bool = False
+        self,
+        content: Content,
+        new: NewAsset,
+        members: Container[str],
+        replaces: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
     ) -> Stored:
         """Put an image under its public_id, with the proof that just these bytes are there.
 
-        In: the bytes; `replaces`, what an older marker says of our own asset that these bytes are to replace;
-        `overwrite`, to replace a foreign asset, too. The first try never overwrites, so it also finds what a lost
-        answer has left. Raises ImageError (another asset holds the name, not an image, too large …), StopRun, or
-        TransientError.
+        In: the bytes; `members`, the Drive files whose assets no other image may take; `replaces`, what an older marker
+        says of our own asset that these bytes are to replace; `overwrite`, to replace a foreign asset, too. The first
+        try never overwrites, so it also finds what a lost answer has left. Raises ImageError (another asset holds the
+        name, not an image, too large …), StopRun, or TransientError.
         """
         unanswered = False
 
@@ -100,41 +70,46 @@ class Cloudinary:
                 unanswered = True
                 raise
 
-        stored = self._patiently(first)
-        if not stored.existing:
-            return self._proved(stored, content, new)
-        own = self._is_own(stored, new, replaces)
-        etag = stored.asset["etag"] or self._patiently(self._stored_md5, stored.asset["secure_url"], content.size)
+        found = self._patiently(first)
+        if not found.existing:
+            return self._proved(found, content, new)
+        drive_id = drive_id_of(found.asset)
+        if drive_id != new.context["drive_id"] and drive_id in members:
+            raise ImageError(
+                f"{new.public_id} in Cloudinary is the asset of another image, Drive file {one_line(drive_id, 60)}",
+                Cause.SHARED,
+            )
+        etag = found.asset["etag"]
+        if not etag or not re.fullmatch("[0-9a-f]{32}", etag):
+            etag = self._delivered_md5(found, content)
         if etag == content.md5:
-            return Stored({**stored.asset, "etag": etag}, existing=not unanswered)
-        if own or overwrite:
+            return Stored({**found.asset, "etag": etag}, existing=not unanswered)
+        if overwrite or is_own(found, new, replaces):
             return self._proved(self._patiently(self._upload, content, new, True), content, new)
         raise ImageError(
             f"{new.public_id} is another asset in Cloudinary already: rename it there, or set overwrite=true",
             Cause.NAME_TAKEN,
         )
 
-    def _proved(self, stored: Stored, content: Content, new: NewAsset) -> Stored:
-        """`stored`, if its etag is the md5 of what was sent; else it is sent once more, and then taken down."""
-        if stored.asset["etag"] == content.md5:
-            return stored
-        stored = self._patiently(self._upload, content, new, True)
-        if stored.asset["etag"] == content.md5:
-            return stored
-        gone = self._patiently(self._take_down, stored.asset["public_id"])
+    def _proved(self, found: Stored, content: Content, new: NewAsset) -> Stored:
+        """`found`, if it holds what was sent; else it is sent once more, and then taken down."""
+        if self._holds(found, content):
+            return with_etag(found, content.md5)
+        found = self._patiently(self._upload, content, new, True)
+        if self._holds(found, content):
+            return with_etag(found, content.md5)
+        gone = self._patiently(self._take_down, found.asset["public_id"])
         raise ImageError(
             "Cloudinary stored other bytes than were sent (does an upload preset of the account change images?); "
-            + ("the asset was taken down again" if gone else f"delete {stored.asset['public_id']} there"),
+            + ("the asset was taken down again" if gone else f"delete {found.asset['public_id']} there"),
             Cause.ALTERED,
         )
 
-    def _is_own(self, stored: Stored, new: NewAsset, replaces: Mapping[str, Any] | None) -> bool:
-        context = stored.asset.get("context")
-        custom = context.get("custom") if isinstance(context, dict) else None
-        if isinstance(custom, dict) and custom.get("drive_id") == new.context["drive_id"]:
-            return True
-        held = {key: value for key, value in (replaces or {}).items() if key in ("etag", "version") and value}
-        return any(stored.asset.get(key) == value for key, value in held.items())
+    def _holds(self, found: Stored, content: Content) -> bool:
+        return found.asset["etag"] == content.md5 or self._delivered_md5(found, content) == content.md5
+
+    def _delivered_md5(self, found: Stored, content: Content) -> str:
+        return self._patiently(self._stored_md5, found.asset["secure_url"], content.size)
 
     def _upload(self, content: Content, new: NewAsset, overwrite: bool) -> Stored:
         options = dict(
@@ -153,17 +128,7 @@ class Cloudinary:
             )
         else:
             answer = self._upload_in_pieces(content, new.display_name, options)
-        existing = answer.get("existing", False) is True
-        needed = {"public_id", "secure_url"} if existing else {"public_id", "secure_url", "etag"}
-        asset: dict[str, Any] = {"context": answer.get("context")}
-        for name, kind in ASSET_FIELDS.items():
-            value = answer.get(name)
-            if not isinstance(value, kind) and (value is not None or name in needed):
-                raise TransientError(
-                    f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}"
-                )
-            asset[name] = value
-        return Stored(asset, existing)
+        return stored(answer, new)
 
     def _upload_in_pieces(self, content: Content, filename: str, options: dict[str, Any]) -> dict[str, Any]:
         """The answer to the last piece. A piece that gets none ends the upload: the next try is a new one."""
@@ -188,13 +153,13 @@ class Cloudinary:
         """The md5 of the about `size` bytes that Cloudinary delivers, for an answer without an etag."""
         digest = hashlib.md5(usedforsecurity=False)
         try:
-            with calling("Cloudinary"), deadline(self._timeout, size):
+            with calling("Cloudinary's CDN"), deadline(self._timeout, size):
                 answer = self._network.call("GET", url, at_most=size, sink=digest.update)
         except TooLarge:
             # More bytes are other bytes.
             return ""
         if answer.status != 200:
-            raise cloudinary_error(answer.status, f"no {url}")
+            raise delivery_error(answer.status, answer.headers.get("X-Cld-Error", ""), answer.headers)
         return digest.hexdigest()
 
     def close(self) -> None:
@@ -216,30 +181,3 @@ class Cloudinary:
         if not isinstance(answer, dict) or "error" in answer:
             raise TransientError("Cloudinary's answer is not what its API promises")
         return answer
-
-
-class _Connector:
-    """What Cloudinary's client takes for a urllib3.PoolManager; raises what an error of Cloudinary means."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-
-    def request(
-        self, method: str, url: str, fields: Sequence[tuple[str, Any]], headers: Mapping[str, str]
-    ) -> urllib3.HTTPResponse:
-        """One call of the API, which answers every success with 200."""
-        body, content_type = urllib3.encode_multipart_formdata(fields)
-        answer = self._network.call(method, url, headers={**headers, "Content-Type": content_type}, body=body)
-        if answer.is_redirect:
-            raise self._network.redirected(answer)
-        if answer.status != 200:
-            raise cloudinary_error(answer.status, _message(answer.body))
-        return urllib3.HTTPResponse(answer.body, answer.headers, answer.status)
-
-
-def _message(body: bytes) -> str:
-    """What an error answer says, which may be HTML."""
-    try:
-        return str(json.loads(body)["error"]["message"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return "not JSON"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from .files import read_json_object
 from .listing import Image
+from .urls import is_url
 
 Status = Literal["uploaded", "existing"]
 
@@ -70,7 +71,9 @@ def read(path: Path) -> Marker | None:
         return None
     if not isinstance(marker.remark, str) or not isinstance(marker.seconds, dict):
         return None
-    texts = (cloudinary.get("public_id"), cloudinary.get("secure_url"), marker.jpg_url, marker.status)
+    if not is_url(cloudinary.get("secure_url")) or not is_url(marker.jpg_url):
+        return None
+    texts = (cloudinary.get("public_id"), marker.status)
     named = path.name.startswith(f"{drive.get('id')}.")
     return marker if named and all(isinstance(text, str) and text for text in texts) else None
 

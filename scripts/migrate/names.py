@@ -1,20 +1,33 @@
 """The public_id of each image: valid for Cloudinary, unique, and the same in every run.
 
 The rules are those of Cloudinary's "public_id" parameter: 1–255 characters, none of `? & # \\ % < > +`, no space or `/`
-at either end, and no folder called `v` and digits (that is a version in a delivery URL).
+at either end, and no folder called `v` and digits (that is a version in a delivery URL). The service may replace other
+special characters: see `asset_key`.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 LONGEST = 255
 _UNDERSCORED = str.maketrans(dict.fromkeys("?&#\\%<>+", "_"))
 _JOINERS = {"\u200c", "\u200d"}
 """Kept although they are format characters: emoji and several scripts need them."""
+
+
+class _Plain(dict[int, int]):
+    """For str.translate: all that the service may replace in a part of a path becomes `_`."""
+
+    def __missing__(self, code: int) -> int:
+        kept = chr(code) in "./-" or unicodedata.category(chr(code))[0] in "LN"
+        return self.setdefault(code, code if kept else ord("_"))
+
+
+_PLAIN = _Plain()
 
 
 def stem(filename: str) -> str:
@@ -60,6 +73,16 @@ def with_suffix(name: str, suffix: str) -> str:
     return f"{name[: LONGEST - len(suffix) - 1].rstrip(' /')}_{suffix}"
 
 
+def asset_key(public_id: str) -> str:
+    """The form in which two public_ids may be one asset to the service: equal for all that may be. Never sent.
+
+    The service keeps letters and digits of any language, `.` and `-`. It replaces other special characters by `_` and
+    cuts them off at the ends, but does not say which ones. So in each part of the path every other character counts as
+    `_`, and `_` at its ends does not count. A part of nothing else stays as an empty one: `a/(/b` is not `a/b`.
+    """
+    return "/".join([part.strip("_") for part in public_id.translate(_PLAIN).split("/")])
+
+
 def hidden(character: str) -> bool:
     """Whether a character shows nothing, or turns letters round: a control or format character, a lone surrogate.
 
@@ -70,27 +93,35 @@ def hidden(character: str) -> bool:
 
 
 def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[str, str]:
-    """One public_id for each image, none of them twice.
+    """One public_id for each image; no new one has the `asset_key` of another.
 
     In: (file ID, the public_id it would have alone) of all images, the ones that come first having the first choice;
     and the public_id that each file ID, listed or not, holds from earlier runs. Out: file ID → public_id. Who holds a
-    name keeps it; who meets a taken one gets a suffix made of its file ID.
+    name keeps it, even where earlier versions gave two with one key; who meets a taken one gets a suffix made of its
+    file ID.
     """
-    taken = set(held.values())
+    taken = {asset_key(name) for name in held.values()}
     given: dict[str, str] = {}
     for file_id, name in wanted:
         if file_id in held:
             given[file_id] = held[file_id]
             continue
-        choices = [name, with_suffix(name, file_id[-8:]), with_suffix(name, file_id)]
-        free = next((choice for choice in choices if choice not in taken), None)
-        number = 2
-        while free is None:
-            choice = with_suffix(name, f"{file_id}_{number}")
-            free, number = (choice if choice not in taken else None), number + 1
-        taken.add(free)
-        given[file_id] = free
+        for choice in _choices(name, file_id):
+            key = asset_key(choice)
+            if key not in taken:
+                taken.add(key)
+                given[file_id] = choice
+                break
     return given
+
+
+def _choices(name: str, file_id: str) -> Iterator[str]:
+    """What an image may be called, best first, without end."""
+    yield name
+    yield with_suffix(name, file_id[-8:])
+    yield with_suffix(name, file_id)
+    for number in itertools.count(2):
+        yield with_suffix(name, f"{file_id}_{number}")
 
 
 def _segment(text: str) -> str:

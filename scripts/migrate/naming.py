@@ -69,14 +69,17 @@ def alone(results: Path) -> Iterator[None]:
 
 
 def _held_beside(folder: Path, own: set[str], folder_name: str) -> dict[str, str]:
-    """File ID → public_id, of the images of other Drive folders that go to the same place in Cloudinary."""
-    target = names.asset_folder(folder_name, "")
+    """File ID → public_id, of the images of other Drive folders that go to the same place in Cloudinary.
+
+    The same is what the service may take for it.
+    """
+    target = names.asset_key(names.asset_folder(folder_name, ""))
     held: dict[str, str] = {}
     for path in folder.parent.glob("*/listing.json"):
         if path.parent == folder:
             continue
         try:
-            other = names.asset_folder(listing.head(path).cloudinary_folder, "")
+            other = names.asset_key(names.asset_folder(listing.head(path).cloudinary_folder, ""))
             if f"{target}/".startswith(f"{other}/") or f"{other}/".startswith(f"{target}/"):
                 held |= {image.id: image.public_id for image in listing.read(path).images if image.id not in own}
         except MigrationError:

@@ -10,12 +10,14 @@ import tenacity
 
 from . import names
 from .causes import Cause
-from .cloudinary_api import ASSET_FIELDS, Cloudinary, NewAsset
+from .cloudinary_api import Cloudinary
+from .cloudinary_asset import ASSET_FIELDS, NewAsset
 from .content import IN_MEMORY, Content
 from .drive_api import Drive
 from .errors import ImageError, TransientError
 from .listing import Image
 from .marker import Marker
+from .ownership import Members
 from .pacing import Places, Turns
 from .retrying import patiently
 from .settings import Settings
@@ -33,6 +35,7 @@ class Transfer:
         self._patiently = patiently(settings.retries)
         self._drive = Drive(settings, self._patiently, turns)
         self._cloudinary = Cloudinary(settings.timeout, self._patiently, places)
+        self._members = Members(Path(settings.results))
 
     def move(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
         """Bring one image to Cloudinary.
@@ -72,7 +75,7 @@ class Transfer:
         )
         to_upload = time.monotonic()
         try:
-            stored = self._cloudinary.store(content, new, image.replaces, self._settings.overwrite)
+            stored = self._cloudinary.store(content, new, self._members, image.replaces, self._settings.overwrite)
         finally:
             content.close()
         uploaded = time.monotonic()

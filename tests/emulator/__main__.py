@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .assets import Assets
 from .chunks import Chunks
-from .cloudinary_api import Account, CloudinaryApi
+from .cloudinary_api import REWRITES, Account, CloudinaryApi
 from .control import Control
 from .delivery import Delivery
 from .drive import Drive
@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--max-image-bytes", type=int, default=10_485_760, metavar="B")
     parser.add_argument("--fixed-folders", action="store_true", help="Cloudinary's older folder mode")
     parser.add_argument("--existing-without-etag", action="store_true", help="overwrite=false answers leave it out")
+    parser.add_argument("--rewrites", choices=REWRITES, default=REWRITES[0], help="what becomes of a public_id")
     parser.add_argument("--drive-port", type=int, default=0)
     parser.add_argument("--oauth-port", type=int, default=0)
     parser.add_argument("--cloudinary-port", type=int, default=0)
@@ -87,6 +88,7 @@ async def serve(options: argparse.Namespace) -> None:
         delay=options.upload_delay / 1000,
         fixed_folders=options.fixed_folders,
         existing_without_etag=options.existing_without_etag,
+        rewrites=options.rewrites,
     )
     drive = Drive(tree, oauth, options.drive_delay / 1000, options.drive_qps, options.drive_units_per_minute)
     control = Control(tree, oauth, drive, assets, account, faults, record, options.store)

@@ -176,8 +176,5 @@ class Emulator:
         self._call("oauth", wanted)
 
     def settings(self, **wanted: object) -> None:
-        """Changes drive_units_per_minute, or a mode of the Cloudinary account.
-
-        Those are existing_without_etag, fixed_folders, max_bytes, at_once, delay.
-        """
+        """Changes drive_units_per_minute, or a mode of the Cloudinary account (see `control.MODES`)."""
         self._call("settings", wanted)

@@ -17,7 +17,7 @@ from .chunks import ChunkError, Chunks
 from .faults import flip
 from .form import Form, FormError, read_form
 from .intake import Refused, Taken, take
-from .naming import FALSE, is_valid, parse_context, public_id_of, stem_of
+from .naming import FALSE, as_stored, is_valid, parse_context, public_id_of, stem_of
 from .record import Record
 from .signing import is_signed, string_to_sign
 from .wire import Call, Reply, nonempty, split_target
@@ -29,11 +29,15 @@ HOUR = 3600
 UPGRADE = "Upgrade your plan to enjoy higher limits https://www.cloudinary.com/pricing/upgrades/file-limit"
 TYPES = ("upload", "private", "authenticated")
 RESOURCES = ("image", "video", "raw", "auto")
+REWRITES = ("specials", "off")
 
 
 @dataclass(slots=True)
 class Account:
-    """The product environment: its credentials, limits and modes. `at_once` 0 is no limit; `delay` is in seconds."""
+    """The product environment: its credentials, limits and modes.
+
+    `at_once` 0 is no limit; `delay` is in seconds; `rewrites` is what becomes of a public_id (`naming.as_stored`).
+    """
 
     cloud: str
     key: str
@@ -43,6 +47,7 @@ class Account:
     delay: float = 0.0
     fixed_folders: bool = False
     existing_without_etag: bool = False
+    rewrites: str = REWRITES[0]
     base: str = ""
 
 
@@ -154,6 +159,7 @@ class CloudinaryApi:
         public_id = ("" if fields.get("public_id") else self._chunked_ids.get(upload_id, "")) or public_id_of(form)
         if not is_valid(public_id):
             raise ApiError(400, f"public_id ({public_id}) is invalid")
+        public_id = as_stored(public_id, self._account.rewrites)
         data: bytes | None = form.file
         if upload_id and span:
             total = span.rpartition("/")[2]
@@ -257,6 +263,7 @@ class CloudinaryApi:
         public_id = fields.get("public_id", "")
         if not public_id:
             raise ApiError(400, "Missing required parameter - public_id")
+        public_id = as_stored(public_id, self._account.rewrites)
         gone = self._assets.delete((resource_type, fields.get("type", "upload"), public_id))
         return Reply.of_json({"result": "ok" if gone else "not found"})
 

@@ -20,17 +20,19 @@ from typing import Any
 from aiohttp import web
 
 from .assets import Asset, Assets
-from .cloudinary_api import Account
+from .cloudinary_api import REWRITES, Account
 from .drive import Drive
 from .drive_tree import Tree
 from .faults import Faults
 from .images import look
+from .naming import as_stored
 from .oauth import OAuth
 from .record import Record
 from .wire import Call, Reply, read_body, split_target
 
 Json = dict[str, Any]
 CHANGES = "drive_changes.jsonl"
+MODES = ("existing_without_etag", "fixed_folders", "max_bytes", "at_once", "delay", "rewrites")
 
 
 class Control:
@@ -108,7 +110,7 @@ class Control:
         seen = look(data)
         if seen is None:
             raise ValueError("not an image")
-        public_id = str(body["public_id"])
+        public_id = as_stored(str(body["public_id"]), self._account.rewrites)
         asset = Asset(
             public_id=public_id,
             resource_type="image",
@@ -183,15 +185,12 @@ class Control:
         return {}
 
     def _set(self, body: Json) -> Json:
-        """Drive's units_per_minute, and modes of the Cloudinary account.
-
-        Those are existing_without_etag, fixed_folders, max_bytes, at_once, delay.
-        """
+        """Drive's units_per_minute, and modes of the Cloudinary account: see MODES."""
         for name, value in body.items():
             if name == "drive_units_per_minute":
                 self._drive.units_per_minute = int(value)
                 continue
-            if name not in ("existing_without_etag", "fixed_folders", "max_bytes", "at_once", "delay"):
-                raise ValueError(f"no such setting: {name}")
+            if name not in MODES or (name == "rewrites" and value not in REWRITES):
+                raise ValueError(f"no such setting: {name}={value}")
             setattr(self._account, name, value)
         return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
+import unicodedata
 
 from .form import Form
 
@@ -25,6 +26,21 @@ def is_valid(public_id: str) -> bool:
         or "//" in public_id
         or any(VERSION_FOLDER.fullmatch(folder) for folder in public_id.split("/")[:-1])
     )
+
+
+def as_stored(public_id: str, rewrites: str) -> str:
+    """The public_id that the service makes of a valid one, by the account's mode.
+
+    "off": it stays. "specials": in each part of the path, all but letters and digits of any language, `.` and `-`
+    becomes `_`, and is cut off at both ends; a part of nothing else is one `_`.
+    """
+    if rewrites == "off":
+        return public_id
+    return "/".join("".join(map(_plain, part)).strip("_") or "_" for part in public_id.split("/"))
+
+
+def _plain(character: str) -> str:
+    return character if character in ".-" or unicodedata.category(character)[0] in "LN" else "_"
 
 
 def public_id_of(form: Form) -> str:

@@ -1,0 +1,336 @@
+"""Whose asset it is that Cloudinary answers with: that is looked at before anything is kept, replaced or removed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrate import marker
+from migrate.causes import Cause
+from tests.harness import Workspace, jpeg
+from tests.test_changes import FOREIGN, Recorder
+
+Json = dict[str, Any]
+OTHER_MD5 = hashlib.md5(FOREIGN).hexdigest()
+NO_URLS = [
+    None,
+    5,
+    "",
+    "javascript:alert(1)",
+    "ftp://example.com/a.jpg",
+    "//example.com/a.jpg",
+    "https://",
+    "https:///a.jpg",
+    "https://:443/a.jpg",
+    "https://example.com/a b.jpg",
+    "https://example.com/a\nb.jpg",
+    "https://example.com/\u202ea.jpg",
+    "https://exa\u00admple.com/a.jpg",
+    "https://example.com/\x7f.jpg",
+]
+"""What is no http(s) URL with a host, or cannot be shown."""
+
+
+def answers(name: str, times: int | None = 1, **fields: object) -> Json:
+    """The rule that replaces fields in the answers to the uploads of NAME.jpg."""
+    return {"on": "cloudinary.upload", "match": f"Photos/{name}", "do": {"answer": fields}, "times": times}
+
+
+def of(file_id: str) -> Json:
+    """The context of an asset that names this Drive file."""
+    return {"custom": {"drive_id": file_id}}
+
+
+def md5(name: str) -> str:
+    return hashlib.md5(base64.b64decode(jpeg(name))).hexdigest()
+
+
+def stores(workspace: Workspace) -> dict[str, int]:
+    """How often bytes were stored for each asset."""
+    return {name.removeprefix("Photos/"): asset["stores"] for name, asset in workspace.cloud.assets().items()}
+
+
+def causes(workspace: Workspace) -> dict[str, str]:
+    """File name → cause, of the images that failed."""
+    names = {row["file_id"]: row["filename"] for row in workspace.mapping()}
+    return {names[file_id]: failure["cause"] for file_id, failure in workspace.failures().items()}
+
+
+def statuses(workspace: Workspace) -> dict[str, str]:
+    return {name.removesuffix(".jpg"): status for name, status in workspace.statuses().items()}
+
+
+def change(workspace: Workspace, ids: dict[str, str], content: str = "changed") -> None:
+    """New bytes for these images in Drive."""
+    workspace.cloud.drive_all(
+        [{"op": "replace", "id": each, "content_base64": jpeg(f"{name} {content}")} for name, each in ids.items()]
+    )
+
+
+def add(workspace: Workspace, *names: str) -> dict[str, str]:
+    """Name → file ID of new pictures."""
+    return dict(zip(names, workspace.add(*(f"{name}.jpg" for name in names)), strict=True))
+
+
+# The answer's public_id
+
+
+def test_an_answer_for_another_name_is_a_failure_that_overwriting_would_not_mend(workspace: Workspace) -> None:
+    add(workspace, "one", "two", "three")
+    workspace.cloud.faults(
+        [answers("one", None, public_id="Elsewhere/one"), answers("two", None, public_id="Photos/(two)")]
+    )
+    for overwrite in (False, True):
+        done = workspace.run(overwrite=overwrite)
+        done.failed()
+        done.line("failed: one.jpg", "Elsewhere/one", "Photos/one")
+        assert statuses(workspace)["one"] == "failed" and causes(workspace) == {"one.jpg": "renamed"}
+        assert "overwrite" not in done.said
+    rows = {row["filename"]: row for row in workspace.mapping()}
+    assert rows["two.jpg"]["public_id"] == "Photos/(two)", "the answer's, which is a form of the one asked for"
+    assert stores(workspace) == {"one": 1, "two": 1, "three": 1}
+    assert not workspace.calls("cloudinary.destroy")
+
+
+def test_no_advice_but_that_for_a_foreign_asset_is_to_overwrite() -> None:
+    assert [cause for cause in Cause if "overwrite=true" in cause.advice] == [Cause.NAME_TAKEN]
+
+
+# An existing asset: whose is it?
+
+
+def test_an_asset_whose_context_names_another_file_is_not_ours_whatever_its_version_and_etag(
+    workspace: Workspace,
+) -> None:
+    ids = add(workspace, "version", "etag", "both", "ours")
+    workspace.run().succeeded()
+    change(workspace, ids)
+    stranger = of("stranger")
+    rules = [
+        answers("version", None, context=stranger, etag=OTHER_MD5),
+        answers("etag", None, context=stranger, version=1),
+        answers("both", None, context=stranger),
+        answers("ours", 1, context=of(ids["ours"]), version=1, etag=OTHER_MD5),
+    ]
+    workspace.cloud.faults(rules)
+    workspace.run().failed()
+    assert statuses(workspace) == {"version": "failed", "etag": "failed", "both": "failed", "ours": "uploaded"}
+    assert set(causes(workspace).values()) == {"name_taken"}
+    assert stores(workspace) == {"version": 1, "etag": 1, "both": 1, "ours": 2}
+
+    workspace.cloud.faults([{**rule, "times": 1} for rule in rules])
+    workspace.run(overwrite=True).succeeded()
+    assert stores(workspace) == dict.fromkeys(ids, 2)
+
+
+def test_an_asset_without_context_is_ours_by_its_version_or_its_etag_alone(workspace: Workspace) -> None:
+    ids = add(workspace, "version", "etag", "neither")
+    workspace.run().succeeded()
+    change(workspace, ids)
+    workspace.cloud.faults(
+        [
+            answers("version", 1, context=None, etag=OTHER_MD5),
+            answers("etag", 1, context=None, version=1),
+            answers("neither", 1, context=None, version=1, etag=OTHER_MD5),
+        ]
+    )
+    workspace.run().failed()
+    assert statuses(workspace) == {"version": "uploaded", "etag": "uploaded", "neither": "failed"}
+    assert causes(workspace) == {"neither.jpg": "name_taken"}
+    assert stores(workspace) == {"version": 2, "etag": 2, "neither": 1}
+
+    workspace.cloud.faults([answers("neither", 1, context={"custom": {"by": "others"}}, version=1, etag=OTHER_MD5)])
+    with Recorder(workspace.cloud.cloudinary_url) as recorder:
+        workspace.environment["CLOUDINARY_URL"] = recorder.cloudinary_url
+        workspace.run(overwrite=True).succeeded()
+    assert [fields["overwrite"] for fields in recorder.sent] in (["0", "1"], ["false", "true"]), (
+        "never at the first try"
+    )
+    assert stores(workspace) == dict.fromkeys(ids, 2)
+
+
+def test_the_same_bytes_of_a_file_that_nobody_here_moves_are_existing(workspace: Workspace) -> None:
+    add(workspace, "same")
+    workspace.cloud.plant("Photos/same", base64.b64decode(jpeg("same.jpg")), context={"drive_id": "stranger"})
+    workspace.run().succeeded()
+    assert statuses(workspace) == {"same": "existing"} and stores(workspace) == {"same": 0}
+
+
+def test_no_image_takes_the_asset_of_another_one_of_the_migration(workspace: Workspace) -> None:
+    """Of one that is listed, or has a marker, here or in another Drive folder: by the same bytes or by overwriting."""
+    beside = workspace.cloud.drive("folder", name="Beside")
+    (listed_beside, gone_beside) = workspace.add("one.jpg", "two.jpg", parent=beside)
+    gone = add(workspace, "gone")["gone"]
+    workspace.run(folder_id=beside).succeeded()
+    workspace.run(recursive=False).succeeded()
+    for each in (gone, gone_beside):
+        workspace.cloud.drive("delete", id=each)
+    workspace.run(folder_id=beside).succeeded()
+    others = {"listed": "", "marked": gone, "beside": listed_beside, "marked beside": gone_beside}
+    ids = add(workspace, *others, *(f"same {name}" for name in others))
+    others["listed"] = ids["same marked"]
+    for name, file_id in others.items():
+        workspace.cloud.plant(f"Photos/{name}", FOREIGN, context={"drive_id": file_id})
+        same = base64.b64decode(jpeg(f"same {name}.jpg"))
+        workspace.cloud.plant(f"Photos/same {name}", same, context={"drive_id": file_id})
+    for overwrite in (True, False):
+        done = workspace.run(overwrite=overwrite, recursive=False)
+        done.failed()
+        assert statuses(workspace) == dict.fromkeys(ids, "failed")
+        assert causes(workspace) == dict.fromkeys((f"{name}.jpg" for name in ids), "shared")
+        assert "overwrite=true" not in done.said
+    assert {
+        asset["stores"] for asset in workspace.cloud.assets().values() if asset["original_filename"] == "planted"
+    } == {0}
+
+
+def test_two_images_that_an_older_version_gave_one_asset_get_one_each_as_advised(workspace: Workspace) -> None:
+    ids = add(workspace, "a,b", "a;b")
+    listing = workspace.results / "listing.json"
+    workspace.dry_run().succeeded()
+    text = listing.read_text()
+    asked = {entry["id"]: entry["public_id"] for entry in json.loads(text)["images"]}
+    listing.write_text(text.replace(asked[ids["a,b"]], "Photos/a,b").replace(asked[ids["a;b"]], "Photos/a;b"))
+    done = workspace.run(overwrite=True, cores=1)
+    done.failed()
+    assert sorted(workspace.statuses().values()) == ["failed", "uploaded"]
+    assert set(causes(workspace).values()) == {"shared"}
+    done.line("to do: 1 image", "Delete listing.json")
+    listing.unlink()
+    workspace.run().succeeded()
+    workspace.audit()
+
+
+def test_an_answer_about_another_image_is_asked_for_again(workspace: Workspace) -> None:
+    add(workspace, "one")
+    workspace.cloud.faults([answers("one", 1, context=of("stranger"))])
+    workspace.run().succeeded()
+    assert stores(workspace) == {"one": 1} and workspace.calls("cloudinary.upload") == 2
+    workspace.audit()
+
+
+# The proof
+
+
+def test_an_etag_is_the_same_in_capitals_in_quotes_and_weak(workspace: Workspace) -> None:
+    written = {"capitals": "{}", "quoted": '"{}"', "weak": 'W/"{}"', "all": ' w/"{}" '}
+    add(workspace, *written)
+    rules = []
+    for name, form in written.items():
+        etag = md5(f"{name}.jpg")
+        rules.append(answers(name, None, etag=form.format(etag if name in ("quoted", "weak") else etag.upper())))
+    workspace.cloud.faults(rules)
+    for status in ("uploaded", "existing"):
+        workspace.run().succeeded()
+        assert statuses(workspace) == dict.fromkeys(written, status)
+        assert all(each["cloudinary"]["etag"] == each["drive"]["md5"] for each in workspace.markers().values())
+        for path in workspace.results.rglob("*.json"):
+            path.unlink()
+    assert stores(workspace) == dict.fromkeys(written, 1)
+    assert not workspace.calls("cloudinary.destroy") and not workspace.calls("delivery")
+
+
+def test_what_is_delivered_decides_before_anything_is_replaced_or_taken_down(workspace: Workspace) -> None:
+    add(workspace, "wrong", "no-md5", "second", "unseen", "gone", "existing")
+    workspace.cloud.plant("Photos/existing", base64.b64decode(jpeg("existing.jpg")))
+    corrupt = {"on": "cloudinary.upload", "match": "Photos/second", "do": {"corrupt": True}}
+    workspace.cloud.faults(
+        [
+            answers("wrong", None, etag=OTHER_MD5),
+            answers("no-md5", None, etag="abc-2"),
+            corrupt,
+            answers("second", None, etag=OTHER_MD5),
+            answers("unseen", None, etag=OTHER_MD5),
+            {"on": "delivery", "match": "unseen", "do": {"error": {"status": 404}}, "times": None},
+            {"on": "cloudinary.upload", "match": "Photos/gone", "do": {"corrupt": True}, "times": None},
+            answers("existing", None, etag="abc-2"),
+        ]
+    )
+    done = workspace.run()
+    done.failed()
+    assert statuses(workspace) == {
+        "wrong": "uploaded",
+        "no-md5": "uploaded",
+        "second": "uploaded",
+        "unseen": "failed",
+        "gone": "failed",
+        "existing": "existing",
+    }
+    assert causes(workspace)["gone.jpg"] == "altered"
+    assert stores(workspace) == {"wrong": 1, "no-md5": 1, "second": 2, "unseen": 1, "existing": 0}
+    assert workspace.calls("cloudinary.destroy") == 1
+    assert all(each["cloudinary"]["etag"] == each["drive"]["md5"] for each in workspace.markers().values())
+
+
+# What an answer may hold
+
+
+def test_what_the_api_does_not_promise_never_reaches_the_mapping(workspace: Workspace) -> None:
+    odd: list[Json] = [{"secure_url": value} for value in NO_URLS]
+    odd += [{name: value} for name in ("version", "bytes", "width", "height") for value in (True, -1, 2**63, 1.5, "7")]
+    odd += [{"asset_id": value} for value in ("a\nb", "\u202e", "a" * 10_000, 5)]
+    odd += [
+        {"format": "\x1b[2J"},
+        {"public_id": ""},
+        {"public_id": None},
+        {"etag": ""},
+        {"etag": '""'},
+        {"etag": "a\rb"},
+    ]
+    names = [f"n{number}" for number in range(len(odd))]
+    add(workspace, *names, "good", "private", "once")
+    workspace.cloud.faults(
+        [
+            *(answers(f"{name}", None, **fields) for name, fields in reversed(list(zip(names, odd, strict=True)))),
+            answers("private", None, secure_url="http://images.example.com:8080/p/x.jpg", version=0, width=2**63 - 1),
+            answers("once", 1, version=True),
+        ]
+    )
+    done = workspace.run(retries=0, cores=8)
+    done.failed()
+    rows = {row["filename"].removesuffix(".jpg"): row for row in workspace.mapping()}
+    for name, fields in zip(names, odd, strict=True):
+        assert (rows[name]["status"], rows[name]["cloudinary_url"]) == ("failed", "UPLOAD_FAILED"), fields
+        assert rows[name]["error"].isprintable() and "not what its API promises" in rows[name]["error"], fields
+    failures = [each for each in workspace.failures().values() if "not what" in each["message"]]
+    assert {(each["kind"], each["cause"]) for each in failures} == {("transient", "service")}
+    assert rows["private"]["cloudinary_url"] == "http://images.example.com:8080/p/x.jpg"
+    assert rows["good"]["status"] == "uploaded" and rows["once"]["status"] == "failed"
+
+    workspace.cloud.reset()
+    workspace.run().succeeded()
+    assert {asset["stores"] for asset in workspace.cloud.assets().values()} == {1}, "they were there, and are proved"
+
+
+@pytest.mark.parametrize("field", ["secure_url", "jpg_url"])
+@pytest.mark.parametrize("url", NO_URLS)
+def test_a_marker_with_no_such_url_is_no_whole_marker(tmp_path: Path, field: str, url: object) -> None:
+    good = "https://example.com/image/upload/v1/a.jpg"
+    value: Json = {"drive": {"id": "a"}, "status": "uploaded", "uploaded_at": "2026-01-02T03:04:05+00:00"}
+    value |= {"jpg_url": good, "cloudinary": {"public_id": "a", "secure_url": good}}
+    path = tmp_path / "a.b.json"
+    path.write_text(json.dumps(value))
+    assert marker.read(path)
+    (value if field == "jpg_url" else value["cloudinary"])[field] = url
+    path.write_text(json.dumps(value))
+    assert marker.read(path) is None
+
+
+def test_a_hostile_url_in_a_marker_never_reaches_the_mapping(workspace: Workspace) -> None:
+    add(workspace, "one", "two")
+    workspace.run().succeeded()
+    before = workspace.mapping()
+    for path in (workspace.results / "markers").iterdir():
+        value = json.loads(path.read_text())
+        value["cloudinary"]["secure_url"] = value["jpg_url"] = "javascript:alert(1)//image/upload/"
+        path.write_text(json.dumps(value))
+    done = workspace.run()
+    done.succeeded()
+    assert "javascript" not in (workspace.results / "mapping.csv").read_text()
+    assert [row["cloudinary_url"] for row in workspace.mapping()] == [row["cloudinary_url"] for row in before]
+    assert stores(workspace) == {"one": 1, "two": 1}
