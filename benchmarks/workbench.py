@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.measuring import Cost, cost_of
 from tests.emulator.client import Emulator
+from tests.proxy import without_proxies
 
 ROOT = Path(__file__).parents[1]
 DRIVE, UPLOAD = 80, 250
@@ -45,9 +46,13 @@ def cloud(images: int, size: int = 100_000, delayed: bool = True, **options: Any
             yield emulator
 
 
-def migrate(emulator: Emulator, cores: int, **settings: object) -> Cost:
-    """The README's command in a fresh working directory; an asset that is there already costs the same calls."""
-    return cost_of(command(emulator, "--cores", str(cores), **settings), workspace(emulator), environment(emulator))
+def migrate(emulator: Emulator, cores: int, variables: Mapping[str, str] | None = None, /, **settings: object) -> Cost:
+    """The README's command in a fresh working directory; an asset that is there already costs the same calls.
+
+    In: `variables`, what is in the environment besides; `settings`, what goes to --config.
+    """
+    arguments = command(emulator, "--cores", str(cores), **settings)
+    return cost_of(arguments, workspace(emulator), {**environment(emulator), **(variables or {})})
 
 
 def command(emulator: Emulator, *arguments: str, **settings: object) -> list[str | Path]:
@@ -65,7 +70,7 @@ def command(emulator: Emulator, *arguments: str, **settings: object) -> list[str
 
 def environment(emulator: Emulator) -> dict[str, str]:
     """The environment of the command, with Cloudinary's credentials."""
-    return {**os.environ, "CLOUDINARY_URL": emulator.cloudinary_url}
+    return {**without_proxies(), "CLOUDINARY_URL": emulator.cloudinary_url}
 
 
 def workspace(emulator: Emulator) -> Path:

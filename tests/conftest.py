@@ -12,6 +12,11 @@ import pytest
 
 from tests.emulator.client import Emulator
 from tests.harness import Workspace
+from tests.proxy import without_proxies
+
+# Everything is on loopback, and the clients of the tests themselves would ask a proxy for it.
+for name in os.environ.keys() - without_proxies().keys():
+    del os.environ[name]
 
 
 @pytest.fixture

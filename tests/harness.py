@@ -21,6 +21,7 @@ from typing import Any
 from migrate.settings import Settings
 from tests.emulator.client import Emulator
 from tests.emulator.pictures import noise_jpeg
+from tests.proxy import without_proxies
 
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -96,7 +97,7 @@ class Workspace:
     def variables(self) -> dict[str, str]:
         """The environment of the command."""
         environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("CLOUDINARY")},
+            **{key: value for key, value in without_proxies().items() if not key.startswith("CLOUDINARY")},
             "CLOUDINARY_URL": self.cloud.cloudinary_url,
             "NO_GCE_CHECK": "true",
             **self.environment,
@@ -150,7 +151,7 @@ class Workspace:
         done = subprocess.run(
             [sys.executable, str(ROOT / "scripts" / name), *arguments],
             cwd=self.path,
-            env={**os.environ, "NO_GCE_CHECK": "true", **self.environment},
+            env={**without_proxies(), "NO_GCE_CHECK": "true", **self.environment},
             capture_output=True,
             text=True,
             timeout=60,

@@ -12,13 +12,14 @@ from pathlib import Path
 from .assets import Assets
 from .chunks import Chunks
 from .cloudinary_api import REWRITES, Account, CloudinaryApi
+from .consent import CONSENT_PATH
 from .control import Control
 from .delivery import Delivery
 from .drive import Drive
 from .drive_tree import Tree
 from .faults import Faults
 from .identity import google_account, load_or_make, write_client_files
-from .oauth import OAuth
+from .oauth import GOOGLE, OAuth
 from .pictures import Noise
 from .record import Record
 from .wire import Port
@@ -44,6 +45,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fixed-folders", action="store_true", help="Cloudinary's older folder mode")
     parser.add_argument("--existing-without-etag", action="store_true", help="overwrite=false answers leave it out")
     parser.add_argument("--rewrites", choices=REWRITES, default=REWRITES[0], help="what becomes of a public_id")
+    parser.add_argument(
+        "--real-names", action="store_true", help="clients know it by the services' real names (tests/proxy.py)"
+    )
     parser.add_argument("--drive-port", type=int, default=0)
     parser.add_argument("--oauth-port", type=int, default=0)
     parser.add_argument("--cloudinary-port", type=int, default=0)
@@ -107,13 +111,16 @@ async def serve(options: argparse.Namespace) -> None:
     base = {
         name: f"http://127.0.0.1:{await port.listen(getattr(options, f'{name}_port'))}" for name, port in ports.items()
     }
-    account.base = base["cloudinary"]
-    oauth.token_uri = base["oauth"] + "/token"
+    account.base = "https://res.cloudinary.com" if options.real_names else base["cloudinary"]
+    oauth.token_uri = GOOGLE if options.real_names else base["oauth"] + "/token"
+    browser = "https://accounts.google.com" if options.real_names else base["oauth"]
+    prefix = "" if options.real_names else f"?upload_prefix={base['cloudinary']}"
     ready = {
         "folder_id": tree.folder_id,
         "drive_endpoint": base["drive"],
-        **write_client_files(options.store.resolve(), kept, oauth.token_uri),
-        "cloudinary_url": f"cloudinary://{account.key}:{account.secret}@{account.cloud}?upload_prefix={account.base}",
+        "oauth_endpoint": base["oauth"],
+        **write_client_files(options.store.resolve(), kept, oauth.token_uri, browser + CONSENT_PATH),
+        "cloudinary_url": f"cloudinary://{account.key}:{account.secret}@{account.cloud}{prefix}",
         "control": base["cloudinary"] + "/emulator",
     }
     announce(ready, options.ready)

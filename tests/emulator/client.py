@@ -52,19 +52,23 @@ class Emulator:
         if not line:
             raise RuntimeError(f"the emulator did not start: {' '.join(command)}")
         self._ready = json.loads(line)
-        self._ports = []
-        for option, address in (
-            ("--drive-port", self.drive_endpoint),
-            ("--oauth-port", json.loads(Path(self.token).read_text())["token_uri"]),
-            ("--cloudinary-port", self._ready["control"]),
-        ):
-            self._ports += [option, str(urlsplit(address).port)]
+        self._ports = [part for name, port in self.ports.items() for part in (f"--{name}-port", str(port))]
 
     @property
     def pid(self) -> int:
         """Of the process."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """On 127.0.0.1, by service: drive, oauth, cloudinary."""
+        addresses = {
+            "drive": self._ready["drive_endpoint"],
+            "oauth": self._ready["oauth_endpoint"],
+            "cloudinary": self._ready["control"],
+        }
+        return {name: int(urlsplit(address).port or 0) for name, address in addresses.items()}
 
     @property
     def folder_id(self) -> str:

@@ -241,7 +241,7 @@ class CloudinaryApi:
             "type": asset.type,
             "etag": asset.etag,
             "placeholder": False,
-            "url": account.base + path,
+            "url": account.base.replace("https://", "http://") + path,
             "secure_url": account.base + path,
             "original_filename": asset.original_filename,
             "api_key": account.key,

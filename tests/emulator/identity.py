@@ -11,7 +11,6 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .consent import CONSENT_PATH
 from .oauth import SCOPE, Account
 
 Json = dict[str, Any]
@@ -65,12 +64,11 @@ def google_account(kept: Json) -> Account:
     )
 
 
-def write_client_files(store: Path, kept: Json, token_uri: str) -> dict[str, str]:
-    """Writes what Google would have given to a user, for this token endpoint; answers the paths by their kind.
+def write_client_files(store: Path, kept: Json, token_uri: str, auth_uri: str) -> dict[str, str]:
+    """Writes what Google would have given to a user, for these two addresses; answers the paths by their kind.
 
     The token has no access token in it, so that a client has to refresh before its first call.
     """
-    auth_uri = token_uri.removesuffix("/token") + CONSENT_PATH
     client = {"client_id": kept["client_id"], "client_secret": kept["client_secret"]}
     files: dict[str, Json] = {
         "token": {
