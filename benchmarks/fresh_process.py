@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from migrate import listing
-from migrate.pacing import Places, Turns
+from migrate.limits import Limits, tell_on_stderr
 from migrate.settings import Settings
 from migrate.transfer import Transfer
 
@@ -16,7 +16,7 @@ from migrate.transfer import Transfer
 def main() -> None:
     settings, number = Settings.from_json(sys.argv[1]), int(sys.argv[2])
     listed = listing.read(settings.folder / "listing.json")
-    transfer = Transfer(settings, Turns(), Places(1000))
+    transfer = Transfer(settings, Limits.of(settings, tell_on_stderr))
     transfer.move(listed.images[number], listed.cloudinary_folder, settings.folder / "markers")
 
 

@@ -12,16 +12,19 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 from google.auth.exceptions import GoogleAuthError
 from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
 
 from migrate.drive_api import Drive
+from migrate.drive_http import ConsentHttp
 from migrate.drive_signin import SCOPE, default_credentials
 from migrate.errors import MigrationError, StopRun, one_line
 from migrate.options import add_settings, settings_of
 from migrate.pasting import ADDRESS_BAR, free_port, new_state, pass_on_pasted
+from migrate.retrying import calling
 from migrate.settings import Settings
 
 WHERE = (
@@ -46,7 +49,7 @@ def authenticate(settings: Settings, browser: bool, port: int) -> str:
         return f"There is no {token}: Google's Application Default Credentials are used, which need no consent."
     if not os.access(token.parent, os.W_OK):
         raise MigrationError(f"{token} cannot be written: there is no folder {token.parent} that you may write to")
-    write_token(token, consent(credentials, browser, port))
+    write_token(token, consent(credentials, browser, port, ConsentHttp(settings.timeout)))
     drive = Drive.of(settings)
     try:
         account = drive.account()
@@ -58,39 +61,42 @@ def authenticate(settings: Settings, browser: bool, port: int) -> str:
     )
 
 
-def consent(credentials: Path, browser: bool, port: int) -> dict[str, object]:
+def consent(credentials: Path, browser: bool, port: int, connection: ConsentHttp) -> dict[str, object]:
     """Go through Google's consent in a browser, here or elsewhere; returns what belongs into the token file.
 
-    In: the OAuth client's JSON; the rest as above. Raises MigrationError.
+    In: the OAuth client's JSON; how to reach the token endpoint; the rest as above. Raises MigrationError.
     """
     flow = _flow(credentials)
-    # The client's secret is for Google's token endpoint, and for nowhere else that an answer may name.
-    flow.oauth2session.max_redirects = 0
+    flow.oauth2session.mount("https://", connection)
+    flow.oauth2session.mount("http://", connection)
     port = free_port(port)
     state = new_state()
     prompt = IN_THE_BROWSER
     if not browser:
         prompt = ADDRESS_BAR.format(port=port, url="{url}")
         pass_on_pasted(port, state)
-    try:
-        granted = flow.run_local_server(
-            host="127.0.0.1",
-            port=port,
-            state=state,
-            open_browser=browser,
-            prompt="consent",
-            authorization_prompt_message=prompt,
-            success_message="You can close this window: the terminal says how it went.",
-        )
-    except Warning:
-        # This is how oauthlib says that the scope is not the one that was asked for.
-        granted = None
-    except (OAuth2Error, GoogleAuthError, OSError) as error:
-        raise MigrationError(f"Google did not grant access: {one_line(error, 200)}") from error
+    with calling("Google's sign-in"):
+        granted = _granted(flow, port=port, state=state, open_browser=browser, authorization_prompt_message=prompt)
     if granted is None or SCOPE not in granted.granted_scopes:
         raise MigrationError("the consent leaves out reading Drive: run this again, and leave its box ticked")
     value: dict[str, object] = json.loads(granted.to_json())
     return value
+
+
+def _granted(flow: InstalledAppFlow, **options: object) -> Any:
+    """The credentials that come of the consent; None if it leaves out what was asked for. Raises MigrationError."""
+    try:
+        return flow.run_local_server(
+            host="127.0.0.1",
+            prompt="consent",
+            success_message="You can close this window: the terminal says how it went.",
+            **options,
+        )
+    except Warning:
+        # This is how oauthlib says that the scope is not the one that was asked for.
+        return None
+    except (OAuth2Error, GoogleAuthError, OSError) as error:
+        raise MigrationError(f"Google did not grant access: {one_line(error, 200)}") from error
 
 
 def write_token(path: Path, value: dict[str, object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from migrate.drive_api import Drive
@@ -17,12 +18,15 @@ from migrate.run import Run
 from migrate.settings import Settings
 
 
-def list_images(settings: Settings, output: Path, run: str = "") -> None:
-    """Write a run's listing of the settings' folder to `output`. Raises MigrationError; then that is as it was."""
+def list_images(settings: Settings, output: Path, tell: Callable[[str], None], run: str = "") -> None:
+    """Write a run's listing of the settings' folder to `output`. Raises MigrationError; then that is as it was.
+
+    In: who is told what is waited for; the run's ID, "" for a dry run.
+    """
     warning = token_warning(Path(settings.token))
     if warning:
         warn(warning)
-    drive = Drive.of(settings)
+    drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)
     found = images_below(drive, root, settings, warn)
     with alone(settings.folder.parent):
@@ -57,8 +61,9 @@ def main() -> None:
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
     parser.add_argument("output", type=Path, help="listing.json")
     options = parser.parse_args()
+    run = Run(options.settings.folder)
     try:
-        list_images(options.settings, options.output, Run(options.settings.folder).id)
+        list_images(options.settings, options.output, run.wait_for, run.id)
     except MigrationError as error:
         sys.exit(str(error))
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from migrate import failure, marker, workers
 from migrate.causes import Cause
 from migrate.errors import ImageError, MigrationError, one_line
 from migrate.failure import Failure
+from migrate.limits import Limits
 from migrate.listing import Entries
-from migrate.pacing import Places, Turns
+from migrate.pacing import Turns
 from migrate.run import Run
 from migrate.settings import Settings
 from migrate.transfer import Transfer
@@ -43,12 +45,12 @@ def main() -> None:
 
 
 def movers(settings: Settings, run: Run, in_batch: bool) -> Callable[[], Callable[[str], workers.Answer]]:
-    """What prepares each worker of a run: they all share what is known of how fast they may be."""
-    units = settings.drive_units_per_minute
-    # A batch does not know what the last one on this node has spent of the minute: it spends its share evenly.
-    turns = Turns(per_second=units / 60) if in_batch else Turns(per_minute=units)
-    places = Places(settings.uploads_at_once)
-    return lambda: mover(settings, lambda: Transfer(settings, turns, places), run)
+    """What prepares each worker of a run: they all share what is known of the services."""
+    limits = Limits.of(settings, run.wait_for)
+    if in_batch:
+        # It does not know what the last one on this node has spent of the minute: it spends its share evenly.
+        limits = replace(limits, units=Turns(per_second=settings.drive_units_per_minute / 60))
+    return lambda: mover(settings, lambda: Transfer(settings, limits), run)
 
 
 def mover(settings: Settings, connect: Callable[[], Transfer], run: Run) -> Callable[[str], workers.Answer]:

@@ -12,11 +12,9 @@ from dataclasses import astuple
 from pathlib import Path
 
 from migrate import mapping
-from migrate.delivery import PER_SECOND, Delivery
+from migrate.delivery import Delivery
 from migrate.errors import MigrationError, one_line
 from migrate.files import replacing
-from migrate.pacing import Turns
-from migrate.retrying import patiently
 from migrate.settings import Settings
 from migrate.verification import Verified, rows_with_url, verify
 
@@ -35,7 +33,7 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
     rows = mapping.read(output.with_name("mapping.json"))
     failed = sum(row.status == "failed" for row in rows)
     rows = rows_with_url(rows)
-    delivery = Delivery(settings.timeout, patiently(settings.retries), Turns(per_second=PER_SECOND), at_once)
+    delivery = Delivery(settings, at_once, lambda line: say(line) if line else None)
     results: Counter[str] = Counter()
     said = time.monotonic()
     with replacing(output, newline="") as stream:

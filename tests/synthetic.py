@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from migrate import mapping, marker, names
-from migrate.errors import ImageError, QuotaError
+from migrate.errors import ImageError, NoAnswer, QuotaError
 from migrate.failure import Failure
 from migrate.listing import Image, Listing
 from migrate.marker import Marker
-from migrate.retrying import cloudinary_error, drive_error, network_error
+from migrate.retrying import cloudinary_error, drive_error
 
 BEGAN = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 PLACES = ("Lisbon", "Kyoto 京都", "Oslo", "Family/Garden", "Family/Holiday 2024", "Work/Posters", "")
@@ -25,7 +25,7 @@ FAILURES = (
     cloudinary_error(400, "Invalid image file"),
     drive_error(403, "cannotDownloadFile", "This file cannot be downloaded by the user."),
     QuotaError("too many downloads of this file in the last day: Drive refuses it for about 24 hours"),
-    network_error("Drive", TimeoutError("not finished after 300 s")),
+    NoAnswer("no answer from Drive: not finished after 300 s"),
 )
 
 

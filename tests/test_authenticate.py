@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from authenticate import consent
+from migrate.drive_http import ConsentHttp
 from migrate.errors import MigrationError
 from tests import browser
 from tests.harness import ROOT, Finished, Workspace, wait_for
@@ -126,7 +127,7 @@ def test_the_clients_secret_goes_nowhere_that_an_answer_points_to(workspace: Wor
         page.get_by_role("button", name="Allow").click()
         done = script.end()
     done.failed()
-    done.line("Google did not grant access", "redirect")
+    done.line("Google's sign-in redirects to 127.0.0.1")
     assert not workspace.calls("drive.other") and not (workspace.path / "token.json").exists()
 
 
@@ -220,11 +221,11 @@ def test_missing_or_wrong_credentials_say_what_they_are_and_where_to_get_them(wo
     ):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         with pytest.raises(MigrationError, match=f"{fragment}.*console.cloud.google.com"):
-            consent(path, browser=False, port=0)
+            consent(path, browser=False, port=0, connection=ConsentHttp(5))
     path.unlink()
     path.mkdir()
     with pytest.raises(MigrationError, match="cannot be read: Is a directory"):
-        consent(path, browser=False, port=0)
+        consent(path, browser=False, port=0, connection=ConsentHttp(5))
     # It holds a copy of secrets that this test made.
     path.rmdir()
 

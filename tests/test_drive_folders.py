@@ -11,8 +11,6 @@ import sys
 import pytest
 
 from migrate.drive_api import Drive
-from migrate.pacing import Turns
-from migrate.retrying import patiently
 from migrate.settings import Settings
 from tests.harness import ROOT, Finished, Workspace
 
@@ -133,7 +131,7 @@ def test_shared_drives_come_a_hundred_on_a_page(workspace: Workspace) -> None:
     names = [f"Team {number:03}" for number in range(101)]
     workspace.cloud.drive_all([{"op": "shared_drive", "name": name} for name in names])
     settings = Settings.from_json(workspace.settings())
-    drive = Drive(settings, patiently(0), Turns())
+    drive = Drive.of(settings)
     assert [each.name for each in drive.shared_drives()] == names
     assert workspace.calls("drive.drives") == 2
 

@@ -15,7 +15,6 @@ from typing import Any
 import cloudinary
 import cloudinary.exceptions
 import cloudinary.uploader
-import tenacity
 
 from .account import SET_CREDENTIALS, check_credentials
 from .causes import Cause
@@ -23,27 +22,27 @@ from .cloudinary_asset import NewAsset, Stored, drive_id_of, is_own, stored, wit
 from .cloudinary_http import connect
 from .content import Content
 from .errors import ImageError, NoAnswer, StopRun, TooLarge, TransientError, one_line
+from .limits import Limits
 from .network import Network
-from .pacing import Places
-from .retrying import calling, deadline, delivery_error
+from .retrying import calling, delivery_error, patiently
+from .settings import Settings
 
 
 class Cloudinary:
     """The connection to one Cloudinary account; for one process."""
 
-    def __init__(self, timeout: float, patiently: tenacity.Retrying, places: Places) -> None:
+    def __init__(self, settings: Settings, limits: Limits) -> None:
         """Read the credentials from the environment or .env. Raises StopRun if they are not there.
 
-        In: the seconds of silence after which a call is given up; who tries again after a passing error; who lets so
-        many calls at once pass.
+        In: the settings, and what all processes know together.
         """
         check_credentials()
         cloudinary.reset_config()
-        self._network = Network("Cloudinary", timeout)
+        self._network = Network(limits.cloudinary, settings.timeout)
+        self._cdn = Network(limits.cdn, settings.timeout)
         connect(self._network)
-        self._timeout = timeout
-        self._patiently = patiently
-        self._places = places
+        self._patiently = patiently(settings.retries)
+        self._uploads = limits.uploads
 
     def store(
         self,
@@ -123,9 +122,7 @@ class Cloudinary:
             invalidate=overwrite or None,
         )
         if content.whole is not None:
-            answer = self._call(
-                cloudinary.uploader.upload, content.whole, content.size, filename=new.display_name, **options
-            )
+            answer = self._call(cloudinary.uploader.upload, content.whole, filename=new.display_name, **options)
         else:
             answer = self._upload_in_pieces(content, new.display_name, options)
         return stored(answer, new)
@@ -140,9 +137,7 @@ class Cloudinary:
                 "Content-Range": f"bytes {start}-{start + len(piece) - 1}/{content.size}",
             }
             part = (filename, piece)
-            answer = self._call(
-                cloudinary.uploader.upload_large_part, part, len(piece), http_headers=headers, **options
-            )
+            answer = self._call(cloudinary.uploader.upload_large_part, part, http_headers=headers, **options)
         return answer
 
     def _take_down(self, public_id: str) -> bool:
@@ -153,8 +148,7 @@ class Cloudinary:
         """The md5 of the about `size` bytes that Cloudinary delivers, for an answer without an etag."""
         digest = hashlib.md5(usedforsecurity=False)
         try:
-            with calling("Cloudinary's CDN"), deadline(self._timeout, size):
-                answer = self._network.call("GET", url, at_most=size, sink=digest.update)
+            answer = self._cdn.call("GET", url, at_most=size, sink=digest.update)
         except TooLarge:
             # More bytes are other bytes.
             return ""
@@ -165,10 +159,11 @@ class Cloudinary:
     def close(self) -> None:
         """Give up the connections, whatever state they are in."""
         self._network.close()
+        self._cdn.close()
 
-    def _call(self, function: Callable[..., Any], argument: Any, size: int = 0, **options: Any) -> dict[str, Any]:
-        """One call of the client that sends `size` bytes. Out: its JSON object; raises what retrying.py says."""
-        with self._places.place(), calling("Cloudinary"), deadline(self._timeout, size):
+    def _call(self, function: Callable[..., Any], argument: Any, **options: Any) -> dict[str, Any]:
+        """One call of the client. Out: its JSON object; raises what retrying.py says."""
+        with self._uploads.place(), calling("Cloudinary"):
             try:
                 answer = function(argument, return_error=True, **options)
             except cloudinary.exceptions.Error as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +34,8 @@ _NOISE = (
     "Restored previous version of ",
     "Cannot restore ",
 )
+_SAID_AGAIN_AFTER = 60.0
+"""Seconds from one line about a service that is waited for to the next."""
 _STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
 
@@ -102,6 +105,20 @@ class Console(LogHandlerBase):
         except OSError:
             # A terminal that is gone is no reason to stop.
             self.handleError(record)
+
+    def watch(self, waits_for: Callable[[], str]) -> None:
+        """From now on, say what the run waits for. In: what tells it, "" for nothing."""
+        threading.Thread(target=self._watch, args=(waits_for,), daemon=True).start()
+
+    def _watch(self, waits_for: Callable[[], str]) -> None:
+        said, said_at = "", 0.0
+        while True:
+            time.sleep(1)
+            line, now = waits_for(), time.monotonic()
+            service = line.partition(":")[0]
+            if service != said or (line and now - said_at > _SAID_AGAIN_AFTER):
+                say(line or f"no more {said}", logging.WARNING)
+                said, said_at = service, now
 
     def listed(self, folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
         """The listing of a results folder is there: so many images, of which some are to be moved and some left out."""

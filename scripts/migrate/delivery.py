@@ -7,15 +7,16 @@ and says what is wrong in the header X-Cld-Error. What has no transformation in 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import tenacity
-
 from . import network
+from .contact import Contact
 from .errors import ImageError, MigrationError, TooLarge, one_line
+from .limits import tell_on_stderr
 from .pacing import Turns
-from .retrying import delivery_error
+from .retrying import delivery_error, patiently
+from .settings import Settings
 
 PER_SECOND = 100.0
 """Requests at the most: a CDN takes far more, this one is somebody else's, and 100,000 URLs take 17 minutes."""
@@ -39,11 +40,11 @@ class Answer:
 class Delivery:
     """The connections to the CDN, for so many threads."""
 
-    def __init__(self, timeout: float, patiently: tenacity.Retrying, turns: Turns, threads: int) -> None:
-        """In: seconds of silence after which a call is given up; who tries again after a passing error; the pace."""
-        self._patiently = patiently
-        self._turns = turns
-        self._network = network.Network("Cloudinary's CDN", timeout, threads)
+    def __init__(self, settings: Settings, threads: int, tell: Callable[[str], None] = tell_on_stderr) -> None:
+        """In: the settings, how many threads will ask, and who is told what is waited for."""
+        self._patiently = patiently(settings.retries)
+        self._turns = Turns(per_second=PER_SECOND)
+        self._network = network.Network(Contact("Cloudinary's CDN", tell), settings.timeout, threads)
 
     def ask(self, url: str, expected: int | None) -> Answer:
         """How the CDN answers for a URL. Raises StopRun if it wants to be left alone for long.

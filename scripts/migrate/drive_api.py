@@ -24,8 +24,8 @@ from .drive_file import FILE_FIELDS, FOLDER, PLACE_FIELDS, DriveFile
 from .drive_http import DriveHttp
 from .drive_signin import read_credentials, sign_in_error
 from .errors import ImageError, TooLarge, TransientError, one_line
-from .pacing import Turns
-from .retrying import calling, deadline, drive_error, patiently
+from .limits import Limits, tell_on_stderr
+from .retrying import calling, drive_error, patiently
 from .settings import Settings
 
 LIST, GET, DOWNLOAD = 100, 5, 200
@@ -48,19 +48,17 @@ class _Page:
 class Drive:
     """One connection to Drive, signed in with the token file; for one process and one thread."""
 
-    def __init__(self, settings: Settings, retrying: tenacity.Retrying, turns: Turns) -> None:
+    def __init__(self, settings: Settings, limits: Limits) -> None:
         """Sign in (the access token itself is fetched with the first call).
 
-        In: the settings, who tries again after a passing error, and whose turn it is to call. Raises StopRun if there
-        are no usable credentials.
+        In: the settings, and what all processes know together. Raises StopRun if there are no usable credentials.
         """
-        self._http = DriveHttp(settings.drive_endpoint, settings.timeout)
+        self._http = DriveHttp(settings, limits)
         self._token = Path(settings.token)
         self._impersonate = settings.impersonate
         self._credentials = read_credentials(self._token, self._impersonate)
-        self._timeout = settings.timeout
-        self._patiently = retrying
-        self._turns = turns
+        self._patiently = patiently(settings.retries)
+        self._units = limits.units
         authorized = google_auth_httplib2.AuthorizedHttp(self._credentials, http=self._http, max_refresh_attempts=1)
         self._service = build(
             "drive",
@@ -71,9 +69,9 @@ class Drive:
         )
 
     @classmethod
-    def of(cls, settings: Settings) -> Drive:
-        """The connection of a process that is alone in asking. Raises StopRun."""
-        return cls(settings, patiently(settings.retries), Turns(per_minute=settings.drive_units_per_minute))
+    def of(cls, settings: Settings, tell: Callable[[str], None] = tell_on_stderr) -> Drive:
+        """The connection of a process that is alone in asking. Raises StopRun. In: who is told what is waited for."""
+        return cls(settings, Limits.of(settings, tell))
 
     def file(self, file_id: str, resource_key: str = "") -> DriveFile:
         """What Drive says of one file or folder.
@@ -162,7 +160,7 @@ class Drive:
     def _bytes(self, request: HttpRequest, size: int) -> bytes:
         try:
             with self._http.expecting(size):
-                content = self._execute(request, DOWNLOAD, size)
+                content = self._execute(request, DOWNLOAD)
         except TooLarge as error:
             raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.WRONG_BYTES) from error
         if not isinstance(content, bytes):
@@ -210,12 +208,9 @@ class Drive:
             raise TransientError("Drive's answer is not a JSON object")
         return answer
 
-    def _execute(self, request: HttpRequest, units: int, size: int = 0) -> Any:
-        """One call, when it is its turn. Raises MigrationError.
-
-        In: a request of the client, the units of Drive's quota that it costs, and the bytes expected.
-        """
-        with self._turns.turn(units), calling("Drive"), deadline(self._timeout, size):
+    def _execute(self, request: HttpRequest, units: int) -> Any:
+        """One call, when there are units of Drive's quota for it. Raises MigrationError."""
+        with self._units.turn(units), calling("Drive"):
             try:
                 return request.execute()
             except HttpError as error:

@@ -1,15 +1,20 @@
-"""HTTP for Google's clients: what they take for httplib2.Http, over our own connections."""
+"""HTTP for Google's clients: what they take for httplib2.Http, or for an adapter of requests, over our connections."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import httplib2
+import requests
 
+from .contact import Contact
+from .limits import Limits, tell_on_stderr
 from .network import ANSWER, Answer, Network
+from .settings import Settings
 
 GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
 """Where Google may redirect the download of a file to."""
@@ -23,11 +28,10 @@ class DriveHttp:
     redirected would take the token, or the client's secret, to wherever an answer says.
     """
 
-    def __init__(self, endpoint: str, timeout: float) -> None:
-        """In: the root of the Drive API, and seconds of silence after which a call is given up."""
-        self._endpoint = endpoint.rstrip("/") + "/"
-        self._drive = Network("Drive", timeout)
-        self._sign_in = Network("Google's sign-in", timeout)
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        self._endpoint = settings.drive_endpoint.rstrip("/") + "/"
+        self._drive = Network(limits.drive, settings.timeout)
+        self._sign_in = Network(limits.sign_in, settings.timeout)
         self._file_size: int | None = None
 
     @contextmanager
@@ -70,6 +74,32 @@ class DriveHttp:
         """Give up the connections, whatever state they are in."""
         self._drive.close()
         self._sign_in.close()
+
+
+class ConsentHttp(requests.adapters.BaseAdapter):
+    """How the consent's flow, which uses requests, reaches the token endpoint; it follows no redirect either."""
+
+    def __init__(self, timeout: float) -> None:
+        """In: seconds of silence after which a call is given up."""
+        super().__init__()
+        self._network = Network(Contact("Google's sign-in", tell_on_stderr), timeout)
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
+        """One request as requests makes it. Raises MigrationError."""
+        assert request.method and request.url and isinstance(request.body, str | bytes | None)
+        headers = {name: str(value) for name, value in request.headers.items()}
+        answer = self._network.call(request.method, request.url, headers=headers, body=request.body)
+        if answer.is_redirect:
+            raise self._network.redirected(answer)
+        response = requests.Response()
+        response.status_code, response.url, response.request = answer.status, answer.url, request
+        response.headers.update(answer.headers)
+        response.raw = io.BytesIO(answer.body)
+        return response
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._network.close()
 
 
 def _is_googles(url: str) -> bool:

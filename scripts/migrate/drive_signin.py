@@ -14,8 +14,7 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, Ref
 from google.oauth2.credentials import Credentials
 from google.oauth2.service_account import Credentials as ServiceAccountCredentials
 
-from .errors import MigrationError, StopRun, one_line
-from .retrying import network_error
+from .errors import MigrationError, StopRun, TransientError, one_line
 
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 
@@ -65,7 +64,7 @@ def sign_in_error(error: RefreshError, token: Path, credentials: Any, impersonat
     answer = error.args[1] if len(error.args) > 1 else None
     if error.retryable or not (isinstance(answer, dict) and isinstance(answer.get("error"), str)):
         # The library takes an HTML 502 for a refusal, too.
-        return network_error("Google's sign-in", error)
+        return TransientError("Google's sign-in is out of order")
     said = one_line(error.args[0], 150)
     if impersonate:
         return StopRun(

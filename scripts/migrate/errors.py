@@ -54,10 +54,14 @@ class TooLarge(TransientError):
 
 
 class NoAnswer(TransientError):
-    """Nobody knows whether the call was carried out: its answer got lost."""
+    """Nobody knows whether the call was carried out: its answer got lost.
 
-    def __init__(self, message: str) -> None:
+    `counts` is False where no call of any process is answered: then trying again costs the image none of its tries.
+    """
+
+    def __init__(self, message: str, counts: bool = True) -> None:
         super().__init__(message, cause=Cause.NO_ANSWER)
+        self.counts = counts
 
 
 class RateLimited(TransientError):

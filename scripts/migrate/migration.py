@@ -9,6 +9,7 @@ from dataclasses import replace
 from . import batches, listing, marker, workers
 from .console import say
 from .filters import skipped
+from .limits import tell_on_stderr
 from .listing import Listing
 from .pending import Pending, pending
 from .run import Run
@@ -36,7 +37,7 @@ class Migration:
         self.hold(run_id)
         marker.remove_unfinished(self.folder)
         batches.forget(self.folder)
-        for name in ("list_images.log", "stop.txt"):
+        for name in ("list_images.log", "stop.txt", "waiting.txt"):
             (self.folder / "logs" / name).unlink(missing_ok=True)
 
     def hold(self, run_id: str) -> None:
@@ -52,7 +53,7 @@ class Migration:
 
         made = self.listing.with_name(f".listing.dry-run.{os.getpid()}.json")
         try:
-            list_images(self.settings, made)
+            list_images(self.settings, made, tell_on_stderr)
             # A real run that has begun meanwhile knows better.
             if not self.run.is_alive(self.run.id):
                 made.replace(self.listing)

@@ -1,22 +1,44 @@
-"""HTTP as every service is called: one exchange at a time, no redirect followed, no answer larger than it may be."""
+"""HTTP as every service is called: through the user's proxy, trusting the user's certificates, within limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import http.client
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urljoin
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-import certifi
 import urllib3
+from urllib3.contrib.socks import SOCKSProxyManager
 
-from .errors import ImageError, TooLarge, TransientError, one_line
-from .retrying import network_error
+from .contact import Contact
+from .errors import ImageError, MigrationError, NoAnswer, StopRun, TooLarge, TransientError, one_line
+from .proxies import Proxy, proxy_for
+from .tls import VARIABLES, trust
+from .watchdog import Watchdog, watched
 
 ANSWER = 16_000_000
 """Bytes: the most that is read of an answer that is no file. The largest, a page of a listing, has about a million."""
 ERROR_TEXT = 1_000_000
 """Bytes: the most that is read of an error answer; its status tells nearly all."""
+CONNECTING = 10.0
+"""Seconds that a connection may take, if `timeout` allows that much."""
 _PIECE = 1 << 16
+_LONGEST_PAUSE = 15.0
+_NOT_CONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+_WORDS: dict[type[BaseException], str] = {
+    ConnectionRefusedError: "connection refused",
+    urllib3.exceptions.ConnectTimeoutError: "no connection in time",
+    urllib3.exceptions.ReadTimeoutError: "nothing came in time",
+    TimeoutError: "nothing came in time",
+    http.client.IncompleteRead: "the answer was cut off",
+    urllib3.exceptions.IncompleteRead: "the answer was cut off",
+    ConnectionError: "the connection was lost",
+    ssl.SSLError: "the encrypted connection failed",
+}
 
 
 @dataclass(frozen=True)
@@ -45,23 +67,20 @@ class Answer:
 class Network:
     """The connections to one service, kept open from call to call; safe to use from many threads.
 
-    What goes wrong on the way is a TransientError that names the service: NoAnswer if nobody knows whether the call was
-    carried out, TooLarge if the answer was cut off here, another for an answer that cannot be read. Only an address
-    that is none is an ImageError.
+    Where nothing could be sent, it waits and tries again, because that can do no harm. What else goes wrong on the way
+    is a TransientError that names the service: NoAnswer if nobody knows whether the call was carried out, TooLarge if
+    the answer was cut off here, another for an answer that cannot be read. An address that is none is an ImageError.
+    What no other call can pass either, a certificate that is not trusted say, is a StopRun.
     """
 
-    def __init__(self, service: str, timeout: float, connections: int = 1) -> None:
-        """In: the service's name for messages, seconds of silence after which a call is given up, how many threads."""
-        self._service = service
-        self._pools = urllib3.PoolManager(
-            maxsize=connections,
-            block=True,
-            timeout=urllib3.Timeout(timeout),
-            # retrying.py decides what is tried again, and who calls decides which redirects are followed.
-            retries=False,
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=certifi.where(),
-        )
+    def __init__(self, contact: Contact, timeout: float, connections: int = 1) -> None:
+        """In: what is known of the service, seconds of silence after which a call is given up, how many threads."""
+        self._service = contact.service
+        self._contact = contact
+        self._timeout = timeout
+        self._connections = connections
+        self._managers: dict[tuple[Proxy | None, bool], urllib3.PoolManager] = {}
+        self._watchdog = Watchdog()
 
     def call(
         self,
@@ -74,35 +93,25 @@ class Network:
         sink: Callable[[bytes], object] | None = None,
         wants_body: Callable[[Answer], bool] = lambda answer: True,
     ) -> Answer:
-        """One request, and its answer whatever the status.
+        """One request, and its answer whatever the status; no redirect is followed.
 
         In: `at_most`, the bytes that a successful answer may have; `sink`, who takes its body piece by piece instead of
-        having it returned; whether to read the body of an answer at all, which costs the connection if not.
+        having it returned; whether to read the body of an answer at all, which costs the connection if not. The whole
+        may last five times the seconds of silence that are allowed, and longer for what 20 KB/s take.
         """
-        try:
-            answer = self._pools.request(
-                method, url, headers=headers, body=body, preload_content=False, redirect=False, retries=False
-            )
+        pause = 1.0
+        while True:
             try:
-                head = Answer(answer.status, answer.headers, b"", url)
-                if not wants_body(head):
-                    return head
-                succeeded = 200 <= head.status < 300
-                kept: list[bytes] = []
-                take = sink if sink and succeeded else kept.append
-                if not _read(answer, take, at_most if succeeded else ERROR_TEXT) and succeeded:
-                    raise TooLarge(f"{self._service} sent more than the {at_most:,} bytes that were expected")
-                return replace(head, body=b"".join(kept))
-            finally:
-                # Only what has been read to its end has given its connection back by now.
-                answer.close()
-                answer.release_conn()
-        except urllib3.exceptions.LocationValueError as error:
-            raise ImageError(f"not an address to ask {self._service} at: {one_line(url, 200)}") from error
-        except urllib3.exceptions.DecodeError as error:
-            raise TransientError(f"{self._service}'s answer cannot be unpacked") from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise network_error(self._service, error) from error
+                answer = self._once(method, url, headers, body, at_most, sink, wants_body)
+            except _Unreachable as error:
+                self._contact.unreachable(str(error), pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            except NoAnswer as error:
+                counts = self._contact.unanswered(str(error))
+                raise NoAnswer(f"no answer from {self._service}: {error}", counts) from error
+            else:
+                self._contact.answered()
+                return answer
 
     def redirected(self, answer: Answer) -> TransientError:
         """What a redirect means where none is followed: whoever sent it would get the request with all its secrets."""
@@ -114,10 +123,148 @@ class Network:
 
     def close(self) -> None:
         """Give up the connections, whatever state they are in."""
-        self._pools.clear()
+        for manager in self._managers.values():
+            manager.clear()
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | str | None,
+        at_most: int,
+        sink: Callable[[bytes], object] | None,
+        wants_body: Callable[[Answer], bool],
+    ) -> Answer:
+        seconds = 5 * self._timeout + (len(body or b"") + at_most) / 20_000
+        with self._watchdog.limit(seconds) as limit:
+            try:
+                answer = self._manager(url).request(
+                    method, url, headers=headers, body=body, preload_content=False, redirect=False, retries=False
+                )
+                try:
+                    return self._read(answer, url, at_most, sink, wants_body)
+                finally:
+                    # Only what has been read to its end has given its connection back by now.
+                    answer.close()
+                    answer.release_conn()
+            except urllib3.exceptions.LocationValueError as error:
+                raise ImageError(f"not an address to ask {self._service} at: {one_line(url, 200)}") from error
+            except urllib3.exceptions.DecodeError as error:
+                raise TransientError(f"{self._service}'s answer cannot be unpacked") from error
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                if limit.expired:
+                    raise NoAnswer(f"not finished after {seconds:.0f} s") from error
+                raise self._meaning([*_chain(error)], url) from error
+
+    def _read(
+        self,
+        answer: urllib3.BaseHTTPResponse,
+        url: str,
+        at_most: int,
+        sink: Callable[[bytes], object] | None,
+        wants_body: Callable[[Answer], bool],
+    ) -> Answer:
+        if isinstance(sock := getattr(answer.connection, "sock", None), ssl.SSLSocket):
+            trust().remember(sock)
+        if answer.status == 407:
+            raise self._refused_by_proxy(407, url)
+        head = Answer(answer.status, answer.headers, b"", url)
+        if not wants_body(head):
+            return head
+        succeeded = 200 <= head.status < 300
+        kept: list[bytes] = []
+        take = sink if sink and succeeded else kept.append
+        if not _pass_on(answer, take, at_most if succeeded else ERROR_TEXT) and succeeded:
+            raise TooLarge(f"{self._service} sent more than the {at_most:,} bytes that were expected")
+        return replace(head, body=b"".join(kept))
+
+    def _manager(self, url: str) -> urllib3.PoolManager:
+        proxy, is_secure = proxy_for(url), url.startswith("https:")
+        if (proxy, is_secure) not in self._managers:
+            options: dict[str, Any] = dict(
+                maxsize=self._connections,
+                block=True,
+                timeout=urllib3.Timeout(connect=min(CONNECTING, self._timeout), read=self._timeout),
+                **({"ssl_context": trust()} if is_secure else {}),
+            )
+            if proxy is None:
+                manager = urllib3.PoolManager(**options)
+            elif proxy.url.startswith("socks"):
+                manager = SOCKSProxyManager(proxy.url, proxy.user or None, proxy.password or None, **options)
+            else:
+                manager = urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
+            manager.pool_classes_by_scheme = {
+                scheme: watched(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+            }
+            self._managers[proxy, is_secure] = manager
+        return self._managers[proxy, is_secure]
+
+    def _meaning(self, chain: list[BaseException], url: str) -> MigrationError | _Unreachable:
+        """What kept a call from being answered. In: what was raised, from the outermost to the innermost."""
+        host = urlsplit(url).hostname
+        for each in chain:
+            if isinstance(each, ssl.SSLCertVerificationError):
+                return self._not_trusted(each)
+            if found := re.search(r"Tunnel connection failed: (\d+)", str(each)):
+                return self._refused_by_proxy(int(found[1]), url)
+            if isinstance(each, socket.gaierror):
+                proxy = proxy_for(url)
+                unknown = f"the proxy {proxy.address}" if proxy else f"the host {host}"
+                if not self._contact.has_answered:
+                    return StopRun(f"{self._service} cannot be reached: {unknown} is not known. Is there a network?")
+                return _Unreachable(f"{unknown} is not known")
+        reason = _in_words(chain)
+        if any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain) and (proxy := proxy_for(url)):
+            return _Unreachable(f"the proxy {proxy.address}: {reason}")
+        if any(isinstance(each, _NOT_CONNECTED) for each in chain):
+            return _Unreachable(reason)
+        return NoAnswer(reason)
+
+    def _not_trusted(self, error: ssl.SSLCertVerificationError) -> StopRun:
+        why = one_line(error.verify_message or "it cannot be verified", 150)
+        # Numbers of X509_verify_cert(3) for an issuer that is not there, or not trusted.
+        if error.verify_code in (2, 18, 19, 20, 21):
+            why += f"; if your company's proxy made it, name the file of its CA in {VARIABLES[0]}"
+        return StopRun(f"{self._service}'s certificate is not trusted: {why}")
+
+    def _refused_by_proxy(self, status: int, url: str) -> StopRun | _Unreachable:
+        proxy = proxy_for(url)
+        address = proxy.address if proxy else "?"
+        if status == 407:
+            return StopRun(
+                f"the proxy {address} wants a user and a password: set HTTPS_PROXY=http://USER:PASSWORD@{address}, "
+                "special characters percent-encoded"
+            )
+        if 400 <= status < 500:
+            return StopRun(f"the proxy {address} does not let {urlsplit(url).hostname} through (it answered {status})")
+        return _Unreachable(f"the proxy {address} answered {status}")
 
 
-def _read(answer: urllib3.BaseHTTPResponse, take: Callable[[bytes], object], at_most: int) -> bool:
+class _Unreachable(Exception):
+    """No connection was made, so nothing was sent. Its text is the reason, in words."""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what it was raised for, and so on to the innermost."""
+    while error is not None:
+        yield error
+        inner = next((each for each in error.args if isinstance(each, BaseException)), None)
+        error = inner or error.__cause__ or error.__context__
+
+
+def _in_words(chain: list[BaseException]) -> str:
+    """The innermost reason that people have a name for."""
+    for error in reversed(chain):
+        for kind, words in _WORDS.items():
+            if isinstance(error, kind):
+                return words
+        if isinstance(error, OSError) and error.strerror:
+            return one_line(error.strerror, 100).lower()
+    return "the connection was lost"
+
+
+def _pass_on(answer: urllib3.BaseHTTPResponse, take: Callable[[bytes], object], at_most: int) -> bool:
     """Read the body piece by piece; False if there is more of it than `at_most` bytes."""
     left = at_most
     # Unpacked, a piece can be a thousand times as long as what came: so no more is asked for than may come.

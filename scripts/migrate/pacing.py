@@ -1,40 +1,15 @@
-"""How fast the services let us be: known to all workers together, so that one refusal slows them all.
-
-The state is memory that the workers share because it was there before they were forked; a lock of the kernel guards it,
-which a killed worker cannot keep. That lock is one of processes, so another keeps the threads of each apart.
-"""
+"""How fast the services let us be: known to all workers together, so that one refusal slows them all."""
 
 from __future__ import annotations
 
-import fcntl
 import math
-import mmap
 import os
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import RateLimited
-
-
-class _Shared:
-    """So many numbers, 0 at first, in memory that threads and forked processes share; to be used within `locked`."""
-
-    def __init__(self, count: int) -> None:
-        self.numbers: memoryview[float] = memoryview(mmap.mmap(-1, 8 * count)).cast("d")
-        self._lock = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the workers are)
-        self._threads = threading.Lock()
-
-    @contextmanager
-    def locked(self) -> Iterator[memoryview[float]]:
-        with self._threads:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX)
-            try:
-                yield self.numbers
-            finally:
-                fcntl.lockf(self._lock, fcntl.LOCK_UN)
+from .shared_memory import Shared
 
 
 class Turns:
@@ -63,7 +38,7 @@ class Turns:
         """In: the most units in each; how long a minute is, for tests that cannot wait (a second is a sixtieth)."""
         self._per_minute, self._per_second = per_minute, per_second
         self._second = minute / 60
-        self._shared = _Shared(self._UNITS + self._SECONDS)
+        self._shared = Shared(self._UNITS + self._SECONDS)
         self._shared.numbers[self._BUDGET] = per_minute
         self._shared.numbers[self._RATE] = per_second
 
@@ -157,7 +132,7 @@ class Places:
 
     def __init__(self, at_once: int) -> None:
         self._highest = at_once
-        self._shared = _Shared(self._PIDS + at_once)
+        self._shared = Shared(self._PIDS + at_once)
         self._shared.numbers[self._LIMIT] = at_once
 
     @contextmanager

@@ -207,6 +207,10 @@ class Pipeline:
         """The line that says why this run was stopped; "" if it was not."""
         return next((line for each in self._migrations.values() if (line := each.run.stopped_because)), "")
 
+    def _waits_for(self) -> str:
+        """The line that says which service this run waits for; "" if it waits for none."""
+        return next((line for each in self._migrations.values() if (line := each.run.waits_for)), "")
+
     def _merge_mappings(self) -> None:
         # Only here, because a run that succeeds has a rule for it.
         from merge_mappings import merge_mappings
@@ -244,6 +248,7 @@ class Pipeline:
         scheduling.cancel_at_interrupt()
         for migration in self._migrations.values():
             migration.begin(self._run_id)
+        self._console.watch(self._waits_for)
         if self._images_per_job == 1:
             # While the folder is listed, so that the first image finds them warm.
             self.workers.start()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import email.utils
 import random
 import re
-import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -117,11 +116,6 @@ def delivery_error(status: int, cause: str, headers: Mapping[str, str]) -> Migra
     return ImageError(said)
 
 
-def network_error(service: str, error: BaseException) -> NoAnswer:
-    """No whole answer came (refused, reset, cut, timed out): it may come the next time."""
-    return NoAnswer(one_line(f"no answer from {service}: {error or type(error).__name__}", 300))
-
-
 @contextmanager
 def calling(service: str) -> Iterator[None]:
     """Turn what a client library raises during a call into a passing error of that call. Raises MigrationError.
@@ -134,8 +128,6 @@ def calling(service: str) -> Iterator[None]:
         yield
     except (MigrationError, MemoryError):
         raise
-    except OSError as error:
-        raise network_error(service, error) from error
     except Exception as error:
         raise TransientError(f"{service}'s answer is not what its API promises") from error
 
@@ -173,27 +165,6 @@ def _rate_limited_or_stop(service: str, said: str, wait: float | None) -> Migrat
     return RateLimited(said, wait)
 
 
-@contextmanager
-def deadline(timeout: float, size: int = 0) -> Iterator[None]:
-    """An end to a call whose answer drips, which no socket timeout ever sees.
-
-    In: the seconds of silence that are allowed, and the bytes to be moved; a call may last five times as long, and
-    longer for what 20 KB/s take. Raises TimeoutError in the code within; for the main thread only (it uses SIGALRM).
-    """
-    seconds = 5 * timeout + size / 20_000
-
-    def expired(*_: object) -> None:
-        raise TimeoutError(f"not finished after {seconds:.0f} s")
-
-    before = signal.signal(signal.SIGALRM, expired)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 class _Wait(tenacity.wait.wait_base):
     """The pause before the next try: 1, 2, 4 … s and up to as much again, or what the service asked for."""
 
@@ -208,7 +179,11 @@ class _Wait(tenacity.wait.wait_base):
 
 
 class _Stop(tenacity.stop.stop_base):
-    """The end of trying: after so many tries, of which those that were only too fast don't count for ten minutes."""
+    """The end of trying: after so many tries.
+
+    Those that were only too fast don't count for ten minutes; those that nobody answered while the service answered
+    nobody don't count at all, because contact.py knows when to give the service up.
+    """
 
     def __init__(self, retries: int) -> None:
         self._retries = retries
@@ -217,7 +192,10 @@ class _Stop(tenacity.stop.stop_base):
         error = retry_state.outcome.exception() if retry_state.outcome else None
         if isinstance(error, RateLimited):
             return (retry_state.seconds_since_start or 0.0) > 2 * LONGEST_WAIT
-        return retry_state.attempt_number > self._retries
+        # A retry_state is that of one call, from its first try to its last.
+        uncounted: int = getattr(retry_state, "uncounted", 0) + (isinstance(error, NoAnswer) and not error.counts)
+        retry_state.uncounted = uncounted  # type: ignore[attr-defined]
+        return retry_state.attempt_number - uncounted > self._retries
 
 
 def patiently(retries: int) -> tenacity.Retrying:

@@ -49,6 +49,24 @@ class Run:
         with contextlib.suppress(OSError), replacing(self.folder / "logs" / "stop.txt") as stream:
             stream.write(f"{line}\n")
 
+    @property
+    def waits_for(self) -> str:
+        """The line that says which service the run waits for; "" if it waits for none."""
+        try:
+            return one_line((self.folder / "logs" / "waiting.txt").read_text(encoding="utf-8"))
+        except OSError:
+            return ""
+
+    def wait_for(self, line: str) -> None:
+        """Leave that line, for the process that talks to the user; "" takes it away."""
+        path = self.folder / "logs" / "waiting.txt"
+        with contextlib.suppress(OSError):
+            if not line:
+                path.unlink(missing_ok=True)
+                return
+            with replacing(path) as stream:
+                stream.write(f"{line}\n")
+
     def begin(self, run_id: str) -> str:
         """Take the folder for this process, under the new ID of its run; returns the ID of the last one, which is over.
 

@@ -15,10 +15,10 @@ from .cloudinary_asset import ASSET_FIELDS, NewAsset
 from .content import IN_MEMORY, Content
 from .drive_api import Drive
 from .errors import ImageError, TransientError
+from .limits import Limits
 from .listing import Image
 from .marker import Marker
 from .ownership import Members
-from .pacing import Places, Turns
 from .retrying import patiently
 from .settings import Settings
 
@@ -26,15 +26,12 @@ from .settings import Settings
 class Transfer:
     """A worker's two connections; for one process."""
 
-    def __init__(self, settings: Settings, turns: Turns, places: Places) -> None:
-        """Sign in to both services. Raises StopRun.
-
-        In: the settings, and what all workers know together of how fast they may be.
-        """
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        """Sign in to both services. Raises StopRun. In: the settings, and what all workers know together."""
         self._settings = settings
         self._patiently = patiently(settings.retries)
-        self._drive = Drive(settings, self._patiently, turns)
-        self._cloudinary = Cloudinary(settings.timeout, self._patiently, places)
+        self._drive = Drive(settings, limits)
+        self._cloudinary = Cloudinary(settings, limits)
         self._members = Members(Path(settings.results))
 
     def move(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:

@@ -1,0 +1,79 @@
+"""Whether a service can be reached: known to all processes together, and told to the user while it cannot."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from .errors import StopRun
+from .shared_memory import Shared
+
+AT_START = 60.0
+"""Seconds for which a service is waited for that has not answered yet: something is set up wrongly then."""
+LATER = 600.0
+"""The same for one that has: a network that is gone for a while, a laptop that was asleep."""
+SILENCE = 60.0
+"""Seconds without any answer after which it is the service that is gone, and no single call's fault."""
+
+
+class Contact:
+    """What the calls of all processes have found out about one service; to be made before the processes are forked."""
+
+    _ANSWERED, _FAILING_SINCE, _ONE, _ANOTHER, _COUNT = range(5)
+
+    def __init__(self, service: str, tell: Callable[[str], None]) -> None:
+        """In: the service's name for messages; who is told what is waited for ("": nothing any more)."""
+        self.service = service
+        self._tell = tell
+        self._shared = Shared(self._COUNT)
+
+    def answered(self) -> None:
+        """A call was answered, whatever the answer."""
+        with self._shared.locked() as numbers:
+            numbers[self._ANSWERED] = 1
+            was_failing = numbers[self._FAILING_SINCE]
+            numbers[self._FAILING_SINCE] = numbers[self._ONE] = numbers[self._ANOTHER] = 0
+        if was_failing:
+            self._tell("")
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether any call was ever answered."""
+        return bool(self._shared.numbers[self._ANSWERED])
+
+    def unreachable(self, reason: str, pause: float) -> None:
+        """Nothing could be sent: wait so many seconds for the next try. Raises StopRun if that goes on for too long."""
+        silent, _ = self._failed()
+        self._give_up_after(silent, reason)
+        self._tell(f"waiting for {self.service}: {reason}, next try in {pause:.0f} s")
+        time.sleep(pause)
+
+    def unanswered(self, reason: str) -> bool:
+        """Something was sent, and no whole answer came; whether that may be the fault of this call alone.
+
+        It is not where the calls of several processes were in vain for a while, and none was answered in between.
+        Raises StopRun if that goes on for too long.
+        """
+        silent, of_several = self._failed()
+        if silent < SILENCE or not of_several:
+            return True
+        self._give_up_after(silent, reason)
+        self._tell(f"waiting for {self.service}: {reason}, and no other answer for {silent:.0f} s")
+        return False
+
+    def _failed(self) -> tuple[float, bool]:
+        """Take note of a call in vain; returns for how many seconds none was answered, and if those of several."""
+        now, pid = time.monotonic(), os.getpid()
+        with self._shared.locked() as numbers:
+            if not numbers[self._FAILING_SINCE]:
+                numbers[self._FAILING_SINCE], numbers[self._ONE] = now, pid
+            elif numbers[self._ONE] != pid:
+                numbers[self._ANOTHER] = pid
+            return now - numbers[self._FAILING_SINCE], bool(numbers[self._ANOTHER])
+
+    def _give_up_after(self, silent: float, reason: str) -> None:
+        patience = LATER if self.has_answered else AT_START
+        if silent > patience:
+            passed = f"{patience / 60:.0f} minutes" if self.has_answered else "a minute"
+            raise StopRun(f"no answer from {self.service} for {passed}: {reason}; run the same command again later")
