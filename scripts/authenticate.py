@@ -49,7 +49,7 @@ def authenticate(settings: Settings, browser: bool, port: int) -> str:
         return f"There is no {token}: Google's Application Default Credentials are used, which need no consent."
     if not os.access(token.parent, os.W_OK):
         raise MigrationError(f"{token} cannot be written: there is no folder {token.parent} that you may write to")
-    write_token(token, consent(credentials, browser, port, ConsentHttp(settings.timeout)))
+    write_token(token, consent(credentials, browser, port, ConsentHttp(settings)))
     drive = Drive.of(settings)
     try:
         account = drive.account()

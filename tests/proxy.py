@@ -138,11 +138,11 @@ class Proxy:
 
     def behind(self, **variables: str) -> dict[str, str]:
         """The environment of a program in a network whose only way out is the proxy. In: what tells it of that way."""
-        return {**_resolver({}), **variables}
+        return {**resolver({}), **variables}
 
     def beside(self, **variables: str) -> dict[str, str]:
         """The environment of a program that can reach the services without the proxy, too."""
-        return {**_resolver(self.direct_ports), **variables}
+        return {**resolver(self.direct_ports), **variables}
 
     def present(self, host: str, flaw: Flaw = "") -> None:
         """From now on, show this certificate for a host."""
@@ -354,7 +354,7 @@ def _only(host: str) -> Callable[[ssl.SSLObject, str | None, ssl.SSLContext], in
     return check
 
 
-def _resolver(names: dict[str, int]) -> dict[str, str]:
+def resolver(names: dict[str, int]) -> dict[str, str]:
     """The environment in which Python programs know only these names: see tests/resolver."""
     return {"PYTHONPATH": str(RESOLVER), "TEST_NAMES": json.dumps(names)}
 

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page
 from authenticate import consent
 from migrate.drive_http import ConsentHttp
 from migrate.errors import MigrationError
+from migrate.settings import Settings
 from tests import browser
 from tests.harness import ROOT, Finished, Workspace, wait_for
 
@@ -221,11 +222,11 @@ def test_missing_or_wrong_credentials_say_what_they_are_and_where_to_get_them(wo
     ):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         with pytest.raises(MigrationError, match=f"{fragment}.*console.cloud.google.com"):
-            consent(path, browser=False, port=0, connection=ConsentHttp(5))
+            consent(path, browser=False, port=0, connection=ConsentHttp(Settings()))
     path.unlink()
     path.mkdir()
     with pytest.raises(MigrationError, match="cannot be read: Is a directory"):
-        consent(path, browser=False, port=0, connection=ConsentHttp(5))
+        consent(path, browser=False, port=0, connection=ConsentHttp(Settings()))
     # It holds a copy of secrets that this test made.
     path.rmdir()
 

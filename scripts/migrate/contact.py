@@ -9,22 +9,24 @@ from collections.abc import Callable
 from .errors import StopRun
 from .shared_memory import Shared
 
-AT_START = 60.0
-"""Seconds for which a service is waited for that has not answered yet: something is set up wrongly then."""
-LATER = 600.0
-"""The same for one that has: a network that is gone for a while, a laptop that was asleep."""
-SILENCE = 60.0
-"""Seconds without any answer after which it is the service that is gone, and no single call's fault."""
+TELL_EVERY = 5.0
+"""Seconds from one line about what is waited for to the next, of all processes together."""
 
 
 class Contact:
-    """What the calls of all processes have found out about one service; to be made before the processes are forked."""
+    """What the calls of all processes have found out about one service; to be made before the processes are forked.
 
-    _ANSWERED, _FAILING_SINCE, _ONE, _ANOTHER, _COUNT = range(5)
+    A service that cannot be reached is waited for. One that has not answered yet, only for a tenth of that time: then
+    something is set up wrongly. A tenth is also how long several processes have to call in vain until it is the service
+    that is gone, and no call's own fault.
+    """
 
-    def __init__(self, service: str, tell: Callable[[str], None]) -> None:
-        """In: the service's name for messages; who is told what is waited for ("": nothing any more)."""
+    _ANSWERED, _FAILING_SINCE, _ONE, _ANOTHER, _TOLD, _COUNT = range(6)
+
+    def __init__(self, service: str, patience: float, tell: Callable[[str], None]) -> None:
+        """In: the service's name for messages; seconds to wait for it; who is told what is waited for ("": nothing)."""
         self.service = service
+        self._patience = patience
         self._tell = tell
         self._shared = Shared(self._COUNT)
 
@@ -32,9 +34,9 @@ class Contact:
         """A call was answered, whatever the answer."""
         with self._shared.locked() as numbers:
             numbers[self._ANSWERED] = 1
-            was_failing = numbers[self._FAILING_SINCE]
-            numbers[self._FAILING_SINCE] = numbers[self._ONE] = numbers[self._ANOTHER] = 0
-        if was_failing:
+            told = numbers[self._TOLD]
+            numbers[self._FAILING_SINCE] = numbers[self._ONE] = numbers[self._ANOTHER] = numbers[self._TOLD] = 0
+        if told:
             self._tell("")
 
     @property
@@ -46,7 +48,7 @@ class Contact:
         """Nothing could be sent: wait so many seconds for the next try. Raises StopRun if that goes on for too long."""
         silent, _ = self._failed()
         self._give_up_after(silent, reason)
-        self._tell(f"waiting for {self.service}: {reason}, next try in {pause:.0f} s")
+        self._say(f"waiting for {self.service}: {reason}, next try in {pause:.0f} s")
         time.sleep(pause)
 
     def unanswered(self, reason: str) -> bool:
@@ -56,10 +58,10 @@ class Contact:
         Raises StopRun if that goes on for too long.
         """
         silent, of_several = self._failed()
-        if silent < SILENCE or not of_several:
+        if silent < self._patience / 10 or not of_several:
             return True
         self._give_up_after(silent, reason)
-        self._tell(f"waiting for {self.service}: {reason}, and no other answer for {silent:.0f} s")
+        self._say(f"waiting for {self.service}: {reason}, and no other answer for {silent:.0f} s")
         return False
 
     def _failed(self) -> tuple[float, bool]:
@@ -73,7 +75,14 @@ class Contact:
             return now - numbers[self._FAILING_SINCE], bool(numbers[self._ANOTHER])
 
     def _give_up_after(self, silent: float, reason: str) -> None:
-        patience = LATER if self.has_answered else AT_START
-        if silent > patience:
-            passed = f"{patience / 60:.0f} minutes" if self.has_answered else "a minute"
+        if silent > (self._patience if self.has_answered else self._patience / 10):
+            passed = f"{silent / 60:.0f} minutes" if silent > 90 else f"{silent:.0f} seconds"
             raise StopRun(f"no answer from {self.service} for {passed}: {reason}; run the same command again later")
+
+    def _say(self, line: str) -> None:
+        now = time.monotonic()
+        with self._shared.locked() as numbers:
+            if numbers[self._TOLD] and now - numbers[self._TOLD] < TELL_EVERY:
+                return
+            numbers[self._TOLD] = now
+        self._tell(line)

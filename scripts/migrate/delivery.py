@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from . import network
-from .contact import Contact
 from .errors import ImageError, MigrationError, TooLarge, one_line
-from .limits import tell_on_stderr
+from .limits import Limits, tell_on_stderr
 from .pacing import Turns
 from .retrying import delivery_error, patiently
 from .settings import Settings
@@ -42,9 +41,10 @@ class Delivery:
 
     def __init__(self, settings: Settings, threads: int, tell: Callable[[str], None] = tell_on_stderr) -> None:
         """In: the settings, how many threads will ask, and who is told what is waited for."""
-        self._patiently = patiently(settings.retries)
+        # As long as one call may last: of one that drips to its end there is no second.
+        self._patiently = patiently(settings.retries, 5 * settings.timeout)
         self._turns = Turns(per_second=PER_SECOND)
-        self._network = network.Network(Contact("Cloudinary's CDN", tell), settings.timeout, threads)
+        self._network = network.Network(Limits.of(settings, tell).cdn, settings.timeout, threads)
 
     def ask(self, url: str, expected: int | None) -> Answer:
         """How the CDN answers for a URL. Raises StopRun if it wants to be left alone for long.

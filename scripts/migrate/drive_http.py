@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import httplib2
 import requests
 
-from .contact import Contact
 from .limits import Limits, tell_on_stderr
 from .network import ANSWER, Answer, Network
 from .settings import Settings
@@ -79,10 +78,9 @@ class DriveHttp:
 class ConsentHttp(requests.adapters.BaseAdapter):
     """How the consent's flow, which uses requests, reaches the token endpoint; it follows no redirect either."""
 
-    def __init__(self, timeout: float) -> None:
-        """In: seconds of silence after which a call is given up."""
+    def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._network = Network(Contact("Google's sign-in", tell_on_stderr), timeout)
+        self._network = Network(Limits.of(settings, tell_on_stderr).sign_in, settings.timeout)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         """One request as requests makes it. Raises MigrationError."""

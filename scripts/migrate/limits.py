@@ -31,10 +31,10 @@ class Limits:
         return cls(
             units=Turns(per_minute=settings.drive_units_per_minute),
             uploads=Places(settings.uploads_at_once),
-            drive=Contact("Drive", tell),
-            sign_in=Contact("Google's sign-in", tell),
-            cloudinary=Contact("Cloudinary", tell),
-            cdn=Contact("Cloudinary's CDN", tell),
+            drive=Contact("Drive", settings.patience, tell),
+            sign_in=Contact("Google's sign-in", settings.patience, tell),
+            cloudinary=Contact("Cloudinary", settings.patience, tell),
+            cdn=Contact("Cloudinary's CDN", settings.patience, tell),
         )
 
 

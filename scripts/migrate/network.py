@@ -143,11 +143,15 @@ class Network:
                     method, url, headers=headers, body=body, preload_content=False, redirect=False, retries=False
                 )
                 try:
-                    return self._read(answer, url, at_most, sink, wants_body)
+                    read = self._read(answer, url, at_most, sink, wants_body)
                 finally:
                     # Only what has been read to its end has given its connection back by now.
                     answer.close()
                     answer.release_conn()
+                if limit.expired:
+                    # A connection that ends among the headers looks like an answer without a body.
+                    raise TimeoutError
+                return read
             except urllib3.exceptions.LocationValueError as error:
                 raise ImageError(f"not an address to ask {self._service} at: {one_line(url, 200)}") from error
             except urllib3.exceptions.DecodeError as error:

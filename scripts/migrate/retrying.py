@@ -7,6 +7,7 @@ never to retry by themselves (`num_retries=0`; cloudinary never does), so that a
 from __future__ import annotations
 
 import email.utils
+import math
 import random
 import re
 import time
@@ -198,15 +199,15 @@ class _Stop(tenacity.stop.stop_base):
         return retry_state.attempt_number - uncounted > self._retries
 
 
-def patiently(retries: int) -> tenacity.Retrying:
+def patiently(retries: int, longest: float = math.inf) -> tenacity.Retrying:
     """A caller that tries again, after a pause, what ended in a TransientError: `patiently(5)(function, argument)`.
 
-    In: how often to try again after the first time. Whatever else the function raises, and its last TransientError, is
-    raised unchanged.
+    In: how often to try again after the first time, and the seconds after which that is enough. Whatever else the
+    function raises, and its last TransientError, is raised unchanged.
     """
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TransientError),
-        stop=_Stop(retries),
+        stop=tenacity.stop_any(_Stop(retries), tenacity.stop_after_delay(longest)),
         wait=_Wait(),
         reraise=True,
     )

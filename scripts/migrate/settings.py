@@ -58,6 +58,7 @@ class Settings:
     images_per_job: int = 100
     retries: int = 5
     timeout: float = 60.0
+    patience: float = 600.0
 
     @property
     def folder(self) -> Path:

@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 KINDS = """
     delay hang refuse lose cut chunked corrupt empty html error answer body status type headers redirect
-    raw endless gzip_bomb stuck
+    raw drip endless gzip_bomb stuck
     empty_batches leave_out incomplete page endless_pages
 """
 

@@ -169,6 +169,9 @@ class Port:
         if "raw" in do:
             await _send_raw(call.request, str(do["raw"]))
             raise Dropped
+        if do.get("drip"):
+            await _drip(call.request)
+            raise Dropped
         reply = _canned(do, service, call.request) if do else None
         if reply is None:
             reply = await service.answer(call)
@@ -247,6 +250,16 @@ async def _send_raw(request: web.BaseRequest, text: str) -> None:
     if transport is not None:
         transport.write(text.encode("latin-1"))
         await asyncio.sleep(0.05)
+
+
+async def _drip(request: web.BaseRequest) -> None:
+    """Sends the beginning of an answer, and then a letter now and then, for as long as somebody listens."""
+    transport = request.transport
+    if transport is not None:
+        transport.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+        while not transport.is_closing():
+            transport.write(b"a")
+            await asyncio.sleep(0.2)
 
 
 async def read_body(request: web.BaseRequest) -> bytes:

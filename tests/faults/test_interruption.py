@@ -227,7 +227,7 @@ def test_a_cloud_that_is_killed_for_good_ends_the_run_and_the_next_one_finishes(
     with Emulator(tmp_path / "Photos", tmp_path / "cloud") as cloud:
         workspace = Workspace(tmp_path / "work", cloud)
         workspace.path.mkdir()
-        running = started(workspace, retries=0, timeout=2)
+        running = started(workspace, retries=0, timeout=2, patience=2)
         cloud.kill()
         output = said(running)
         assert running.returncode == 1 and "Traceback" not in output, output
