@@ -177,7 +177,9 @@ def test_ten_thousand_images_are_searched_filtered_sorted_and_paged(many: Path, 
     seen = opened(many, offline=True)
     page = seen.page
     assert seen.count() == "10,000 images, 1 to 60 shown" and len(seen.names()) == 60
-    assert page.locator("#gallery img[loading=lazy]").count() > 50
+    # Offline, those in sight or near it are replaced by words as soon as they fail.
+    pictures = page.locator("#gallery img")
+    assert pictures.count() == page.locator("#gallery img[loading=lazy]").count() > 0
     rows = json.loads(many.with_name("mapping.json").read_text())
     assert seen.names() == [row["filename"] for row in rows[:60]], "in the mapping's order"
     page.fill("#page", "167")
