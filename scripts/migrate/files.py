@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes: more than any object has that this project writes."""
 
 
 @contextmanager
@@ -35,10 +40,45 @@ def write_json(path: Path, value: Any) -> None:
         stream.write("\n")
 
 
-def read_json_object(path: Path) -> dict[str, Any] | None:
-    """The JSON object in `path`; None if there is no such file or it holds anything else."""
+class NotAFile(OSError):
+    """What has the name is a folder, a pipe or a device."""
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """Open a regular file, or a link to one, for reading. Raises OSError; never waits for the other end of a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFile(errno.EINVAL, "is no file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in `path`. Raises ValueError if there is anything else, OSError if it cannot be read.
+
+    NaN and Infinity are no JSON, although Python writes and reads them.
+    """
+    with open_file(path) as stream:
+        content = stream.read()
     try:
-        value = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        return json.loads(content, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def read_json_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`; None if there is no such file or it holds anything else.
+
+    For small files: of one that is larger than LARGEST, nothing is read. Raises OSError.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            return None
+        value = read_json(path)
+    except (FileNotFoundError, NotAFile, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
