@@ -24,9 +24,11 @@ def replacing(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # What has this name already is a killed process's, or a link that somebody has laid here.
+    temporary.unlink(missing_ok=True)
     try:
         # A name from Drive can hold lone surrogates: as \udXXX they are valid JSON, and readable elsewhere.
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline=newline) as stream:
+        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline=newline) as stream:
             yield stream
         temporary.replace(path)
     finally:
@@ -51,6 +53,18 @@ def open_file(path: Path) -> IO[bytes]:
         os.close(descriptor)
         raise NotAFile(errno.EINVAL, "is no file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def open_lock(path: Path) -> IO[bytes]:
+    """Open a file to lock or to rewrite in place, made if need be; what is in it stays. Raises OSError.
+
+    A link is not followed: it could lead to any file of the user's.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFile(errno.EINVAL, "is no file", str(path))
+    return os.fdopen(descriptor, "r+b")
 
 
 def read_json(path: Path) -> Any:

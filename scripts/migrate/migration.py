@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from . import batches, listing, marker, workers
 from .console import say
@@ -34,6 +36,7 @@ class Migration:
     def begin(self, run_id: str) -> None:
         """Take the results folder for a run, and clear away what the last one has left. Raises MigrationError."""
         self.hold(run_id)
+        self._put_aside_what_is_no_file()
         marker.remove_unfinished(self.folder)
         batches.forget(self.folder)
         for name in ("list_images.log", "stop.txt"):
@@ -42,6 +45,13 @@ class Migration:
     def hold(self, run_id: str) -> None:
         """Take the results folder for a run. Raises MigrationError if another one has it."""
         workers.forget(self.run.begin(run_id))
+
+    def _put_aside_what_is_no_file(self) -> None:
+        """Snakemake copies or removes what it is to make anew: it cannot copy a pipe, and not remove a folder."""
+        for path in [self.listing, *(Path(target) for target in self.targets)]:
+            if path.exists() and not path.is_file():
+                aside = path.replace(path.with_name(f"{path.name}.corrupt"))
+                say(f"{path} is no file: taken as missing, and kept as {aside.name}", logging.WARNING)
 
     def list_for_a_dry_run(self, anew: bool) -> None:
         """List the folder unless there is a listing at hand that will do. Raises MigrationError."""

@@ -14,6 +14,7 @@ from . import listing, marker, names
 from .drive_file import DriveFile
 from .drive_walk import FoundImage
 from .errors import MigrationError
+from .files import open_lock
 from .filters import skipped
 from .listing import Image, Listing
 from .settings import Settings
@@ -62,7 +63,7 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
 def alone(results: Path) -> Iterator[None]:
     """While this lasts, no other process names images below these results: two could choose the same name."""
     results.mkdir(parents=True, exist_ok=True)
-    with (results / ".naming.lock").open("w") as lock:
+    with open_lock(results / ".naming.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -97,7 +98,7 @@ def _held(folder: Path, present: set[str], last: dict[str, Image], markers: dict
     for file_id in markers.keys() - held.keys():
         for name in markers[file_id]:
             if each := marker.read(marker.named(folder, name)):
-                held[file_id] = each.drive.get("public_id") or each.cloudinary["public_id"]
+                held[file_id] = each.drive["public_id"]
     return held
 
 
