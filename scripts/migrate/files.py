@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,24 @@ def write_json(path: Path, value: Any) -> None:
     with replacing(path) as stream:
         json.dump(value, stream, ensure_ascii=False, indent=1)
         stream.write("\n")
+
+
+def make_older(path: Path, than: Path) -> None:
+    """Give `path` an earlier time than that of another file, if it has none. Raises OSError.
+
+    Snakemake goes by these times, and a clock that was ahead, or a copy, leaves times to come. The file is replaced by
+    a copy, because only its owner may set its time.
+    """
+    limit = than.stat().st_mtime_ns
+    if not path.exists() or path.stat().st_mtime_ns < limit:
+        return
+    copy = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(path, copy)
+        os.utime(copy, ns=(limit - 10**9, limit - 10**9))
+        copy.replace(path)
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 class NotAFile(OSError):

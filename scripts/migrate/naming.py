@@ -112,7 +112,8 @@ def _replaces(folder: Path, image: Image, markers: list[str], last: Image | None
     known = [(each, name) for name in markers if (each := marker.read(marker.named(folder, name)))]
     if not known:
         return last.replaces if last else None
-    newest, name = max(known, key=lambda each: each[0].uploaded_at)
+    # The version is a time by Cloudinary's clock; ours may have been wrong.
+    newest, name = max(known, key=lambda each: (each[0].cloudinary.get("version") or 0, each[0].uploaded_at))
     # What was there before this migration is not its own, though its bytes were the same.
     own = ("version", "etag") if newest.status == "uploaded" else ()
     return {key: newest.cloudinary.get(key) for key in own} | {"marker": name}

@@ -129,10 +129,12 @@ class Pipeline:
             # Snakemake asks more than once.
             forced = "list_images" in self._workflow.dag_settings.forcerun and folder_id not in self._expected
             _or_exit(migration.list_for_a_dry_run, forced)
-        listed_at = migration.listing.stat().st_mtime_ns
+        listed_at = _or_exit(migration.listing.stat).st_mtime_ns
         # Snakemake asks more than once.
         if self._expected.get(folder_id, (0,))[0] != listed_at:
             self._expected[folder_id] = listed_at, _or_exit(self._look_ahead, migration)
+            if not self._workflow.dryrun:
+                _or_exit(migration.need_mapping)
         return self._expected[folder_id][1]
 
     def mappings_at_hand(self, wildcards: object) -> list[str]:
@@ -159,6 +161,7 @@ class Pipeline:
 
     def started(self) -> None:
         """Snakemake's scheduler is there now, and about to begin."""
+        scheduling.ignore_jumps_of_the_clock(self._workflow)
         if self._workflow.local_exec:
             scheduling.fit_scheduler(self._workflow)
         elif self._workflow.executor_plugin.name == "kubernetes":
@@ -169,7 +172,7 @@ class Pipeline:
         """Say how it went."""
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
-        elif all(each.is_merged(self._run_id) for each in self._migrations.values()):
+        elif all(each.is_merged for each in self._migrations.values()):
             # Else something less than the migration was asked for: the listing alone, or one marker.
             self._say_outcome(list(self._migrations.values()))
 

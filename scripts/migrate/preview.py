@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from . import formats, names
+from .checks import in_utc
 from .errors import one_line
 from .listing import Image, Listing
 from .pending import Pending
@@ -71,7 +72,10 @@ def _line(found: Sequence[str], what: str) -> str:
 
 def how_long_ago(moment: str) -> str:
     """The time that has passed, in words. In: an ISO time with its zone."""
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    then = in_utc(moment)
+    seconds = (datetime.now(UTC) - then).total_seconds()
+    if seconds < 0:
+        return f"at {then:%Y-%m-%d %H:%M} UTC, by a clock that was ahead"
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             number = int(seconds // length)
