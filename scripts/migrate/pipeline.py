@@ -58,7 +58,7 @@ class Pipeline:
         self._stopping = False
         self._previews: list[tuple[Sequence[Pending], listing.Listing]] = []
         self.verify = VerifyRun(list(self._migrations.values()), home)
-        self._run_id = new_id() if workflow.is_main_process else self._run.id
+        self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
         self.workers = WorkersWanted(
             home=home,
             address=_or_exit(workers.file_of, self._run_id),
@@ -227,11 +227,6 @@ class Pipeline:
         reports = [each.report for each in migrations]
         self._console.sum_up(counted, Path(whole), reports, mapping.failures(mappings))
 
-    @property
-    def _images_per_job(self) -> int:
-        # Known only now: while the Snakefile is read, Snakemake has no executor yet.
-        return 1 if self._workflow.local_exec else self.settings.images_per_job
-
     def _hold(self) -> None:
         """Take the results folders for this run, once, if it is a real one."""
         # Where Snakemake only looks at what is there (--report, --summary), it has no executor.
@@ -247,7 +242,7 @@ class Pipeline:
         scheduling.cancel_at_interrupt()
         for migration in self._migrations.values():
             migration.begin(self._run_id)
-        if self._images_per_job == 1:
+        if self._workflow.local_exec:
             # While the folder is listed, so that the first image finds them warm.
             self.workers.start()
 
@@ -274,10 +269,12 @@ class Pipeline:
             skipped = left_out(listed.images, migration.folder)
             self._console.listed(migration.folder, images, len(listed.images), skipped)
         wanted = migration.markers(images)
-        size = self._images_per_job
         if dryrun:
             return wanted[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
-        return wanted if size == 1 else batches.write(migration.folder, self._run_id, wanted, size)
+        # Known only now: while the Snakefile is read, Snakemake has no executor yet.
+        if self._workflow.local_exec:
+            return wanted
+        return batches.write(migration.folder, self._run_id, wanted, self.settings.images_per_job)
 
     def _preview(self) -> None:
         for found, listed in [] if self.silent else self._previews:
