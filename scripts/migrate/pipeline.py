@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import getpass
 import logging
 import os
 import signal
@@ -44,6 +45,8 @@ class Pipeline:
 
     def __init__(self, workflow: Workflow, config: dict[str, Any]) -> None:
         """Read the settings; a wrong one ends the program with a line."""
+        if workflow.is_main_process:
+            _or_exit(_need_writable, Path.cwd())
         base = Path(workflow.basedir)
         self.settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
         # A job on a cluster's node needs no list of folders, which may not be there.
@@ -74,6 +77,7 @@ class Pipeline:
         gc.set_threshold(100_000, 20, 50)
         # Also where snakemake was called by its path, its jobs find its Python.
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        _have_a_user_name()
         if workflow.is_main_process:
             self._console.install(self._job_failed)
 
@@ -189,7 +193,8 @@ class Pipeline:
             if merged and stopped_because:
                 say(f"the run was stopped: {stopped_because}", logging.ERROR)
             unlisted = (each for each in self._migrations.values() if each not in merged)
-            reason = stopped_because or "nothing was listed"
+            # A listing that finds no room for itself finds none for the reason in its log.
+            reason = stopped_because or self._run.unwritable_because or "nothing was listed"
             for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
                 say(one_line(line), logging.ERROR)
             if merged:
@@ -289,6 +294,23 @@ class Pipeline:
             return self._migrations[folder_id]
         except KeyError:
             raise MigrationError(f"{folder_id} is no folder of this run" if self._migrations else NEEDED) from None
+
+
+def _have_a_user_name() -> None:
+    """Snakemake asks for it, with a traceback where there is none: in a container the user ID may be unknown."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = str(os.getuid())
+
+
+def _need_writable(folder: Path) -> None:
+    """Raise MigrationError if Snakemake cannot keep its .snakemake in the working directory; it shows a traceback."""
+    own = folder / ".snakemake"
+    if not os.access(own if own.exists() else folder, os.W_OK | os.X_OK, effective_ids=True):
+        raise MigrationError(
+            f"{folder} cannot be written to, where Snakemake keeps its .snakemake: run it in a folder of your own"
+        )
 
 
 def _or_exit(function: Callable[..., Result], *arguments: Any) -> Result:

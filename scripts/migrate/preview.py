@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,9 +21,6 @@ EXAMPLES = 3
 
 def preview(pending: Sequence[Pending], listed: Listing, name_them: bool, settings: Settings) -> None:
     """Print each pending image if `name_them`, ordered by path, then warnings, then a summary of how many and why."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a name shows question marks for it.
-        sys.stdout.reconfigure(errors="replace")
     ordered = sorted(pending, key=lambda each: (each.image.folder_path, each.image.name, each.image.id))
     if name_them:
         for each in ordered:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import socket
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass
@@ -43,9 +44,20 @@ class Run:
         """The line that says why the last run was stopped; "" if it was not."""
         try:
             with open_file(self.folder / "logs" / "stop.txt") as stream:
-                return one_line(stream.read().decode(errors="replace"))
+                line = one_line(stream.read().decode(errors="replace"))
+                return line or f"{self.folder} cannot be written to: is the disk full?"
         except OSError:
             return ""
+
+    @property
+    def unwritable_because(self) -> str:
+        """The line that says why nothing can be written to the folder; "" if something can."""
+        try:
+            with tempfile.TemporaryFile(dir=self.folder) as stream:
+                stream.write(bytes(4096))
+        except OSError as error:
+            return f"{self.folder} cannot be written to: {error.strerror}"
+        return ""
 
     def stop_because(self, line: str) -> None:
         """Leave the line that the run will end with, if the disk lets us."""
