@@ -37,6 +37,13 @@ def without_logs(workspace: Workspace) -> None:
     workspace.within = ORDINARY
 
 
+def without_failures(workspace: Workspace) -> None:
+    workspace.cloud.drive("add", name="no picture.jpg", content_base64="AAAA", parent="")
+    (workspace.results / "failures").mkdir(parents=True)
+    (workspace.results / "failures").chmod(0o555)
+    workspace.within = ORDINARY
+
+
 def without_working_directory(workspace: Workspace) -> None:
     workspace.path.chmod(0o555)
     workspace.within = ORDINARY
@@ -46,6 +53,7 @@ SAID: dict[Callable[[Workspace], None], tuple[str, ...]] = {
     without_markers: ("markers", "cannot be written to", "Permission denied"),
     without_results: ("results", "Permission denied"),
     without_logs: ("logs", "Permission denied"),
+    without_failures: ("cannot be written to", "Permission denied"),
     without_working_directory: ("cannot be written to", "run it in a folder of your own"),
 }
 

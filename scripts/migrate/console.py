@@ -167,13 +167,14 @@ class Console(LogHandlerBase):
     def _ended(self, job: int) -> None:
         markers = self._markers.pop(job, [])
         for path in map(Path, markers):
+            before = self._before.pop(str(path))
             if moved := marker.read(path):
                 size = moved.cloudinary["bytes"] if moved.status == "uploaded" else 0
                 self._tally.add(path, moved.status, size or 0)
                 continue
             record = _failure_of(path)
             # Of a job that was ended with the run, there is at most the record of an earlier one.
-            if record and record != self._before[str(path)]:
+            if record and record != before:
                 self._tally.add(path, "failed")
                 say(f"failed: {one_line(self._names[str(path)], 100)}: {record.message}", logging.ERROR)
         if markers:

@@ -13,7 +13,7 @@ from typing import Any
 from .causes import Cause
 from .checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
 from .errors import ImageError, MigrationError
-from .files import open_file, read_json, replacing
+from .files import NotAFile, open_file, read_json, replacing
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ class Listing:
 
 
 def read(path: Path) -> Listing:
-    """The listing in a file. Raises MigrationError if there is none."""
+    """The listing in a file. Raises MigrationError if there is none, OSError if it cannot be read."""
     try:
         value = read_json(path)
         return _listing(value, [image_of(entry) for entry in value["images"]])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, NotAFile, ValueError, KeyError, TypeError) as error:
         raise _no_listing(path) from error
 
 
