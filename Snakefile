@@ -9,6 +9,9 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from migrate.pipeline import Pipeline
 from migrate.settings import ID
+from migrate.terminal import outlive_output
+
+outlive_output()
 
 
 configfile: f"{workflow.basedir}/config.yaml"

@@ -62,11 +62,20 @@ def mover(settings: Settings, connect: Callable[[], Transfer], run: Run) -> Call
     entries = cache(Entries)
 
     def move(request: str) -> workers.Answer:
-        nonlocal transfer
         if run.stopped_because:
             return "stop", run.stopped_because
         folder_id, _, name = request.partition(" ")
-        folder, file_id = Path(settings.results) / folder_id, name.partition(".")[0]
+        folder = Path(settings.results) / folder_id
+        try:
+            return move_or_record(folder, name)
+        except MigrationError as error:
+            return stop(one_line(error))
+        except OSError as error:
+            return stop(one_line(f"{folder} cannot be written to: {error.strerror or error}"))
+
+    def move_or_record(folder: Path, name: str) -> workers.Answer:
+        nonlocal transfer
+        file_id = name.partition(".")[0]
         try:
             if transfer is None:
                 transfer = connect()
@@ -80,10 +89,6 @@ def mover(settings: Settings, connect: Callable[[], Transfer], run: Run) -> Call
         except ImageError as error:
             Failure.of(error, transfer.attempts if transfer else 1).write(folder, file_id)
             return "failed", one_line(error)
-        except MigrationError as error:
-            return stop(one_line(error))
-        except OSError as error:
-            return stop(one_line(f"{folder} cannot be written to: {error.strerror or error}"))
 
     def stop(line: str) -> workers.Answer:
         run.stop_because(line)

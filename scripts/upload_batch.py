@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from migrate import batches
 from migrate.asking import WorkersWanted
 from migrate.errors import MigrationError, one_line
 from migrate.files import replacing
@@ -30,14 +31,14 @@ class Batch:
     def __init__(self, path: Path, settings: Settings, workers: int) -> None:
         """In: the batch's file, the settings of the run, and how many workers it may have.
 
-        The file lies in the folder `batches` of the results folder of its images. Raises OSError.
+        The file lies in the folder `batches` of the results folder of its images. Raises MigrationError, OSError.
         """
         workers = min(workers, settings.uploads_at_once)
         units = settings.drive_units_per_minute * workers / settings.uploads_at_once
         share = replace(settings, drive_units_per_minute=units, uploads_at_once=workers)
         self._path = path
         folder = path.parent.parent / "markers"
-        self.markers = [folder / name for name in path.read_text(encoding="ascii").split()]
+        self.markers = [folder / name for name in batches.read(path)]
         self._workers = WorkersWanted(path.parent.parent, file_of(new_id()), share.to_json(), workers, os.getpid())
         self._stopped_because = ""
 

@@ -3,8 +3,8 @@
 # Read by the shell that Snakemake starts for the job anyway: each further program would cost more CPU than all the rest
 # (a Python start alone 15 ms). Whatever is not the usual case is left to upload_image.py.
 #
-# In: the marker, the job's log, the workers' file; then what upload_image.py needs besides.
-marker=$1 log=$2 address=$3
+# In: the marker, the job's log, the workers' file, the run's results folder; then what upload_image.py needs besides.
+marker=$1 log=$2 address=$3 stop=$4/logs/stop.txt
 folder=${marker%/markers/*}
 status=unanswered answer=
 
@@ -29,8 +29,10 @@ if [[ $status == moved ]]; then
     if { printf '%s\n' "$answer" >"$marker.$$" && mv -f "$marker.$$" "$marker"; } 2>/dev/null; then
         exit
     fi
+    # Once more, for the reason.
+    reason=$({ printf '%s\n' "$answer" >"$marker.$$"; } 2>&1) || true
     rm -f "$marker.$$"
-    status=stop answer="${marker%/*} cannot be written to: is the disk full?"
+    status=stop answer="${marker%/*} cannot be written to: ${reason##*: }"
 fi
 
 case $status in
@@ -39,8 +41,12 @@ case $status in
         ;;
     stop)
         # Snakemake lets what runs finish, and starts nothing more.
-        kill -TERM "$PPID"
-        { printf '%s\n' "$answer" >"$log"; } 2>/dev/null
+        # The reason first, for the run's last line; where the disk is full, an empty file is what is left of it.
+        {
+            [[ -s $stop ]] || printf '%s\n' "$answer" >"$stop" || true
+            kill -TERM "$PPID"
+            printf '%s\n' "$answer" >"$log"
+        } 2>/dev/null
         ;;
     *)
         exec python "${BASH_SOURCE%.sh}.py" "$@" "$PPID" 2>"$log"

@@ -69,6 +69,8 @@ class Workspace:
     environment: dict[str, str] = field(default_factory=dict)
     memory: int | None = None
     """How many bytes of address space each process of the command may have."""
+    within: tuple[str, ...] = ()
+    """The program, with its arguments, that runs the command: setpriv, a shell …"""
 
     @property
     def results(self) -> Path:
@@ -107,7 +109,7 @@ class Workspace:
     def start(self, *arguments: str, cores: int = 4, **config: object) -> subprocess.Popen[str]:
         """Start the command in a process group of its own, as a terminal does."""
         return subprocess.Popen(
-            self.command(*arguments, cores=cores, **config),
+            [*self.within, *self.command(*arguments, cores=cores, **config)],
             cwd=self.path,
             env=self.variables(),
             stdout=subprocess.PIPE,

@@ -219,7 +219,7 @@ def small_disk(path: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
-@pytest.mark.parametrize(("folder", "size"), [("results", "100k"), (".", "60k"), (".", "150k")])
+@pytest.mark.parametrize(("folder", "size"), [("results", "4k"), ("results", "100k"), (".", "60k"), (".", "150k")])
 def test_a_full_disk_ends_the_run_with_a_line_and_the_same_command_goes_on_later(
     workspace: Workspace, folder: str, size: str
 ) -> None:

@@ -1,20 +1,30 @@
-"""Cloudinary's credentials in the environment."""
+"""Cloudinary's credentials in the environment, or in the user's own .env file."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import stat
+from pathlib import Path
 
-from dotenv import find_dotenv, load_dotenv
+from dotenv import dotenv_values
 
 from .errors import StopRun
+from .files import NotAFile, open_file
 
 SET_CREDENTIALS = "set CLOUDINARY_URL=cloudinary://KEY:SECRET@CLOUD in the environment or in .env"
+DOTENV = Path(".env")
+"""In the working directory alone: a parent folder may belong to anybody."""
 
 
 def check_credentials() -> None:
-    """Read .env, and raise StopRun with the line that says what to do if the credentials are not complete."""
-    load_dotenv(find_dotenv(usecwd=True))
+    """Raise StopRun with the line that says what to do if the credentials are not complete.
+
+    Where the environment has none, those of .env are put into it, so that Cloudinary's client finds them.
+    """
+    if not (os.environ.get("CLOUDINARY_URL") or os.environ.get("CLOUDINARY_CLOUD_NAME")):
+        os.environ.update(_in_file(DOTENV))
     if os.environ.get("CLOUDINARY_CLOUD_NAME"):
         if not (os.environ.get("CLOUDINARY_API_KEY") and os.environ.get("CLOUDINARY_API_SECRET")):
             raise StopRun(f"CLOUDINARY_API_KEY or CLOUDINARY_API_SECRET is missing: {SET_CREDENTIALS}")
@@ -24,3 +34,31 @@ def check_credentials() -> None:
         raise StopRun(f"there are no Cloudinary credentials: {SET_CREDENTIALS}")
     if not re.fullmatch(r"cloudinary://[^:/@\s<>]+:[^:/@\s<>]+@[^/@\s<>?]+([/?]\S*)?", url):
         raise StopRun(f"CLOUDINARY_URL is not complete: {SET_CREDENTIALS}")
+
+
+def _in_file(path: Path) -> dict[str, str]:
+    """The variables for Cloudinary's client in a .env file; {} if there is no such file.
+
+    Nothing else in it is used, and a `$` stands for itself: other variables could run code, or change where the
+    pictures go. Raises StopRun if the file cannot be read, or if somebody else can have written it.
+    """
+    try:
+        with open_file(path) as stream:
+            found = os.fstat(stream.fileno())
+            if found.st_uid not in (os.geteuid(), 0):
+                raise StopRun(f"{path} belongs to another user: make it yours, or set CLOUDINARY_URL instead")
+            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise StopRun(f"{path} can be changed by other users: run chmod go-w {path}")
+            text = stream.read().decode()
+    except FileNotFoundError:
+        return {}
+    except NotAFile as error:
+        raise StopRun(f"{path} is no file: remove it, or set CLOUDINARY_URL instead") from error
+    except OSError as error:
+        raise StopRun(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StopRun(f"{path} is not text: {SET_CREDENTIALS}") from error
+    if "\0" in text:
+        raise StopRun(f"{path} is not text: {SET_CREDENTIALS}")
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: value for name, value in values.items() if name.startswith("CLOUDINARY_") and value}

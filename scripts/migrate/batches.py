@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from .files import replacing
+from .errors import MigrationError
+from .files import open_file, replacing
+from .listing import is_marker_name
 
 
 def write(folder: Path, run_id: str, markers: Sequence[str], size: int) -> list[str]:
@@ -29,7 +31,19 @@ def markers(flag: Path) -> list[str]:
     path = flag.with_suffix(".txt")
     if path.parent.name != "batches" or not path.exists():
         return []
-    return [str(path.parents[1] / "markers" / name) for name in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        return [str(path.parents[1] / "markers" / name) for name in read(path)]
+    except MigrationError:
+        return []
+
+
+def read(path: Path) -> list[str]:
+    """The file names of the markers in a batch. Raises MigrationError if it holds anything else, OSError."""
+    with open_file(path) as stream:
+        names = stream.read().decode(errors="replace").split()
+    if not all(map(is_marker_name, names)):
+        raise MigrationError(f"{path} is no batch: run the migration again, which makes new ones")
+    return names
 
 
 def forget(folder: Path) -> None:

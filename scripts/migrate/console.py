@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -64,7 +63,8 @@ class Console(LogHandlerBase):
         """Marker → path in Drive, of the images that this run is to move."""
         self._markers: dict[int, list[str]] = {}
         """Job → the markers that it is to make, while it runs."""
-        self._begun = datetime.now(UTC).isoformat(timespec="seconds")
+        self._before: dict[str, failure.Failure | None] = {}
+        """Marker → the failure that was recorded before its job began."""
         self._stream: TextIO | None = None
         self._bar: Bar | None = None
         self._last_progress = time.monotonic()
@@ -168,6 +168,7 @@ class Console(LogHandlerBase):
         wanted = [path for output in outputs for path in (output, *batches.markers(Path(output)))]
         if markers := [path for path in wanted if path in self._names]:
             self._markers[job] = markers
+            self._before |= {path: _failure_of(Path(path)) for path in markers}
         elif rule == "list_images" and not self._bar and self._stream and not self._quiet and not self._dryrun:
             self._begin_bar(self._stream)
 
@@ -183,13 +184,14 @@ class Console(LogHandlerBase):
     def _ended(self, job: int) -> None:
         markers = self._markers.pop(job, [])
         for path in map(Path, markers):
+            before = self._before.pop(str(path))
             if moved := marker.read(path):
                 size = moved.cloudinary["bytes"] if moved.status == "uploaded" else 0
                 self._tally.add(path, moved.status, size or 0)
                 continue
-            record = failure.read(path.parents[1], path.name.partition(".")[0])
+            record = _failure_of(path)
             # Of a job that was ended with the run, there is at most the record of an earlier one.
-            if record and record.time >= self._begun:
+            if record and record != before:
                 self._tally.add(path, "failed")
                 say(f"failed: {one_line(self._names[str(path)], 100)}: {record.message}", logging.ERROR)
         if markers:
@@ -201,6 +203,11 @@ class Console(LogHandlerBase):
         if self._bar is None and now - self._last_progress > min(60, max(5, tally.elapsed.total_seconds() / 20)):
             self._last_progress = now
             say(", ".join(filter(None, (f"{tally.position}: {tally.statuses}", tally.amount, tally.rate, tally.left))))
+
+
+def _failure_of(path: Path) -> failure.Failure | None:
+    """The record of the failure of a marker's image."""
+    return failure.read(path.parents[1], path.name.partition(".")[0])
 
 
 def say(line: str, level: int = logging.INFO) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from .checks import LARGEST_NUMBER
 from .errors import TransientError, one_line
 from .settings import ID
 
@@ -91,4 +92,7 @@ def _size(text: Any) -> int:
     """Bytes from the decimal digits that Drive sends; a 64-bit number by its discovery document. Raises ValueError."""
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,19}", text):
         raise ValueError("size is no number")
-    return int(text)
+    size = int(text)
+    if size > LARGEST_NUMBER:
+        raise ValueError("size is no 64-bit number")
+    return size

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .causes import Cause
+from .checks import is_line, is_time, is_whole_number
 from .errors import ImageError, one_line
 from .files import read_json_object, write_json
 
@@ -41,11 +42,13 @@ def path_of(folder: Path, file_id: str) -> Path:
 
 
 def read(folder: Path, file_id: str) -> Failure | None:
-    """The recorded failure of one Drive file, None if there is none."""
+    """The recorded failure of one Drive file, None if there is none, or what is there is no whole record."""
     value = read_json_object(path_of(folder, file_id))
     if value is None or set(value) | {"cause"} != set(Failure.__dataclass_fields__):
         return None
-    return Failure(**value)
+    record = Failure(**value)
+    lines = all(map(is_line, (record.kind, record.message, record.cause)))
+    return record if lines and is_whole_number(record.attempts) and is_time(record.time) else None
 
 
 def forget(folder: Path, file_id: str) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes: more than any object has that this project writes."""
 
 
 @contextmanager
@@ -19,9 +25,11 @@ def replacing(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # What has this name already is a killed process's, or a link that somebody has laid here.
+    temporary.unlink(missing_ok=True)
     try:
         # A name from Drive can hold lone surrogates: as \udXXX they are valid JSON, and readable elsewhere.
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline=newline) as stream:
+        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline=newline) as stream:
             yield stream
         temporary.replace(path)
     finally:
@@ -35,10 +43,75 @@ def write_json(path: Path, value: Any) -> None:
         stream.write("\n")
 
 
-def read_json_object(path: Path) -> dict[str, Any] | None:
-    """The JSON object in `path`; None if there is no such file or it holds anything else."""
+def make_older(path: Path, than: Path) -> None:
+    """Give `path` an earlier time than that of another file, if it has none. Raises OSError.
+
+    Snakemake goes by these times, and a clock that was ahead, or a copy, leaves times to come. The file is replaced by
+    a copy, because only its owner may set its time.
+    """
+    limit = than.stat().st_mtime_ns
+    if not path.exists() or path.stat().st_mtime_ns < limit:
+        return
+    copy = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        value = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        shutil.copyfile(path, copy)
+        os.utime(copy, ns=(limit - 10**9, limit - 10**9))
+        copy.replace(path)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+class NotAFile(OSError):
+    """What has the name is a folder, a pipe or a device."""
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """Open a regular file, or a link to one, for reading. Raises OSError; never waits for the other end of a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFile(errno.EINVAL, "is no file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def open_lock(path: Path) -> IO[bytes]:
+    """Open a file to lock or to rewrite in place, made if need be; what is in it stays. Raises OSError.
+
+    A link is not followed: it could lead to any file of the user's.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFile(errno.EINVAL, "is no file", str(path))
+    return os.fdopen(descriptor, "r+b")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in `path`. Raises ValueError if there is anything else, OSError if it cannot be read.
+
+    NaN and Infinity are no JSON, although Python writes and reads them.
+    """
+    with open_file(path) as stream:
+        content = stream.read()
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def read_json_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`; None if there is no such file or it holds anything else.
+
+    For small files: of one that is larger than LARGEST, nothing is read. Raises OSError.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            return None
+        value = read_json(path)
+    except (FileNotFoundError, NotAFile, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

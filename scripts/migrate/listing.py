@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .causes import Cause
+from .checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
 from .errors import ImageError, MigrationError
-from .files import read_json_object, replacing
+from .files import NotAFile, open_file, read_json, replacing
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Image:
     @property
     def fingerprint(self) -> str:
         """The MD5 in the marker's name: of the content, or, where Drive knows none, of its size and modified time."""
-        return self.md5 or hashlib.md5(f"{self.size} {self.modified_time}".encode(), usedforsecurity=False).hexdigest()
+        known = f"{self.size} {self.modified_time}".encode(errors="surrogatepass")
+        return self.md5 or hashlib.md5(known, usedforsecurity=False).hexdigest()
 
     @property
     def path(self) -> str:
@@ -56,7 +58,6 @@ class Image:
 
 
 _OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos"}
-_FIELDS = {each.name for each in fields(Image)}
 
 
 @dataclass(frozen=True)
@@ -84,26 +85,21 @@ class Listing:
             stream.write("\n]}\n")
 
 
-_HEAD = ("folder_id", "folder", "cloudinary_folder", "listed_at", "run")
-
-
 def read(path: Path) -> Listing:
-    """The listing in a file. Raises MigrationError if there is none."""
-    value = read_json_object(path)
+    """The listing in a file. Raises MigrationError if there is none, OSError if it cannot be read."""
     try:
-        if value is None:
-            raise TypeError("not a JSON object")
-        return _listing(value, [_image(entry) for entry in value["images"]])
-    except (KeyError, TypeError) as error:
+        value = read_json(path)
+        return _listing(value, [image_of(entry) for entry in value["images"]])
+    except (FileNotFoundError, NotAFile, ValueError, KeyError, TypeError) as error:
         raise _no_listing(path) from error
 
 
 def head(path: Path) -> Listing:
     """The listing in a file without its images, of which nothing is read. Raises MigrationError if there is none."""
     try:
-        with path.open(encoding="utf-8") as stream:
-            return _listing(json.loads(f"{stream.readline()}]}}"), [])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        with open_file(path) as stream:
+            return _listing(json.loads(stream.readline(_LONGEST_HEAD) + b"]}"), [])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _no_listing(path) from error
 
 
@@ -113,17 +109,21 @@ class Entries:
     def __init__(self, path: Path) -> None:
         """Raises MigrationError if there is no listing at `path`."""
         self.head = head(path)
-        with path.open("rb") as stream:
+        self._path = path
+        with open_file(path) as stream:
             self._text = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
     def image(self, file_id: str) -> Image:
-        """The image of this ID. Raises ImageError if it is not listed."""
+        """The image of this ID. Raises ImageError if it is not listed, MigrationError if the listing is damaged."""
         # Between the head, and the line that closes the list.
         low, high = self._text.find(b"\n") + 1, self._text.rfind(b"\n", 0, -1) + 1
         while low < high:
             start = self._text.rfind(b"\n", 0, (low + high) // 2) + 1
             end = self._text.find(b"\n", start) + 1
-            image = _image(json.loads(self._text[start:end].rstrip(b",\n")))
+            try:
+                image = image_of(json.loads(self._text[start:end].rstrip(b",\n")))
+            except (ValueError, TypeError, RecursionError) as error:
+                raise _no_listing(self._path) from error
             if image.id == file_id:
                 return image
             low, high = (end, high) if image.id < file_id else (low, start)
@@ -138,14 +138,75 @@ def made_by(path: Path) -> str:
         return ""
 
 
-def _listing(value: dict[str, Any], images: list[Image]) -> Listing:
+def image_of(entry: Any) -> Image:
+    """The image of a listing's entry. Raises TypeError if a field is missing, ValueError if one is wrong."""
+    if not isinstance(entry, dict):
+        raise TypeError("no JSON object")
+    known = {name: entry[name] for name in entry if name in _FIELDS}
+    _check(known, _FIELDS)
+    image = Image(**known)
+    if image.replaces and image.replaces["marker"].partition(".")[0] != image.id:
+        raise ValueError("replaces names the marker of another image")
+    return image
+
+
+def is_marker_name(value: Any) -> bool:
+    """ID.FINGERPRINT.json, which is a name in the folder of the markers and in no other."""
+    if not isinstance(value, str):
+        return False
+    file_id, _, rest = value.partition(".")
+    return is_id(file_id) and rest.endswith(".json") and is_md5(rest.removesuffix(".json"))
+
+
+def _listing(value: Any, images: list[Image]) -> Listing:
     # Before there were many folders in a run, no listing named its Cloudinary folder.
     head = {"cloudinary_folder": "", **{name: value[name] for name in _HEAD if name in value}}
+    _check(head, _HEAD)
     return Listing(**head, images=images)
 
 
-def _image(entry: dict[str, Any]) -> Image:
-    return Image(**{name: entry[name] for name in entry if name in _FIELDS})
+def _check(values: Mapping[str, Any], checks: Mapping[str, Callable[[Any], bool]]) -> None:
+    """Raise ValueError for the first value that is not what it has to be."""
+    for name, value in values.items():
+        if not checks[name](value):
+            raise ValueError(f"wrong {name}")
+
+
+def _is_replaced(value: Any) -> bool:
+    """What is known of an older asset: its version and etag, if they are known, and always its marker's file name."""
+    return (
+        isinstance(value, dict)
+        and value.keys() <= {"version", "etag", "marker"}
+        and (value.get("version") is None or is_whole_number(value["version"]))
+        and (value.get("etag") is None or is_text(value["etag"]))
+        and is_marker_name(value.get("marker"))
+    )
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "id": is_id,
+    "name": is_text,
+    "folder_path": is_text,
+    "mime_type": is_text,
+    "size": lambda value: value is None or is_whole_number(value),
+    "md5": lambda value: value is None or is_md5(value),
+    "modified_time": is_text,
+    "public_id": is_public_id,
+    "replaces": lambda value: value is None or _is_replaced(value),
+    "skipped": is_text,
+    "resource_key": is_text,
+    "no_download": lambda value: isinstance(value, bool),
+    "photos": lambda value: isinstance(value, bool),
+}
+_HEAD: dict[str, Callable[[Any], bool]] = {
+    "folder_id": is_id,
+    "folder": is_text,
+    "cloudinary_folder": is_text,
+    "listed_at": is_time,
+    "run": is_text,
+}
+_LONGEST_HEAD = 1_000_000
+"""Bytes of a listing's first line, all but its images."""
 
 
 def _no_listing(path: Path) -> MigrationError:

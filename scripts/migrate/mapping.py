@@ -12,11 +12,13 @@ from typing import Any
 
 from . import causes, failure, listing, marker, names
 from .causes import Group
+from .checks import is_id, is_md5, is_text, is_whole_number
 from .errors import MigrationError
-from .files import replacing
+from .files import NotAFile, read_json, replacing
 from .listing import Image
 
 UPLOAD_FAILED = "UPLOAD_FAILED"
+STATUSES = ("uploaded", "existing", "failed", "skipped")
 
 
 @dataclass(frozen=True)
@@ -80,25 +82,42 @@ def write(mapping: Sequence[Mapping[str, Any]], folder: Path, columns: Sequence[
 def read(json_path: Path) -> list[Row]:
     """The rows of one folder's mapping.json. Raises MigrationError if it is none, or another version's."""
     try:
-        return [Row(**row) for row in json.loads(json_path.read_bytes())]
-    except (TypeError, ValueError) as error:
+        found = [Row(**row) for row in read_json(json_path)]
+        if not all(map(_is_row, found)):
+            raise ValueError("wrong fields")
+        return found
+    except (TypeError, ValueError, NotAFile) as error:
         raise MigrationError(f"{json_path} is no mapping: run the migration again, which writes it anew") from error
 
 
 def counts(json_path: Path) -> Counter[str]:
-    """How many rows of a mapping.json have each status."""
-    return Counter(row["status"] for row in json.loads(json_path.read_bytes()))
+    """How many rows of a mapping.json have each status. Raises MigrationError."""
+    return Counter(row.status for row in read(json_path))
 
 
 def failures(json_paths: Iterable[Path]) -> list[Group]:
-    """The failed images of some mapping.json by their causes, as the records beside these say."""
+    """The failed images of some mapping.json by their causes, as the records beside these say.
+
+    Raises MigrationError.
+    """
     failed = (
-        (row["file_id"], failure.read(path.parent, row["file_id"]))
+        (row.file_id, failure.read(path.parent, row.file_id))
         for path in json_paths
-        for row in json.loads(path.read_bytes())
-        if row["status"] == "failed"
+        for row in read(path)
+        if row.status == "failed"
     )
     return causes.grouped(failed)
+
+
+def _is_row(row: Row) -> bool:
+    texts = (getattr(row, name) for name in COLUMNS if name not in ("bytes", "md5"))
+    return (
+        all(map(is_text, texts))
+        and is_id(row.file_id)
+        and row.status in STATUSES
+        and (row.bytes is None or is_whole_number(row.bytes))
+        and (row.md5 is None or is_md5(row.md5))
+    )
 
 
 def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from .checks import is_number, is_public_id, is_text, is_time, is_whole_number
 from .files import read_json_object
-from .listing import Image
+from .listing import Image, image_of, is_marker_name
 from .urls import is_url
 
 Status = Literal["uploaded", "existing"]
@@ -43,6 +44,8 @@ class Marker:
 _KNOWN = frozenset(Marker.__dataclass_fields__)
 _OPTIONAL = {"remark", "seconds"}
 _REQUIRED = _KNOWN - _OPTIONAL
+_NUMBERS = ("version", "bytes", "width", "height")
+_TEXTS = ("asset_id", "format", "etag")
 
 
 def name_of(file_id: str, fingerprint: str) -> str:
@@ -66,16 +69,33 @@ def read(path: Path) -> Marker | None:
     if value is None or not _REQUIRED <= value.keys() <= _KNOWN:
         return None
     marker = Marker(**value)
-    drive, cloudinary = marker.drive, marker.cloudinary
-    if not isinstance(drive, dict) or not isinstance(cloudinary, dict):
+    try:
+        image = image_of(marker.drive)
+    except (TypeError, ValueError):
         return None
-    if not isinstance(marker.remark, str) or not isinstance(marker.seconds, dict):
+    if path.name != name_of(image.id, image.fingerprint) or not _is_asset(marker.cloudinary):
         return None
-    if not is_url(cloudinary.get("secure_url")) or not is_url(marker.jpg_url):
-        return None
-    texts = (cloudinary.get("public_id"), marker.status)
-    named = path.name.startswith(f"{drive.get('id')}.")
-    return marker if named and all(isinstance(text, str) and text for text in texts) else None
+    whole = (
+        is_url(marker.cloudinary["secure_url"])
+        and is_url(marker.jpg_url)
+        and marker.status in ("uploaded", "existing")
+        and is_time(marker.uploaded_at)
+        and is_text(marker.remark)
+        and isinstance(marker.seconds, dict)
+        and all(map(is_number, marker.seconds.values()))
+    )
+    return marker if whole else None
+
+
+def _is_asset(value: Any) -> bool:
+    """Whether this can be what Cloudinary answered; of its numbers and of some texts it may have said nothing."""
+    return (
+        isinstance(value, dict)
+        and {"public_id", "secure_url"} <= value.keys()
+        and is_public_id(value["public_id"])
+        and all(is_whole_number(value[name]) for name in _NUMBERS if value.get(name) is not None)
+        and all(is_text(value[name]) for name in _TEXTS if value.get(name) is not None)
+    )
 
 
 def fitting(folder: Path, image: Image, warn: Callable[[str], None]) -> Marker | None:
@@ -97,9 +117,8 @@ def by_file(folder: Path) -> dict[str, list[str]]:
     try:
         with os.scandir(folder / "markers") as entries:
             for entry in entries:
-                file_id, _, rest = entry.name.partition(".")
-                if file_id and rest.endswith(".json"):
-                    found[file_id].append(entry.name)
+                if is_marker_name(entry.name):
+                    found[entry.name.partition(".")[0]].append(entry.name)
     except FileNotFoundError:
         pass
     return found

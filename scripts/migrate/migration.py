@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from . import batches, listing, marker, workers
 from .console import say
+from .files import make_older
 from .filters import skipped
 from .limits import tell_on_stderr
 from .listing import Listing
@@ -26,6 +29,7 @@ class Migration:
         self.listing = self.folder / "listing.json"
         self.mapping = self.folder / "mapping.json"
         self.report = self.folder / "report.html"
+        self._old_mapping = "unknown"
 
     @property
     def targets(self) -> list[str]:
@@ -35,6 +39,9 @@ class Migration:
     def begin(self, run_id: str) -> None:
         """Take the results folder for a run, and clear away what the last one has left. Raises MigrationError."""
         self.hold(run_id)
+        self._put_aside_what_is_no_file()
+        # Only then does Snakemake list anew.
+        make_older(self.listing, self.run.path)
         marker.remove_unfinished(self.folder)
         batches.forget(self.folder)
         for name in ("list_images.log", "stop.txt", "waiting.txt"):
@@ -43,6 +50,13 @@ class Migration:
     def hold(self, run_id: str) -> None:
         """Take the results folder for a run. Raises MigrationError if another one has it."""
         workers.forget(self.run.begin(run_id))
+
+    def _put_aside_what_is_no_file(self) -> None:
+        """Snakemake copies or removes what it is to make anew: it cannot copy a pipe, and not remove a folder."""
+        for path in [self.listing, *(Path(target) for target in self.targets)]:
+            if path.exists() and not path.is_file():
+                aside = path.replace(path.with_name(f"{path.name}.corrupt"))
+                say(f"{path} is no file: taken as missing, and kept as {aside.name}", logging.WARNING)
 
     def list_for_a_dry_run(self, anew: bool) -> None:
         """List the folder unless there is a listing at hand that will do. Raises MigrationError."""
@@ -78,13 +92,16 @@ class Migration:
         log = self.folder / "logs" / "list_images.log"
         return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
 
-    def is_merged(self, run_id: str) -> bool:
-        """Whether the mapping is that of this run's listing."""
-        try:
-            later = self.mapping.stat().st_mtime_ns >= self.listing.stat().st_mtime_ns
-        except FileNotFoundError:
-            return False
-        return later and listing.made_by(self.listing) == run_id
+    def need_mapping(self) -> None:
+        """The listing is new: see to it that Snakemake takes the mapping at hand for an old one. Raises OSError."""
+        for path in (self.mapping, self.mapping.with_suffix(".csv"), self.folder / "orphans.csv"):
+            make_older(path, self.listing)
+        self._old_mapping = _state_of(self.mapping)
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether this run has written a mapping of its listing."""
+        return self._old_mapping not in ("unknown", _state_of(self.mapping))
 
     def merge(self, run_id: str) -> bool:
         """Write the mapping and the report that the run did not come to, unless it has not even listed the folder."""
@@ -97,3 +114,11 @@ class Migration:
         merge_markers(self.listing)
         write_report(self.listing)
         return True
+
+
+def _state_of(path: Path) -> str:
+    """What tells a file from any other that takes its place; "" if there is none."""
+    if not path.exists():
+        return ""
+    found = path.stat()
+    return f"{found.st_ino} {found.st_mtime_ns}"

@@ -14,6 +14,7 @@ from . import listing, marker, names
 from .drive_file import DriveFile
 from .drive_walk import FoundImage
 from .errors import MigrationError
+from .files import open_lock
 from .filters import skipped
 from .listing import Image, Listing
 from .settings import Settings
@@ -63,7 +64,7 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
 def alone(results: Path) -> Iterator[None]:
     """While this lasts, no other process names images below these results: two could choose the same name."""
     results.mkdir(parents=True, exist_ok=True)
-    with (results / ".naming.lock").open("w") as lock:
+    with open_lock(results / ".naming.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -101,7 +102,7 @@ def _held(folder: Path, present: set[str], last: dict[str, Image], markers: dict
     for file_id in markers.keys() - held.keys():
         for name in markers[file_id]:
             if each := marker.read(marker.named(folder, name)):
-                held[file_id] = each.drive.get("public_id") or each.cloudinary["public_id"]
+                held[file_id] = each.drive["public_id"]
     return held
 
 
@@ -115,7 +116,8 @@ def _replaces(folder: Path, image: Image, markers: list[str], last: Image | None
     known = [(each, name) for name in markers if (each := marker.read(marker.named(folder, name)))]
     if not known:
         return last.replaces if last else None
-    newest, name = max(known, key=lambda each: each[0].uploaded_at)
+    # The version is a time by Cloudinary's clock; ours may have been wrong.
+    newest, name = max(known, key=lambda each: (each[0].cloudinary.get("version") or 0, each[0].uploaded_at))
     # What was there before this migration is not its own, though its bytes were the same.
     own = ("version", "etag") if newest.status == "uploaded" else ()
     return {key: newest.cloudinary.get(key) for key in own} | {"marker": name}

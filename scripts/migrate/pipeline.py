@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import getpass
 import logging
 import os
 import signal
@@ -44,6 +45,8 @@ class Pipeline:
 
     def __init__(self, workflow: Workflow, config: dict[str, Any]) -> None:
         """Read the settings; a wrong one ends the program with a line."""
+        if workflow.is_main_process:
+            _or_exit(_need_writable, Path.cwd())
         base = Path(workflow.basedir)
         self.settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
         # A job on a cluster's node needs no list of folders, which may not be there.
@@ -58,7 +61,7 @@ class Pipeline:
         self._stopping = False
         self._previews: list[tuple[Sequence[Pending], listing.Listing]] = []
         self.verify = VerifyRun(list(self._migrations.values()), home)
-        self._run_id = new_id() if workflow.is_main_process else self._run.id
+        self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
         self.workers = WorkersWanted(
             home=home,
             address=_or_exit(workers.file_of, self._run_id),
@@ -74,6 +77,7 @@ class Pipeline:
         gc.set_threshold(100_000, 20, 50)
         # Also where snakemake was called by its path, its jobs find its Python.
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        _have_a_user_name()
         if workflow.is_main_process:
             self._console.install(self._job_failed)
 
@@ -129,10 +133,12 @@ class Pipeline:
             # Snakemake asks more than once.
             forced = "list_images" in self._workflow.dag_settings.forcerun and folder_id not in self._expected
             _or_exit(migration.list_for_a_dry_run, forced)
-        listed_at = migration.listing.stat().st_mtime_ns
+        listed_at = _or_exit(migration.listing.stat).st_mtime_ns
         # Snakemake asks more than once.
         if self._expected.get(folder_id, (0,))[0] != listed_at:
             self._expected[folder_id] = listed_at, _or_exit(self._look_ahead, migration)
+            if not self._workflow.dryrun:
+                _or_exit(migration.need_mapping)
         return self._expected[folder_id][1]
 
     def mappings_at_hand(self, wildcards: object) -> list[str]:
@@ -159,6 +165,7 @@ class Pipeline:
 
     def started(self) -> None:
         """Snakemake's scheduler is there now, and about to begin."""
+        scheduling.ignore_jumps_of_the_clock(self._workflow)
         if self._workflow.local_exec:
             scheduling.fit_scheduler(self._workflow)
         elif self._workflow.executor_plugin.name == "kubernetes":
@@ -169,7 +176,7 @@ class Pipeline:
         """Say how it went."""
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
-        elif all(each.is_merged(self._run_id) for each in self._migrations.values()):
+        elif all(each.is_merged for each in self._migrations.values()):
             # Else something less than the migration was asked for: the listing alone, or one marker.
             self._say_outcome(list(self._migrations.values()))
 
@@ -186,7 +193,8 @@ class Pipeline:
             if merged and stopped_because:
                 say(f"the run was stopped: {stopped_because}", logging.ERROR)
             unlisted = (each for each in self._migrations.values() if each not in merged)
-            reason = stopped_because or "nothing was listed"
+            # A listing that finds no room for itself finds none for the reason in its log.
+            reason = stopped_because or self._run.unwritable_because or "nothing was listed"
             for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
                 say(one_line(line), logging.ERROR)
             if merged:
@@ -228,11 +236,6 @@ class Pipeline:
         reports = [each.report for each in migrations]
         self._console.sum_up(counted, Path(whole), reports, mapping.failures(mappings))
 
-    @property
-    def _images_per_job(self) -> int:
-        # Known only now: while the Snakefile is read, Snakemake has no executor yet.
-        return 1 if self._workflow.local_exec else self.settings.images_per_job
-
     def _hold(self) -> None:
         """Take the results folders for this run, once, if it is a real one."""
         # Where Snakemake only looks at what is there (--report, --summary), it has no executor.
@@ -249,7 +252,7 @@ class Pipeline:
         for migration in self._migrations.values():
             migration.begin(self._run_id)
         self._console.watch(self._waits_for)
-        if self._images_per_job == 1:
+        if self._workflow.local_exec:
             # While the folder is listed, so that the first image finds them warm.
             self.workers.start()
 
@@ -276,10 +279,12 @@ class Pipeline:
             skipped = left_out(listed.images, migration.folder)
             self._console.listed(migration.folder, images, len(listed.images), skipped)
         wanted = migration.markers(images)
-        size = self._images_per_job
         if dryrun:
             return wanted[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
-        return wanted if size == 1 else batches.write(migration.folder, self._run_id, wanted, size)
+        # Known only now: while the Snakefile is read, Snakemake has no executor yet.
+        if self._workflow.local_exec:
+            return wanted
+        return batches.write(migration.folder, self._run_id, wanted, self.settings.images_per_job)
 
     def _preview(self) -> None:
         for found, listed in [] if self.silent else self._previews:
@@ -294,6 +299,23 @@ class Pipeline:
             return self._migrations[folder_id]
         except KeyError:
             raise MigrationError(f"{folder_id} is no folder of this run" if self._migrations else NEEDED) from None
+
+
+def _have_a_user_name() -> None:
+    """Snakemake asks for it, with a traceback where there is none: in a container the user ID may be unknown."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = str(os.getuid())
+
+
+def _need_writable(folder: Path) -> None:
+    """Raise MigrationError if Snakemake cannot keep its .snakemake in the working directory; it shows a traceback."""
+    own = folder / ".snakemake"
+    if not os.access(own if own.exists() else folder, os.W_OK | os.X_OK, effective_ids=True):
+        raise MigrationError(
+            f"{folder} cannot be written to, where Snakemake keeps its .snakemake: run it in a folder of your own"
+        )
 
 
 def _or_exit(function: Callable[..., Result], *arguments: Any) -> Result:

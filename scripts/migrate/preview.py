@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from . import formats, names
+from .checks import in_utc
 from .errors import one_line
 from .listing import Image, Listing
 from .pending import Pending
@@ -21,9 +21,6 @@ EXAMPLES = 3
 
 def preview(pending: Sequence[Pending], listed: Listing, name_them: bool, settings: Settings) -> None:
     """Print each pending image if `name_them`, ordered by path, then warnings, then a summary of how many and why."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a name shows question marks for it.
-        sys.stdout.reconfigure(errors="replace")
     ordered = sorted(pending, key=lambda each: (each.image.folder_path, each.image.name, each.image.id))
     if name_them:
         for each in ordered:
@@ -71,7 +68,10 @@ def _line(found: Sequence[str], what: str) -> str:
 
 def how_long_ago(moment: str) -> str:
     """The time that has passed, in words. In: an ISO time with its zone."""
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    then = in_utc(moment)
+    seconds = (datetime.now(UTC) - then).total_seconds()
+    if seconds < 0:
+        return f"at {then:%Y-%m-%d %H:%M} UTC, by a clock that was ahead"
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             number = int(seconds // length)

@@ -8,23 +8,24 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from . import failure, marker, names
 from .causes import Cause, grouped
+from .checks import in_utc
 from .failure import Failure
 from .listing import Image, Listing
-from .mapping import Row
+from .mapping import STATUSES, Row
 from .marker import Marker
 
 PAGE = Path(__file__).parent / "page"
 STYLES = ("uPlot.min.css", "page.css")
 SCRIPTS = ("uPlot.iife.min.js", "data.js", "list.js", "plots.js")
-STATUSES = ("uploaded", "existing", "failed", "skipped")
 URL = re.compile(r"((https?://[A-Za-z0-9.-]+(?::\d+)?)/[^?#]*?/upload/)(.+)", re.DOTALL)
 EXAMPLES = 5
 """Images that are named with each cause; the page's table has them all."""
@@ -47,12 +48,7 @@ def page(listed: Listing, rows: Sequence[Row], folder: Path) -> str:
     ]
     styles, scripts = _inlined(STYLES), _inlined(SCRIPTS)
     counted = Counter(row.status for row in rows)
-    environment = Environment(
-        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(shown=shown, moment=_moment)
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment.get_template("page.html.j2").render(
+    return _template().render(
         folder=listed.folder,
         listed_at=listed.listed_at,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -69,6 +65,16 @@ def page(listed: Listing, rows: Sequence[Row], folder: Path) -> str:
         scripts=scripts,
         policy=_policy(styles, scripts, deliveries.origins),
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(shown=shown, moment=_moment)
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment.get_template("page.html.j2")
 
 
 def _groups(rows: Sequence[Row], failures: dict[str, Failure | None]) -> list[dict[str, Any]]:
@@ -144,25 +150,14 @@ def _entry(row: Row, moved: Marker | None, cause: Cause | None, deliveries: _Del
         "cause": cause.title if cause else "",
         "delivery": delivery,
         "path": path,
-        "bytes": _number(asset.get("bytes")) or row.bytes,
-        "width": _number(asset.get("width")),
-        "height": _number(asset.get("height")),
-        "uploaded": _since_1970(moved.uploaded_at) if moved else None,
-        "download": _number(seconds.get("download")),
-        "upload": _number(seconds.get("upload")),
+        "bytes": asset.get("bytes") or row.bytes,
+        "width": asset.get("width"),
+        "height": asset.get("height"),
+        "uploaded": in_utc(moved.uploaded_at).timestamp() if moved else None,
+        "download": seconds.get("download"),
+        "upload": seconds.get("upload"),
         "id": row.file_id,
     }
-
-
-def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) else None
-
-
-def _since_1970(moment: str) -> float | None:
-    try:
-        return datetime.fromisoformat(moment).timestamp()
-    except (TypeError, ValueError):
-        return None
 
 
 def _inlined(files: Sequence[str]) -> Markup:
@@ -171,4 +166,4 @@ def _inlined(files: Sequence[str]) -> Markup:
 
 
 def _moment(iso: str) -> str:
-    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{in_utc(iso):%Y-%m-%d %H:%M} UTC"

@@ -7,18 +7,20 @@ import fcntl
 import json
 import os
 import socket
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from .checks import is_md5
 from .errors import MigrationError, one_line
-from .files import read_json_object, replacing
+from .files import open_file, open_lock, read_json_object, replacing
 
-_held: list[int] = []
-"""The descriptors of the locks this process holds until it ends: the kernel drops them then, however it ends."""
+_held: list[IO[bytes]] = []
+"""The locks this process holds until it ends: the kernel drops them then, however it ends."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,28 @@ class Run:
     @property
     def id(self) -> str:
         """The ID of the last run; "" if there was none."""
-        return str((read_json_object(self.path) or {}).get("run", ""))
+        run_id = (read_json_object(self.path) or {}).get("run")
+        return str(run_id) if is_md5(run_id) else ""
 
     @property
     def stopped_because(self) -> str:
         """The line that says why the last run was stopped; "" if it was not."""
         try:
-            return one_line((self.folder / "logs" / "stop.txt").read_text(encoding="utf-8"))
+            with open_file(self.folder / "logs" / "stop.txt") as stream:
+                line = one_line(stream.read().decode(errors="replace"))
+                return line or f"{self.folder} cannot be written to: is the disk full?"
         except OSError:
             return ""
+
+    @property
+    def unwritable_because(self) -> str:
+        """The line that says why nothing can be written to the folder; "" if something can."""
+        try:
+            with tempfile.TemporaryFile(dir=self.folder) as stream:
+                stream.write(bytes(4096))
+        except OSError as error:
+            return f"{self.folder} cannot be written to: {error.strerror}"
+        return ""
 
     def stop_because(self, line: str) -> None:
         """Leave the line that the run will end with, if the disk lets us."""
@@ -74,12 +89,12 @@ class Run:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            lock = open_lock(self.path)
         except OSError as error:
             raise MigrationError(
                 f"{self.folder} cannot be the results folder: {error.strerror} ({error.filename})"
             ) from error
-        if not _lock(descriptor):
+        if not _lock(lock.fileno()):
             raise MigrationError(f"another run holds {self.folder}: {self._holder()}; wait for it, or stop it")
         last = self.id
         text = json.dumps(
@@ -92,17 +107,17 @@ class Run:
         )
         try:
             # In place: a new file would not be the locked one.
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{text}\n".encode(), 0)
+            os.ftruncate(lock.fileno(), 0)
+            os.pwrite(lock.fileno(), f"{text}\n".encode(), 0)
         except OSError as error:
             raise MigrationError(f"{self.path} cannot be written: {error.strerror}") from error
-        _held.append(descriptor)
+        _held.append(lock)
         return last
 
     def is_alive(self, run_id: str) -> bool:
         """Whether the run of this ID still holds the folder; asked from any process, on any machine that shares it."""
         try:
-            with self.path.open() as stream:
+            with open_file(self.path) as stream:
                 try:
                     fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
                     return False

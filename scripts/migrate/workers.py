@@ -14,8 +14,10 @@ import gc
 import hmac
 import os
 import secrets
+import shutil
 import signal
 import socket
+import stat
 import struct
 import tempfile
 import time
@@ -62,7 +64,11 @@ class Address:
 
 @contextlib.contextmanager
 def serving(path: Path) -> Iterator[bool]:
-    """Whether it is for this process to serve the run of this workers' file: one at a time, until it ends."""
+    """Whether it is for this process to serve the run of this workers' file: one at a time, until it ends.
+
+    Makes the file's folder, and removes it at the end. Raises MigrationError if it is somebody else's.
+    """
+    _make_private(path.parent)
     lock_path = path.with_suffix(".lock")
     with lock_path.open("w") as lock:
         try:
@@ -74,6 +80,8 @@ def serving(path: Path) -> Iterator[bool]:
             yield True
         finally:
             lock_path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
 
 
 def is_served(path: Path) -> bool:
@@ -89,9 +97,7 @@ def is_served(path: Path) -> bool:
 def forget(run_id: str) -> None:
     """Remove what the workers of a run that is over have left, if they were killed. In: its ID, "" for none."""
     if run_id:
-        path = file_of(run_id)
-        for left in (path, path.with_suffix(".lock"), *path.parent.glob(f".{run_id}.*")):
-            left.unlink(missing_ok=True)
+        shutil.rmtree(file_of(run_id).parent, ignore_errors=True)
 
 
 def serve(path: Path, wanted: Callable[[], bool], count: int, prepare: Callable[[], Callable[[str], Answer]]) -> None:
@@ -190,13 +196,25 @@ def _serve_one(connection: socket.socket, address: Address, answer: Callable[[st
 
 
 def file_of(run_id: str) -> Path:
-    """Where the workers of a run have their file on this machine, in a folder that only this user can enter.
+    """Where the workers of a run have their file on this machine: in a folder of its own, which they make.
 
-    Raises MigrationError if somebody else has made that folder.
+    Nobody can have made that folder before, because the ID is random. Raises MigrationError.
     """
-    folder = Path(tempfile.gettempdir()) / f"drive2cloudinary-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or folder.is_symlink():
-        raise MigrationError(f"{folder} belongs to somebody else, or others can enter it: remove it")
-    return folder / run_id
+    try:
+        folder = tempfile.gettempdir()
+    except OSError as error:
+        raise MigrationError(
+            "there is no folder for temporary files: set TMPDIR to one that you may write to"
+        ) from error
+    return Path(folder, f"drive2cloudinary-{run_id}", run_id)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that only this user can enter, or see that it is one. Raises MigrationError."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError as error:
+        # That of workers of this run that were killed.
+        found = folder.lstat()
+        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
+            raise MigrationError(f"{folder} belongs to somebody else, or others can enter it: remove it") from error

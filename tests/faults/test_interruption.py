@@ -156,8 +156,12 @@ def test_workers_answer_their_owner_only_sign_in_once_each_and_show_no_secret(wo
     temporary = workspace.path.parent / "tmp"
     temporary.mkdir()
     workspace.environment["TMPDIR"] = str(temporary)
+    # Another user's, who knows how the folders of this program were called once.
+    of_another = temporary / f"drive2cloudinary-{os.getuid()}"
+    of_another.mkdir()
+    os.chown(of_another, 65534, 65534)
     running = started(workspace)
-    (folder,) = temporary.glob("drive2cloudinary-*")
+    (folder,) = set(temporary.glob("drive2cloudinary-*")) - {of_another}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     (address,) = [path for path in folder.iterdir() if path.suffix != ".lock"]
     assert stat.S_IMODE(address.stat().st_mode) == 0o600
@@ -178,7 +182,23 @@ def test_workers_answer_their_owner_only_sign_in_once_each_and_show_no_secret(wo
     assert workspace.cloud.stats()["connections"]["cloudinary"] <= 4
     assert workspace.cloud.stats()["max_uploads_at_once"] <= 4
     wait_for(lambda: not workspace.workers(), 20)
-    assert not list(folder.iterdir()), "nothing is left of them"
+    wait_for(lambda: not folder.exists(), 20)
+    assert not list(of_another.iterdir())
+
+
+def test_what_killed_workers_leave_is_private_and_gone_with_the_next_run(workspace: Workspace) -> None:
+    temporary = workspace.path.parent / "tmp"
+    temporary.mkdir()
+    workspace.environment["TMPDIR"] = str(temporary)
+    running = started(workspace)
+    kill(workspace)
+    said(running)
+    (folder,) = temporary.glob("drive2cloudinary-*")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir() if path.stat().st_size)
+    workspace.run().succeeded()
+    workspace.audit(crashes=1)
+    wait_for(lambda: not list(temporary.glob("drive2cloudinary-*")), 20)
 
 
 def test_two_folders_side_by_side_do_not_disturb_each_other(workspace: Workspace) -> None:

@@ -1,0 +1,126 @@
+"""Cloudinary's credentials out of .env: from the user's own file in the working directory, and nothing else of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Workspace
+
+NO_CREDENTIALS = "there are no Cloudinary credentials"
+
+
+@pytest.fixture
+def bare(workspace: Workspace) -> Workspace:
+    """A working directory with an image to move, and no Cloudinary credentials in the environment."""
+    workspace.environment["CLOUDINARY_URL"] = ""
+    workspace.add("one.jpg")
+    return workspace
+
+
+def test_only_cloudinarys_variables_are_taken_and_only_word_for_word(bare: Workspace) -> None:
+    """What else is in it can run no code, lead no call through a proxy, and pull in no other variable."""
+    spoiled = bare.path / "spoiled"
+    script = bare.path / "script.sh"
+    script.write_text(f"touch {spoiled}\n")
+    bare.environment["ELSEWHERE"] = "secret-of-another"
+    (bare.path / ".env").write_text(
+        f"BASH_ENV={script}\n"
+        f"LD_PRELOAD={bare.path}/none.so\n"
+        "HTTPS_PROXY=http://127.0.0.1:9\nHTTP_PROXY=http://127.0.0.1:9\n"
+        f"CLOUDINARY_URL='{bare.cloud.cloudinary_url}'\n"
+        "CLOUDINARY_UNUSED=${ELSEWHERE}\n"
+    )
+    done = bare.run()
+    done.succeeded()
+    bare.audit()
+    assert not spoiled.exists()
+    assert "none.so" not in done.said
+
+
+def test_an_exported_address_wins_wholly(bare: Workspace) -> None:
+    bare.environment["CLOUDINARY_URL"] = bare.cloud.cloudinary_url
+    (bare.path / ".env").write_text(
+        "CLOUDINARY_CLOUD_NAME=another\nCLOUDINARY_API_KEY=key\nCLOUDINARY_API_SECRET=secret\n"
+    )
+    bare.run().succeeded()
+    bare.audit()
+
+
+def test_that_of_a_parent_folder_is_not_read(bare: Workspace) -> None:
+    (bare.path.parent / ".env").write_text(f"CLOUDINARY_URL={bare.cloud.cloudinary_url}\n")
+    done = bare.run()
+    done.failed()
+    assert done.lines == [done.line(NO_CREDENTIALS)]
+
+
+def writable_by_the_group(path: Path) -> None:
+    path.chmod(0o620)
+
+
+def writable_by_all(path: Path) -> None:
+    path.chmod(0o602)
+
+
+def of_another(path: Path) -> None:
+    os.chown(path, 65534, 65534)
+
+
+def a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def of_bytes(path: Path) -> None:
+    path.write_bytes(b"CLOUDINARY_URL=\xff\n")
+
+
+def with_a_nul(path: Path) -> None:
+    path.write_bytes(b"CLOUDINARY_URL=a\0b\n")
+
+
+REFUSED: dict[Callable[[Path], None], str] = {
+    writable_by_the_group: "chmod go-w .env",
+    writable_by_all: "chmod go-w .env",
+    of_another: "belongs to another user",
+    a_fifo: "is no file",
+    a_folder: "is no file",
+    of_bytes: "is not text",
+    with_a_nul: "is not text",
+}
+
+
+@pytest.mark.parametrize("spoil", REFUSED, ids=lambda spoil: spoil.__name__)
+def test_what_others_can_have_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
+) -> None:
+    """In-process, for speed; the next one shows that a run says it."""
+    from migrate.account import check_credentials
+    from migrate.errors import StopRun
+
+    for name in [name for name in os.environ if name.startswith("CLOUDINARY")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / ".env"
+    path.write_text("CLOUDINARY_URL=cloudinary://key:secret@cloud\n")
+    spoil(path)
+    with pytest.raises(StopRun, match=re.escape(REFUSED[spoil])):
+        check_credentials()
+    assert "CLOUDINARY_URL" not in os.environ
+
+
+def test_the_refusal_is_one_line(bare: Workspace) -> None:
+    (bare.path / ".env").write_text(f"CLOUDINARY_URL={bare.cloud.cloudinary_url}\n")
+    of_another(bare.path / ".env")
+    done = bare.run()
+    done.failed()
+    assert done.lines == [done.line(".env", "belongs to another user")]

@@ -1,0 +1,244 @@
+"""Results are data: whatever stands in their files ends in no traceback, hangs nothing, and leads to no other file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrate import failure, listing, mapping, marker
+from migrate.errors import ImageError, MigrationError
+from migrate.migration import Migration
+from migrate.naming import make_listing
+from migrate.preview import preview
+from migrate.run import Run
+from migrate.settings import Settings
+from migrate.verify_run import VerifyRun
+from tests.emulator.client import Emulator
+from tests.harness import ROOT, Workspace
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from merge_mappings import merge_mappings  # noqa: E402
+from merge_markers import merge_markers  # noqa: E402
+from upload_batch import Batch  # noqa: E402
+from write_report import write_report  # noqa: E402
+
+DEEP = "[" * 100_000 + "]" * 100_000
+VALUES = (
+    "null",
+    "-1",
+    "1" + "0" * 400,
+    "1e400",
+    '"../../precious.txt"',
+    '""',
+    "[]",
+    '{"marker": "../../precious.txt"}',
+    '"\\ud800"',
+    '"\\u001b[2J\\n"',
+    '"0001-01-01T00:00:00+14:00"',
+    '"' + "x" * 100_000 + '"',
+    "NaN",
+    DEEP,
+)
+MARK = "here it goes"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The results folder of a real run, in which one image failed, one was left out, and one replaces an older one."""
+    path = tmp_path_factory.mktemp("hostile")
+    with Emulator(path / "Photos", path / "cloud") as cloud:
+        (path / "work").mkdir()
+        workspace = Workspace(path / "work", cloud)
+        workspace.add("one.jpg", "two.jpg")
+        cloud.drive("add", name="not a picture.jpg", content_base64="AAAA", parent="")
+        workspace.add("left out.jpg")
+        assert workspace.run(exclude="left*", fit=False).code == 1
+        listed = workspace.results / "listing.json"
+        value = json.loads(listed.read_text())
+        changed = value["images"][0]
+        changed["replaces"] = {"version": 1, "etag": "e", "marker": f"{changed['id']}.{'0' * 32}.json"}
+        write_listing(listed, value)
+        yield workspace.results
+
+
+def write_listing(path: Path, value: dict[str, Any]) -> None:
+    """As Listing.write has it: a line for each image."""
+    images = ",\n".join(map(json.dumps, value.pop("images")))
+    path.write_text(f'{json.dumps(value)[:-1]}, "images": [\n{images}\n]}}\n')
+
+
+def spoiled(value: Any) -> Iterator[Any]:
+    """Copies of a JSON value in each of which another value, or the whole, is MARK; of a list, only its first entry."""
+    yield MARK
+    if isinstance(value, dict | list):
+        for key, each in list(value.items()) if isinstance(value, dict) else [(0, value[0])]:
+            for other in spoiled(each):
+                copy = value.copy()
+                copy[key] = other
+                yield copy
+
+
+def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object]]:
+    """Each step of a run, a dry run, a verification, a batch, that opens a file of the results."""
+    migration = Migration(settings)
+    listed = folder / "listing.json"
+
+    def dry_run() -> None:
+        found = migration.listed_as_set()
+        preview(migration.pending(found), found, True, settings)
+
+    def batch() -> None:
+        for path in (folder / "batches").glob("*.txt"):
+            assert all(each.parent == folder / "markers" for each in Batch(path, settings, 1).markers)
+
+    def next_listing() -> None:
+        root: Any = type("Root", (), {"name": "Photos"})
+        new = make_listing(settings, root, [], "run")
+        new.write(folder.parent / "new.json")
+        assert listing.read(folder.parent / "new.json") == new
+
+    def each_image() -> None:
+        entries = listing.Entries(listed)
+        for file_id in known:
+            with suppress(ImageError):
+                replaced = entries.image(file_id).replaces
+                assert not replaced or "/" not in replaced["marker"]
+
+    def records() -> None:
+        for path in (folder / "failures").iterdir():
+            record = failure.read(folder, path.stem)
+            assert record is None or record.message.isprintable()
+
+    def run() -> None:
+        assert re.fullmatch("([0-9a-f]{32})?", Run(folder).id)
+        Run(folder).is_alive("x")
+        Run(folder)._holder()
+
+    known = {path.name.partition(".")[0] for path in (folder / "markers").iterdir()}
+    return [
+        dry_run,
+        each_image,
+        next_listing,
+        batch,
+        lambda: VerifyRun([migration], folder)._print_preview(),
+        lambda: mapping.failures([folder / "mapping.json"]),
+        lambda: write_report(listed),
+        lambda: merge_markers(listed),
+        lambda: merge_mappings([folder / "mapping.json"], folder.parent),
+        records,
+        run,
+        lambda: marker.remove_unfinished(folder),
+    ]
+
+
+@pytest.mark.xdist_group("hostile results")
+@pytest.mark.parametrize("kind", ["listing.json", "mapping.json", "run.json", "markers", "failures"])
+def test_whatever_a_field_holds_is_a_line_or_makes_no_difference(
+    results: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "results" / results.name
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    settings = Settings(folder_id=results.name, results=str(folder.parent))
+    files = {
+        path.relative_to(results): path.read_bytes() for path in results.rglob("*.json") if "logs" not in path.parts
+    }
+    (name,) = [name for name in files if name.parts[0] == kind][:1]
+    whole = json.loads(files[name])
+    if kind == "markers":
+        assert whole["cloudinary"]["bytes"]
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    for form in spoiled(whole):
+        if kind == "listing.json" and isinstance(form, dict) and isinstance(form["images"], list):
+            write_listing(tmp_path / "form.json", dict(form))
+            text = (tmp_path / "form.json").read_text()
+        else:
+            text = json.dumps(form)
+        for value in VALUES:
+            (folder / name).write_text(text.replace(f'"{MARK}"', value))
+            for step in all_that_reads(folder, settings):
+                with suppress(MigrationError):
+                    step()
+            for left in (folder / "markers").glob("*.corrupt"):
+                left.unlink()
+            for path in (Path("listing.json"), Path("mapping.json"), name):
+                (folder / path).write_bytes(files[path])
+        assert precious.read_text() == "mine"
+        assert "\x1b" not in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "form.json") == ["precious.txt", "results"]
+
+
+def fifo_at(path: Path) -> None:
+    """A pipe to which nobody writes, in the place of a file that may be there."""
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(exist_ok=True)
+    os.mkfifo(path)
+
+
+def test_whole_runs_survive_what_stands_in_the_results(workspace: Workspace) -> None:
+    ids = workspace.add("one.jpg", "two.jpg", "three.jpg")
+    workspace.run().succeeded()
+    precious = workspace.path / "precious.txt"
+    precious.write_text("mine")
+    listed = workspace.results / "listing.json"
+    value = json.loads(listed.read_text())
+    for image in value["images"]:
+        image["replaces"] = {"marker": "../../../precious.txt"}
+    write_listing(listed, value)
+    for path in (workspace.results / "markers").iterdir():
+        path.unlink()
+    workspace.run().succeeded()
+    workspace.audit()
+    assert precious.read_text() == "mine"
+
+    marker_of_one = next((workspace.results / "markers").glob(f"{ids[0]}.*"))
+    for path in (
+        listed,
+        marker_of_one,
+        workspace.results / "mapping.json",
+        workspace.results / "failures" / f"{ids[0]}.json",
+        workspace.results / "report.html",
+    ):
+        fifo_at(path)
+    dry = workspace.dry_run()
+    dry.failed()
+    assert dry.lines == [dry.line("listing.json is not a listing")]
+    done = workspace.run()
+    done.succeeded()
+    done.line(marker_of_one.name, "no whole marker")
+    aside = sorted(workspace.results.rglob("*.corrupt"))
+    assert [path.name for path in aside] == [
+        "listing.json.corrupt",
+        "mapping.json.corrupt",
+        f"{marker_of_one.stem}.corrupt",
+        "report.html.corrupt",
+    ]
+    for path in aside:
+        done.line("kept as", path.name)
+        path.unlink()
+    workspace.audit()
+
+    fifo_at(workspace.results / "run.json")
+    done = workspace.run()
+    done.failed()
+    assert done.lines == [done.line("run.json", "is no file")]
+    workspace.dry_run().succeeded()
+
+
+def test_a_batch_of_anything_but_markers_is_refused(workspace: Workspace) -> None:
+    path = workspace.results / "batches" / "1.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text("../../../precious.txt\n")
+    done = workspace.script("upload_batch.py", f"--settings={workspace.settings()}", "--workers=1", str(path))
+    done.failed()
+    assert done.lines == [done.line("1.txt is no batch")]
