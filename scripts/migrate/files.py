@@ -86,13 +86,14 @@ def open_lock(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "r+b")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, at_most: int = -1) -> Any:
     """The JSON value in `path`. Raises ValueError if there is anything else, OSError if it cannot be read.
 
-    NaN and Infinity are no JSON, although Python writes and reads them.
+    In: the bytes that are read, -1 for all; what is longer is cut, and so is no JSON. NaN and Infinity are none either,
+    although Python writes and reads them.
     """
     with open_file(path) as stream:
-        content = stream.read()
+        content = stream.read(at_most)
     try:
         return json.loads(content, parse_constant=_refuse)
     except RecursionError as error:
@@ -102,12 +103,10 @@ def read_json(path: Path) -> Any:
 def read_json_object(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`; None if there is no such file or it holds anything else.
 
-    For small files: of one that is larger than LARGEST, nothing is read. Raises OSError.
+    For small files: no more than LARGEST bytes are read. Raises OSError.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            return None
-        value = read_json(path)
+        value = read_json(path, LARGEST)
     except (FileNotFoundError, NotAFile, ValueError):
         return None
     return value if isinstance(value, dict) else None
