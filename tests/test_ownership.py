@@ -12,6 +12,7 @@ import pytest
 
 from migrate import marker
 from migrate.causes import Cause
+from migrate.listing import Image
 from tests.harness import Workspace, jpeg
 from tests.test_changes import FOREIGN, Recorder
 
@@ -311,9 +312,10 @@ def test_what_the_api_does_not_promise_never_reaches_the_mapping(workspace: Work
 @pytest.mark.parametrize("url", NO_URLS)
 def test_a_marker_with_no_such_url_is_no_whole_marker(tmp_path: Path, field: str, url: object) -> None:
     good = "https://example.com/image/upload/v1/a.jpg"
-    value: Json = {"drive": {"id": "a"}, "status": "uploaded", "uploaded_at": "2026-01-02T03:04:05+00:00"}
+    image = Image("a", "a.jpg", "", "image/jpeg", 7, "0" * 32, "2026-01-02T03:04:05Z", "Photos/a")
+    value: Json = {"drive": image.to_dict(), "status": "uploaded", "uploaded_at": "2026-01-02T03:04:05+00:00"}
     value |= {"jpg_url": good, "cloudinary": {"public_id": "a", "secure_url": good}}
-    path = tmp_path / "a.b.json"
+    path = tmp_path / marker.name_of(image.id, image.fingerprint)
     path.write_text(json.dumps(value))
     assert marker.read(path)
     (value if field == "jpg_url" else value["cloudinary"])[field] = url

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 from migrate import listing, marker
 from migrate.failure import Failure
 from tests import browser
-from tests.harness import Workspace
+from tests.harness import Workspace, wait_for
 from tests.synthetic import results, some_names
 from tests.test_names import HOSTILE
 from write_report import write_report
@@ -71,7 +71,7 @@ class Opened:
         """Type into the search field, and wait for what it finds."""
         before = self.count()
         self.page.fill("#search", text)
-        self.page.wait_for_function("before => document.getElementById('count').innerText !== before", arg=before)
+        wait_for(lambda: self.count() != before)
 
     def as_table(self) -> None:
         self.page.check("[name=view][value=table]")
@@ -134,7 +134,8 @@ def test_it_shows_what_came_of_a_run_also_of_one_that_failed(workspace: Workspac
     assert "exclude" in causes[0] and "Invalid image file" in causes[0]
     assert "Ask the owner" in causes[1] and "locked.jpg" in causes[1]
     page.locator("#gallery").scroll_into_view_if_needed()
-    page.wait_for_function("[...document.images].every(image => image.naturalWidth === 320)")
+    # Not wait_for_function, whose polling needs an eval that the page's policy forbids.
+    wait_for(lambda: page.evaluate("[...document.images].every(image => image.naturalWidth === 320)"))
     assert page.locator("#gallery img").count() == 2
     thumbnails = [url for url in seen.asked if not url.startswith("file:")]
     assert len(thumbnails) == 2 and all("/image/upload/c_fill,w_320,h_240,f_auto,q_auto/v" in url for url in thumbnails)
@@ -313,9 +314,9 @@ def test_plots_follow_the_scheme_and_the_width(many: Path, opened: Open) -> None
     canvas = "document.querySelector('canvas').toDataURL()"
     light = seen.page.evaluate(canvas)
     seen.page.emulate_media(color_scheme="dark")
-    seen.page.wait_for_function(f"before => {canvas} !== before", arg=light)
+    wait_for(lambda: seen.page.evaluate(canvas) != light)
     seen.page.set_viewport_size({"width": 360, "height": 700})
-    seen.page.wait_for_function("document.querySelector('canvas').clientWidth < 360")
+    wait_for(lambda: seen.page.evaluate("document.querySelector('canvas').clientWidth < 360"))
     assert seen.quiet()
 
 
