@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
+from migrate.contact import Tell
 from migrate.drive_api import Drive
 from migrate.drive_children import cannot_list
 from migrate.drive_file import FOLDER, SHORTCUT, DriveFile
@@ -18,7 +18,7 @@ from migrate.run import Run
 from migrate.settings import Settings
 
 
-def list_images(settings: Settings, output: Path, tell: Callable[[str], None], run: str = "") -> None:
+def list_images(settings: Settings, output: Path, tell: Tell, run: str = "") -> None:
     """Write a run's listing of the settings' folder to `output`. Raises MigrationError; then that is as it was.
 
     In: who is told what is waited for; the run's ID, "" for a dry run.

@@ -33,7 +33,7 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
     rows = mapping.read(output.with_name("mapping.json"))
     failed = sum(row.status == "failed" for row in rows)
     rows = rows_with_url(rows)
-    delivery = Delivery(settings, at_once, lambda line: say(line) if line else None)
+    delivery = Delivery(settings, at_once)
     results: Counter[str] = Counter()
     said = time.monotonic()
     with replacing(output, newline="") as stream:

@@ -60,6 +60,7 @@ def test_that_of_a_parent_folder_is_not_read(bare: Workspace) -> None:
 
 def writable_by_the_group(path: Path) -> None:
     path.chmod(0o620)
+    os.chown(path, -1, 65534)
 
 
 def writable_by_all(path: Path) -> None:

@@ -158,6 +158,16 @@ def test_folders_that_drive_leaves_out_of_an_answer_are_found(workspace: Workspa
     assert lists == [1, 11, 1, 1, 1, 1, 1, 1]
 
 
+def test_a_file_in_two_folders_is_no_proof_that_drive_looked_into_both(workspace: Workspace) -> None:
+    """As older files can be: it came by way of the one, and the other may have been left out."""
+    left, right = workspace.cloud.drive_all([{"op": "folder", "name": name} for name in ("left", "right")])
+    workspace.add("both.jpg", parents=[left, right])
+    workspace.add("only right.jpg", parent=right)
+    fault = {"on": "drive.list", "match": MANY, "do": {"leave_out": [right], "keep_shared": True}, "times": None}
+    workspace.cloud.faults([fault])
+    assert paths(listed(workspace)) == ["left/both.jpg", "right/only right.jpg"]
+
+
 @pytest.mark.parametrize(("what", "times"), [({"empty_batches": True}, None), ({"incomplete": True}, 2)])
 def test_an_answer_for_many_folders_that_is_empty_or_incomplete_is_asked_for_singly(
     workspace: Workspace, what: dict[str, bool], times: int | None

@@ -106,19 +106,22 @@ class Console(LogHandlerBase):
             # A terminal that is gone is no reason to stop.
             self.handleError(record)
 
-    def watch(self, waits_for: Callable[[], str]) -> None:
-        """From now on, say what the run waits for. In: what tells it, "" for nothing."""
+    def watch(self, waits_for: Callable[[], dict[str, str]]) -> None:
+        """From now on, say what the run waits for. In: what tells it, as service → line."""
         threading.Thread(target=self._watch, args=(waits_for,), daemon=True).start()
 
-    def _watch(self, waits_for: Callable[[], str]) -> None:
-        said, said_at = "", 0.0
+    def _watch(self, waits_for: Callable[[], dict[str, str]]) -> None:
+        said_at: dict[str, float] = {}
         while True:
             time.sleep(1)
-            line, now = waits_for(), time.monotonic()
-            service = line.partition(":")[0]
-            if service != said or (line and now - said_at > _SAID_AGAIN_AFTER):
-                say(line or f"no more {said}", logging.WARNING)
-                said, said_at = service, now
+            lines, now = waits_for(), time.monotonic()
+            for service, line in lines.items():
+                if now - said_at.get(service, -_SAID_AGAIN_AFTER) >= _SAID_AGAIN_AFTER:
+                    say(line, logging.WARNING)
+                    said_at[service] = now
+            for service in said_at.keys() - lines.keys():
+                say(f"no more waiting for {service}", logging.WARNING)
+                del said_at[service]
 
     def listed(self, folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
         """The listing of a results folder is there: so many images, of which some are to be moved and some left out."""

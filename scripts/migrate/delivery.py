@@ -7,7 +7,7 @@ and says what is wrong in the header X-Cld-Error. What has no transformation in 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import network
@@ -23,7 +23,7 @@ PER_SECOND = 100.0
 _NO_HEAD = (403, 405, 501)
 """What servers that want no HEAD say to it; some of them deliver all the same."""
 _REDIRECTS = 5
-_UNKNOWN = 50_000_000
+_UNKNOWN = 10_000_000
 """Bytes: twice as many, or as what was stored, are counted where the CDN does not say how many it delivers."""
 
 
@@ -39,12 +39,14 @@ class Answer:
 class Delivery:
     """The connections to the CDN, for so many threads."""
 
-    def __init__(self, settings: Settings, threads: int, tell: Callable[[str], None] = tell_on_stderr) -> None:
-        """In: the settings, how many threads will ask, and who is told what is waited for."""
+    def __init__(self, settings: Settings, threads: int) -> None:
+        """In: the settings, and how many threads will ask."""
         # As long as one call may last: of one that drips to its end there is no second.
         self._patiently = patiently(settings.retries, 5 * settings.timeout)
         self._turns = Turns(per_second=PER_SECOND)
-        self._network = network.Network(Limits.of(settings, tell).cdn, settings.timeout, threads)
+        self._network = network.Network(
+            Limits.of(settings, tell_on_stderr).cdn, settings.timeout, connections=threads, waits=False
+        )
 
     def ask(self, url: str, expected: int | None) -> Answer:
         """How the CDN answers for a URL. Raises StopRun if it wants to be left alone for long.
@@ -100,6 +102,7 @@ class Delivery:
                     url,
                     headers={"Accept-Encoding": "identity", **headers},
                     at_most=at_most,
+                    size=at_most if method == "GET" else 0,
                     sink=add,
                     wants_body=lambda answer: answer.status != 200 or "Content-Length" not in answer.headers,
                 )

@@ -19,6 +19,7 @@ from googleapiclient.errors import HttpError
 from googleapiclient.http import HttpRequest
 
 from .causes import Cause
+from .contact import Tell
 from .content import PIECE, Content
 from .drive_file import FILE_FIELDS, FOLDER, PLACE_FIELDS, DriveFile
 from .drive_http import DriveHttp
@@ -69,7 +70,7 @@ class Drive:
         )
 
     @classmethod
-    def of(cls, settings: Settings, tell: Callable[[str], None] = tell_on_stderr) -> Drive:
+    def of(cls, settings: Settings, tell: Tell = tell_on_stderr) -> Drive:
         """The connection of a process that is alone in asking. Raises StopRun. In: who is told what is waited for."""
         return cls(settings, Limits.of(settings, tell))
 

@@ -42,7 +42,10 @@ class Children:
     ) -> Iterator[DriveFile]:
         found = self._together(folders, kinds, path)
         yield from found or ()
-        hit = {parent for file in found or () for parent in file.parents}
+        asked = {folder.id for folder in folders}
+        # A file in two of them proves that Drive looked into one, and nobody knows which.
+        parents = (asked.intersection(file.parents) for file in found or ())
+        hit = {parent for of_file in parents if len(of_file) == 1 for parent in of_file}
         for folder in folders:
             if folder.id not in hit:
                 alone = self._alone(folder, kinds, path)

@@ -55,12 +55,13 @@ class DriveHttp:
         sent = dict(headers or {})
         if uri.startswith(self._endpoint):
             at_most = ANSWER if self._file_size is None else self._file_size
-            answer = self._drive.call(method, uri, headers=sent, body=body, at_most=at_most)
+            size = self._file_size or 0
+            answer = self._drive.call(method, uri, headers=sent, body=body, at_most=at_most, size=size)
             for _ in range(_REDIRECTS if self._file_size is not None else 0):
                 if not _is_googles(uri) or not _is_googles(answer.redirects_to):
                     break
                 sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
-                answer = self._drive.call(method, answer.redirects_to, headers=sent, at_most=at_most)
+                answer = self._drive.call(method, answer.redirects_to, headers=sent, at_most=at_most, size=size)
             network = self._drive
         else:
             network = self._sign_in

@@ -62,6 +62,9 @@ def default_credentials(token: Path) -> Any:
 def sign_in_error(error: RefreshError, token: Path, credentials: Any, impersonate: str) -> MigrationError:
     """What it means that Google's sign-in gave no access token for the credentials of this token file."""
     answer = error.args[1] if len(error.args) > 1 else None
+    if "gcloud auth" in str(error):
+        # Application Default Credentials of a person say themselves what to do.
+        return StopRun(one_line(error, 300))
     if error.retryable or not (isinstance(answer, dict) and isinstance(answer.get("error"), str)):
         # The library takes an HTML 502 for a refusal, too.
         return TransientError("Google's sign-in is out of order")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from .contact import Contact
+from .contact import Contact, Tell
 from .pacing import Places, Turns
 from .settings import Settings
 
@@ -26,8 +25,8 @@ class Limits:
     cdn: Contact
 
     @classmethod
-    def of(cls, settings: Settings, tell: Callable[[str], None]) -> Limits:
-        """Those of the settings. In: who is told what is waited for, "" for nothing any more."""
+    def of(cls, settings: Settings, tell: Tell) -> Limits:
+        """Those of the settings. In: who is told what is waited for."""
         return cls(
             units=Turns(per_minute=settings.drive_units_per_minute),
             uploads=Places(settings.uploads_at_once),
@@ -38,7 +37,7 @@ class Limits:
         )
 
 
-def tell_on_stderr(line: str) -> None:
+def tell_on_stderr(service: str, line: str) -> None:
     """What a program that people run does with what is waited for."""
     if line:
         print(line, file=sys.stderr, flush=True)

@@ -44,8 +44,9 @@ class Migration:
         make_older(self.listing, self.run.path)
         marker.remove_unfinished(self.folder)
         batches.forget(self.folder)
-        for name in ("list_images.log", "stop.txt", "waiting.txt"):
-            (self.folder / "logs" / name).unlink(missing_ok=True)
+        logs = self.folder / "logs"
+        for path in (logs / "list_images.log", logs / "stop.txt", *logs.glob("*.waits")):
+            path.unlink(missing_ok=True)
 
     def hold(self, run_id: str) -> None:
         """Take the results folder for a run. Raises MigrationError if another one has it."""

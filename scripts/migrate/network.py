@@ -6,26 +6,28 @@ import http.client
 import re
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import socks
 import urllib3
 from urllib3.contrib.socks import SOCKSProxyManager
 
 from .contact import Contact
 from .errors import ImageError, MigrationError, NoAnswer, StopRun, TooLarge, TransientError, one_line
-from .proxies import Proxy, proxy_for
+from .proxies import Proxy, parsed, proxy_for
 from .tls import VARIABLES, trust
-from .watchdog import Watchdog, watched
+from .watchdog import WATCHDOG, watched
 
 ANSWER = 16_000_000
 """Bytes: the most that is read of an answer that is no file. The largest, a page of a listing, has about a million."""
 ERROR_TEXT = 1_000_000
 """Bytes: the most that is read of an error answer; its status tells nearly all."""
-CONNECTING = 10.0
-"""Seconds that a connection may take, if `timeout` allows that much."""
+CONNECTING = 4.0
+"""Seconds that a connection may take, to all addresses of a host, if `timeout` allows it; then the user is told."""
 _PIECE = 1 << 16
 _LONGEST_PAUSE = 15.0
 _NOT_CONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -73,14 +75,21 @@ class Network:
     What no other call can pass either, a certificate that is not trusted say, is a StopRun.
     """
 
-    def __init__(self, contact: Contact, timeout: float, connections: int = 1) -> None:
-        """In: what is known of the service, seconds of silence after which a call is given up, how many threads."""
+    def __init__(
+        self, contact: Contact, timeout: float, *, connections: int = 1, waits: bool = True, proxy: str = ""
+    ) -> None:
+        """In: what is known of the service, seconds of silence after which a call is given up, how many threads.
+
+        waits: whether a service that cannot be reached is waited for; otherwise that is a NoAnswer like others. proxy:
+        its URL, instead of what the environment says.
+        """
         self._service = contact.service
         self._contact = contact
         self._timeout = timeout
         self._connections = connections
+        self._waits = waits
+        self._proxy = parsed(proxy, "api_proxy") if proxy else None
         self._managers: dict[tuple[Proxy | None, bool], urllib3.PoolManager] = {}
-        self._watchdog = Watchdog()
 
     def call(
         self,
@@ -90,32 +99,63 @@ class Network:
         headers: Mapping[str, str] | None = None,
         body: bytes | str | None = None,
         at_most: int = ANSWER,
+        size: int = 0,
         sink: Callable[[bytes], object] | None = None,
         wants_body: Callable[[Answer], bool] = lambda answer: True,
     ) -> Answer:
         """One request, and its answer whatever the status; no redirect is followed.
 
-        In: `at_most`, the bytes that a successful answer may have; `sink`, who takes its body piece by piece instead of
-        having it returned; whether to read the body of an answer at all, which costs the connection if not. The whole
-        may last five times the seconds of silence that are allowed, and longer for what 20 KB/s take.
+        In: `at_most`, the bytes that a successful answer may have; `size`, those that it should have if it is a file;
+        `sink`, who takes its body piece by piece instead of having it returned; whether to read the body of an answer
+        at all, which costs the connection if not. The whole may last five times the seconds of silence that are
+        allowed, and longer for what 20 KB/s take.
         """
-        pause = 1.0
+        began, pause = time.monotonic(), 1.0
         while True:
             try:
-                answer = self._once(method, url, headers, body, at_most, sink, wants_body)
+                answer = self._once(method, url, headers, body, at_most, size, sink, wants_body)
             except _Unreachable as error:
-                self._contact.unreachable(str(error), pause)
+                silent = self._contact.failed(began)
+                tried_for = time.monotonic() - began
+                # Others are answered: then it is this host, or the way to it.
+                is_alone = self._contact.answered_since(began) and tried_for > self._contact.patience / 10
+                if not self._waits or is_alone:
+                    raise self._no_answer(error) from error
+                self._contact.wait_on(silent, str(error), f"next try in {pause:.0f} s")
+                time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             except NoAnswer as error:
-                counts = self._contact.unanswered(str(error))
-                raise NoAnswer(f"no answer from {self._service}: {error}", counts) from error
+                raise self._no_answer(error, self._is_its_own_fault(began, url, error)) from error
             else:
                 self._contact.answered()
                 return answer
 
+    def _no_answer(self, error: Exception, counts: bool = True) -> NoAnswer:
+        return NoAnswer(f"no answer from {self._service}: {error}", counts)
+
+    def _is_its_own_fault(self, began: float, url: str, error: NoAnswer) -> bool:
+        """Whether it may be for this call alone that it got no answer. Raises StopRun.
+
+        It is not if the service has answered nobody for some time, and does not answer the simplest of questions now.
+        """
+        silent = self._contact.failed(began)
+        if not self._waits or (silent < self._contact.patience / 10 and self._contact.has_answered):
+            return True
+        parts = urlsplit(url)
+        try:
+            self._once("HEAD", f"{parts.scheme}://{parts.netloc}/", None, None, ANSWER, 0, None, lambda answer: True)
+        except (_Unreachable, NoAnswer):
+            self._contact.wait_on(silent, str(error), f"and no answer to anybody for {silent:.0f} s")
+            return False
+        self._contact.answered()
+        return True
+
     def redirected(self, answer: Answer) -> TransientError:
         """What a redirect means where none is followed: whoever sent it would get the request with all its secrets."""
-        host = urllib3.util.parse_url(answer.redirects_to).host if answer.redirects_to else None
+        try:
+            host = urlsplit(answer.redirects_to).hostname
+        except ValueError:
+            host = None
         return TransientError(
             f"{self._service} redirects to {one_line(host or 'nowhere', 100)}, which its API never does: "
             "does this network want you to log in first?"
@@ -133,11 +173,12 @@ class Network:
         headers: Mapping[str, str] | None,
         body: bytes | str | None,
         at_most: int,
+        size: int,
         sink: Callable[[bytes], object] | None,
         wants_body: Callable[[Answer], bool],
     ) -> Answer:
-        seconds = 5 * self._timeout + (len(body or b"") + at_most) / 20_000
-        with self._watchdog.limit(seconds) as limit:
+        seconds = 5 * self._timeout + (len(body or b"") + size) / 20_000
+        with WATCHDOG.limit(seconds) as limit:
             try:
                 answer = self._manager(url).request(
                     method, url, headers=headers, body=body, preload_content=False, redirect=False, retries=False
@@ -159,7 +200,7 @@ class Network:
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 if limit.expired:
                     raise NoAnswer(f"not finished after {seconds:.0f} s") from error
-                raise self._meaning([*_chain(error)], url) from error
+                raise self._meaning([*_chain(error)], url, limit.sent) from error
 
     def _read(
         self,
@@ -184,7 +225,7 @@ class Network:
         return replace(head, body=b"".join(kept))
 
     def _manager(self, url: str) -> urllib3.PoolManager:
-        proxy, is_secure = proxy_for(url), url.startswith("https:")
+        proxy, is_secure = self._proxy_for(url), url.startswith("https:")
         if (proxy, is_secure) not in self._managers:
             options: dict[str, Any] = dict(
                 maxsize=self._connections,
@@ -197,43 +238,61 @@ class Network:
             elif proxy.url.startswith("socks"):
                 manager = SOCKSProxyManager(proxy.url, proxy.user or None, proxy.password or None, **options)
             else:
-                manager = urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
+                own = {"proxy_ssl_context": trust()} if proxy.url.startswith("https:") else {}
+                manager = urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **own, **options)
             manager.pool_classes_by_scheme = {
                 scheme: watched(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
             }
             self._managers[proxy, is_secure] = manager
         return self._managers[proxy, is_secure]
 
-    def _meaning(self, chain: list[BaseException], url: str) -> MigrationError | _Unreachable:
-        """What kept a call from being answered. In: what was raised, from the outermost to the innermost."""
-        host = urlsplit(url).hostname
+    def _proxy_for(self, url: str) -> Proxy | None:
+        return self._proxy or proxy_for(url)
+
+    def _meaning(self, chain: list[BaseException], url: str, sent: bool) -> MigrationError | _Unreachable:
+        """What kept a call from being answered.
+
+        In: what was raised, from the outermost to the innermost; whether any of the request went out.
+        """
+        reason = _in_words(chain)
+        if sent:
+            return NoAnswer(reason)
+        proxy = self._proxy_for(url)
+        of_proxy = proxy and any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain)
         for each in chain:
             if isinstance(each, ssl.SSLCertVerificationError):
-                return self._not_trusted(each)
+                return self._not_trusted(each, f"the proxy {proxy.address}" if proxy and of_proxy else self._service)
+            if isinstance(each, socks.SOCKS5AuthError):
+                return self._refused_by_proxy(407, url)
             if found := re.search(r"Tunnel connection failed: (\d+)", str(each)):
                 return self._refused_by_proxy(int(found[1]), url)
             if isinstance(each, socket.gaierror):
-                proxy = proxy_for(url)
-                unknown = f"the proxy {proxy.address}" if proxy else f"the host {host}"
-                if not self._contact.has_answered:
-                    return StopRun(f"{self._service} cannot be reached: {unknown} is not known. Is there a network?")
-                return _Unreachable(f"{unknown} is not known")
-        reason = _in_words(chain)
-        if any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain) and (proxy := proxy_for(url)):
+                return self._unknown_host(each, url)
+        if proxy and (of_proxy or any(isinstance(each, socks.ProxyError) for each in chain)):
             return _Unreachable(f"the proxy {proxy.address}: {reason}")
         if any(isinstance(each, _NOT_CONNECTED) for each in chain):
             return _Unreachable(reason)
         return NoAnswer(reason)
 
-    def _not_trusted(self, error: ssl.SSLCertVerificationError) -> StopRun:
+    def _unknown_host(self, error: socket.gaierror, url: str) -> StopRun | _Unreachable:
+        proxy = self._proxy_for(url)
+        # Of these two kinds, the proxy does not look up the host.
+        asks_itself = proxy and not proxy.url.startswith(("socks4:", "socks5:"))
+        unknown = f"the proxy {proxy.address}" if proxy and asks_itself else f"the host {urlsplit(url).hostname}"
+        # EAI_AGAIN is a name server that does not answer.
+        if error.errno in (socket.EAI_NONAME, socket.EAI_NODATA) and not self._contact.has_answered:
+            return StopRun(f"{self._service} cannot be reached: {unknown} is not known. Is there a network?")
+        return _Unreachable(f"{unknown} is not known")
+
+    def _not_trusted(self, error: ssl.SSLCertVerificationError, whose: str) -> StopRun:
         why = one_line(error.verify_message or "it cannot be verified", 150)
         # Numbers of X509_verify_cert(3) for an issuer that is not there, or not trusted.
         if error.verify_code in (2, 18, 19, 20, 21):
             why += f"; if your company's proxy made it, name the file of its CA in {VARIABLES[0]}"
-        return StopRun(f"{self._service}'s certificate is not trusted: {why}")
+        return StopRun(f"{whose}'s certificate is not trusted: {why}")
 
     def _refused_by_proxy(self, status: int, url: str) -> StopRun | _Unreachable:
-        proxy = proxy_for(url)
+        proxy = self._proxy_for(url)
         address = proxy.address if proxy else "?"
         if status == 407:
             return StopRun(
@@ -258,14 +317,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _in_words(chain: list[BaseException]) -> str:
-    """The innermost reason that people have a name for."""
-    for error in reversed(chain):
-        for kind, words in _WORDS.items():
-            if isinstance(error, kind):
-                return words
-        if isinstance(error, OSError) and error.strerror:
-            return one_line(error.strerror, 100).lower()
-    return "the connection was lost"
+    """The reason among these that tells most, in words that people know."""
+    for kind, words in _WORDS.items():
+        if any(isinstance(error, kind) for error in chain):
+            return words
+    said = (error.strerror for error in reversed(chain) if isinstance(error, OSError) and error.strerror)
+    return one_line(next(said, "the connection was lost"), 100).lower()
 
 
 def _pass_on(answer: urllib3.BaseHTTPResponse, take: Callable[[bytes], object], at_most: int) -> bool:

@@ -215,9 +215,9 @@ class Pipeline:
         """The line that says why this run was stopped; "" if it was not."""
         return next((line for each in self._migrations.values() if (line := each.run.stopped_because)), "")
 
-    def _waits_for(self) -> str:
-        """The line that says which service this run waits for; "" if it waits for none."""
-        return next((line for each in self._migrations.values() if (line := each.run.waits_for)), "")
+    def _waits_for(self) -> dict[str, str]:
+        """For each service that this run waits for, the line that says so."""
+        return {service: line for each in self._migrations.values() for service, line in each.run.waits_for.items()}
 
     def _merge_mappings(self) -> None:
         # Only here, because a run that succeeds has a rule for it.

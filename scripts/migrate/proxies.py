@@ -6,6 +6,7 @@ import base64
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -43,12 +44,21 @@ def proxy_for(url: str) -> Proxy | None:
     library reads them. Loopback is never behind a proxy. Raises StopRun if a variable names none.
     """
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if _is_loopback(host) or proxy_bypass(f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"):
+    try:
+        port = parts.port
+    except ValueError:
+        # To ask at this address will fail by itself.
+        return None
+    return _proxy_for(parts.scheme, parts.hostname or "", port or (443 if parts.scheme == "https" else 80))
+
+
+@cache
+def _proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
+    if _is_loopback(host) or proxy_bypass(f"{host}:{port}"):
         return None
     named = getproxies()
-    variable = parts.scheme if named.get(parts.scheme) else "all"
-    return _parsed(named[variable], f"{variable}_proxy") if named.get(variable) else None
+    variable = scheme if named.get(scheme) else "all"
+    return parsed(named[variable], f"{variable}_proxy") if named.get(variable) else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -58,8 +68,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _parsed(text: str, variable: str) -> Proxy:
-    # Never shows the text: there may be a password in it.
+def parsed(text: str, variable: str) -> Proxy:
+    """The proxy that a variable names. Raises StopRun, which never shows the text: there may be a password in it."""
     refusal = StopRun(f"{variable} names no proxy: it has to be http://HOST:PORT, or socks5h://HOST:PORT")
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")

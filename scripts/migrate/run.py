@@ -22,6 +22,9 @@ from .files import open_file, open_lock, read_json_object, replacing
 _held: list[IO[bytes]] = []
 """The locks this process holds until it ends: the kernel drops them then, however it ends."""
 
+_SAID_OF_LATE = 60.0
+"""Seconds: who waits for a service says so more often."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -65,16 +68,19 @@ class Run:
             stream.write(f"{line}\n")
 
     @property
-    def waits_for(self) -> str:
-        """The line that says which service the run waits for; "" if it waits for none."""
-        try:
-            return one_line((self.folder / "logs" / "waiting.txt").read_text(encoding="utf-8"))
-        except OSError:
-            return ""
+    def waits_for(self) -> dict[str, str]:
+        """For each service that the run waits for, the line that says so."""
+        lines = {}
+        for path in (self.folder / "logs").glob("*.waits"):
+            # What a process that was killed meanwhile has left is not said again and again.
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime < _SAID_OF_LATE:
+                    lines[path.stem] = one_line(path.read_text(encoding="utf-8", errors="replace"))
+        return lines
 
-    def wait_for(self, line: str) -> None:
+    def wait_for(self, service: str, line: str) -> None:
         """Leave that line, for the process that talks to the user; "" takes it away."""
-        path = self.folder / "logs" / "waiting.txt"
+        path = self.folder / "logs" / f"{service}.waits"
         with contextlib.suppress(OSError):
             if not line:
                 path.unlink(missing_ok=True)

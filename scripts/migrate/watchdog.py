@@ -1,7 +1,8 @@
-"""An end to a call whose answer drips, which no timeout of a socket ever sees: its connection is shut down."""
+"""Time limits that no timeout of a socket keeps: of a whole call, of connecting at all, of sending."""
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import urllib3
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 _LOOKS_EVERY = 0.5
 """Seconds."""
@@ -20,20 +22,24 @@ _mine = threading.local()
 
 @dataclass(eq=False)
 class Limit:
-    """How long one call may last: until this monotonic time; whether it has lasted longer."""
+    """How long one call may last: until this monotonic time; whether it has lasted longer.
+
+    sent: whether any of the request went out, so that the service may have it.
+    """
 
     until: float
     connection: Any = None
+    sent: bool = False
     expired: bool = False
 
 
 class Watchdog:
-    """Looks after the calls of all threads of a process that go over its connections."""
+    """Looks after the calls of all threads of this process: it shuts the connection of one that takes too long."""
 
     def __init__(self) -> None:
         self._limits: set[Limit] = set()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._process = 0
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[Limit]:
@@ -41,9 +47,10 @@ class Watchdog:
         limit = _mine.limit = Limit(time.monotonic() + seconds)
         with self._lock:
             self._limits.add(limit)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, daemon=True)
-                self._thread.start()
+            # A forked process has no threads.
+            if self._process != os.getpid():
+                self._process = os.getpid()
+                threading.Thread(target=self._watch, daemon=True).start()
         try:
             yield limit
         finally:
@@ -58,29 +65,99 @@ class Watchdog:
                 overdue = [limit for limit in self._limits if time.monotonic() > limit.until and not limit.expired]
             for limit in overdue:
                 limit.expired = True
-                if sock := getattr(limit.connection, "sock", None):
+                sock = getattr(limit.connection, "sock", None)
+                # Of TLS within TLS, to a proxy that is asked over https, the innermost.
+                while sock is not None and not isinstance(sock, socket.socket):
+                    sock = getattr(sock, "socket", None)
+                if sock:
                     with suppress(OSError):
                         # As TLS would do it, it would wait for the other side.
                         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def watched(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnectionPool]:
-    """The same kind of pool, whose connections say which call of which thread goes over them."""
+WATCHDOG = Watchdog()
 
-    class Connection(pool.ConnectionCls):  # type: ignore[name-defined, misc]
+
+def watched(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnectionPool]:
+    """The same kind of pool, whose connections keep to the limit of the call that goes over them.
+
+    `timeout` is the time for connecting, to all addresses of a host together, and for each piece of the answer. What is
+    sent may take as long as the call: to Python's sockets a timeout is one for the whole body.
+    """
+    base: Any = pool.ConnectionCls
+
+    class Connection(base):  # type: ignore[misc]
+        _requesting = False
+
         def connect(self) -> None:
-            self._say()
+            self._keep_to_limit()
             super().connect()
+            self._let_send()
 
         def request(self, *arguments: Any, **options: Any) -> None:
-            self._say()
-            super().request(*arguments, **options)
+            self._keep_to_limit()
+            if self.sock is not None and (limit := getattr(_mine, "limit", None)):
+                # urllib3 sets the socket's timeout to this one before it sends, and to another before it reads.
+                self.timeout = max(0.1, limit.until - time.monotonic())
+            self._requesting = True
+            try:
+                super().request(*arguments, **options)
+            finally:
+                self._requesting = False
 
-        def _say(self) -> None:
+        def send(self, data: Any) -> None:
+            if self._requesting:
+                if self.sock is None:
+                    self.connect()
+                if limit := getattr(_mine, "limit", None):
+                    limit.sent = True
+            super().send(data)
+
+        def _keep_to_limit(self) -> None:
             if limit := getattr(_mine, "limit", None):
                 limit.connection = self
+
+        def _let_send(self) -> None:
+            if limit := getattr(_mine, "limit", None):
+                self.sock.settimeout(max(0.1, limit.until - time.monotonic()))
+
+        def _new_conn(self) -> socket.socket:
+            if pool.__module__ == "urllib3.contrib.socks":
+                sock: socket.socket = super()._new_conn()
+                return sock
+            try:
+                return _connect(self._dns_host, self.port, self.timeout, self.socket_options or ())
+            except socket.gaierror as error:
+                raise NameResolutionError(self.host, self, error) from error
+            except TimeoutError as error:
+                raise ConnectTimeoutError(self, "no connection in time") from error
+            except OSError as error:
+                raise NewConnectionError(self, "no connection") from error
 
     class Pool(pool):  # type: ignore[valid-type, misc]
         ConnectionCls = Connection
 
     return Pool
+
+
+def _connect(host: str, port: int, seconds: float, options: Any) -> socket.socket:
+    """A connection to one of the addresses of a host, within so many seconds for all of them. Raises OSError."""
+    deadline = time.monotonic() + seconds
+    addresses = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    last: OSError = OSError("no address")
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in options:
+                sock.setsockopt(*option)
+            # The first of them may lead nowhere, as IPv6 does in many a network.
+            sock.settimeout(max(left / (len(addresses) - number), min(left, 1.0)))
+            sock.connect(address)
+            return sock
+        except OSError as error:
+            sock.close()
+            last = error
+    raise last

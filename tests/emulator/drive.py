@@ -221,10 +221,12 @@ class Drive:
         if len(wanted.named) < 2 or call.fault.get("empty_batches"):
             return [] if call.fault.get("empty_batches") and len(wanted.named) > 1 else found
         left_out = set(call.fault.get("leave_out", ()))
+        # What is in another one, too, was found there.
+        kept = wanted.named - left_out if call.fault.get("keep_shared") else frozenset()
         return [
             node
             for node in found
-            if left_out.isdisjoint(node.parents)
+            if (left_out.isdisjoint(node.parents) or not kept.isdisjoint(node.parents))
             and (drive_id or node.drive_id is None or self._is_member(node.drive_id))
         ]
 

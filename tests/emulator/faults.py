@@ -12,7 +12,7 @@ Json = dict[str, Any]
 KINDS = """
     delay hang refuse lose cut chunked corrupt empty html error answer body status type headers redirect
     raw drip endless gzip_bomb stuck
-    empty_batches leave_out incomplete page endless_pages
+    empty_batches leave_out keep_shared incomplete page endless_pages
 """
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from migrate.contact import Contact
-from migrate.errors import StopRun
+from migrate.errors import NoAnswer, StopRun
+from migrate.network import Network
 from tests.emulator.client import Emulator
 from tests.harness import Finished, Workspace, wait_for
 from tests.proxy import resolver
@@ -99,12 +102,12 @@ def test_one_that_stays_away_stops_the_run_with_one_line_and_fails_no_image(work
 
 
 def test_one_that_takes_every_call_and_answers_none_costs_no_image_its_tries(workspace: Workspace) -> None:
-    hangs = {"on": "cloudinary.upload", "do": {"hang": True}, "skip": 2, "times": 12}
-    workspace.cloud.faults([hangs])
+    hangs = {"do": {"hang": True}, "times": 12}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "skip": 2, **hangs}, {"on": "delivery", **hangs}])
     with reading(workspace, retries=1, timeout=1, patience=20) as run:
         done = run.end()
     done.succeeded()
-    assert run.has("waiting for Cloudinary: nothing came in time, and no other answer for ")
+    assert run.has("waiting for Cloudinary: nothing came in time, and no answer to anybody for ")
     assert not workspace.failures()
 
 
@@ -127,25 +130,106 @@ def test_a_host_that_is_not_known_stops_the_run_at_once(workspace: Workspace) ->
 
 
 def test_what_one_process_finds_out_all_know() -> None:
-    told: list[str] = []
-    contact = Contact("Drive", 0.5, told.append)
+    told: list[tuple[str, str]] = []
+    contact = Contact("Drive", 0.5, lambda service, line: told.append((service, line)))
     contact.answered()
+    began = time.monotonic()
     child = os.fork()
     if not child:
-        contact.unanswered("lost")
+        contact.failed(time.monotonic())
         os._exit(0)
     os.waitpid(child, 0)
-    assert contact.unanswered("lost"), "not yet for long enough"
-    wait_for(lambda: not contact.unanswered("lost"), 5)
-    assert "waiting for Drive: lost" in told[0]
+    wait_for(lambda: contact.failed(time.monotonic()) > 0.05, 5)
+    contact.wait_on(0.1, "lost", "next try in 1 s")
+    assert told == [("Drive", "waiting for Drive: lost, next try in 1 s")]
+    assert not contact.answered_since(began)
     contact.answered()
-    assert told[-1] == "" and contact.unanswered("lost")
+    assert told[-1] == ("Drive", "") and contact.answered_since(began)
+    assert contact.failed(time.monotonic()) < 0.05, "what was before does not count"
     with pytest.raises(StopRun, match="no answer from Drive for .*: refused"):
-        for _ in range(20):
-            contact.unreachable("refused", 0.1)
+        contact.wait_on(0.6, "refused", "next try in 1 s")
 
 
-def test_a_call_alone_that_is_not_answered_is_its_own_fault() -> None:
-    contact = Contact("Drive", 0.1, lambda line: None)
-    for _ in range(3):
-        assert contact.unanswered("lost")
+def network(patience: float, timeout: float = 5) -> Network:
+    return Network(Contact("Cloudinary", patience, lambda service, line: None), timeout)
+
+
+class Server:
+    """A server of one connection after the other, each of which `serve` gets."""
+
+    def __init__(self, serve: Callable[[socket.socket], None]) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/upload"
+        self._serve = serve
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def _live(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                with connection:
+                    self._serve(connection)
+
+
+def test_a_body_may_take_longer_to_send_than_a_connection_to_make() -> None:
+    """To Python a timeout is one for the whole body; that for connecting is the shortest of all."""
+
+    def slow(connection: socket.socket) -> None:
+        left = 20_000_000
+        while left > 0 and (part := connection.recv(100_000)):
+            left -= len(part)
+            time.sleep(0.02)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    server = Server(slow)
+    assert network(60, timeout=2).call("POST", server.url, body=b"x" * 20_000_000).body == b"ok"
+
+
+@pytest.mark.parametrize("proxied", [False, True], ids=["directly", "through a proxy"])
+def test_what_was_sent_is_not_sent_again_by_itself(proxied: bool) -> None:
+    """An upload whose answer is lost may have been carried out: who asked for it has to know that."""
+    requests = 0
+
+    def lose(connection: socket.socket) -> None:
+        nonlocal requests
+        requests += connection.recv(100_000).startswith(b"POST")
+
+    server = Server(lose)
+    proxy = server.url.removesuffix("/upload") if proxied else ""
+    url = "http://api.test/upload" if proxied else server.url
+    asked = Network(Contact("Cloudinary", 60, lambda service, line: None), 5, proxy=proxy)
+    with pytest.raises(NoAnswer):
+        asked.call("POST", url, body=b"x")
+    assert requests == 1
+
+
+def test_a_call_alone_that_gets_no_answer_is_its_own_fault_where_the_service_answers_others() -> None:
+    """With one process, too: the simplest of questions tells."""
+
+    def picky(connection: socket.socket) -> None:
+        if connection.recv(100_000).startswith(b"HEAD / "):
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    with pytest.raises(NoAnswer) as lost:
+        network(0.1).call("POST", Server(picky).url, body=b"x")
+    assert lost.value.counts
+    with pytest.raises(NoAnswer) as gone:
+        network(60).call("POST", Server(lambda connection: None).url, body=b"x")
+    assert not gone.value.counts
+
+
+def test_many_addresses_that_lead_nowhere_take_no_longer_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        # A full queue drops what else wants to connect, as many a firewall does.
+        held = [socket.socket() for _ in range(3)]
+        for each in held:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 6)
+        began = time.monotonic()
+        with pytest.raises(StopRun, match="no answer from Cloudinary for .*: no connection in time"):
+            network(5, timeout=1).call("GET", f"http://api.test:{full.getsockname()[1]}/")
+        assert time.monotonic() - began < 6 * 1, "one second for all, and not for each"
+        for each in held:
+            each.close()
