@@ -189,6 +189,8 @@ def _replace(file_id: str, seed: int) -> dict[str, Any]:
 
 def run_signals(folder: Path, count: int, seed: int) -> list[str]:
     """So many runs that get a signal; prints what these met, and returns what was wrong."""
+    if not count:
+        return []
     begun = time.monotonic()
     dice = random.Random(seed)
     # Of each as many, in any order.
