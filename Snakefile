@@ -7,6 +7,10 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
+from migrate.scheduling import cancel_at_interrupt
+
+cancel_at_interrupt(workflow)
+
 from migrate.pipeline import Pipeline
 from migrate.settings import ID
 from migrate.terminal import outlive_output

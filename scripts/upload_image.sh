@@ -37,7 +37,8 @@ fi
 
 case $status in
     failed)
-        printf '%s\n' "$answer" >"$log"
+        # The failure is recorded already; a full disk is said once, at the end.
+        { printf '%s\n' "$answer" >"$log"; } 2>/dev/null
         ;;
     stop)
         # Snakemake lets what runs finish, and starts nothing more.

@@ -159,6 +159,18 @@ def test_odd_answers(emulator: Emulator, caller: Caller, do: dict[str, Any], sta
     assert "redirect" not in do or answer.headers["Location"] == "/drive/v3/files"
 
 
+def test_an_error_page_repeats_the_request(emulator: Emulator, caller: Caller) -> None:
+    strike(emulator, "drive.list", {"echo": 502})
+    answer = caller.get()
+    assert answer.status == 502
+    assert "GET /drive/v3/files" in answer.data.decode() and "Bearer ya29." in answer.data.decode()
+    account = cloudinary_options(emulator.cloudinary_url)
+    strike(emulator, "cloudinary.upload", {"echo": 400})
+    url = f"{account['upload_prefix']}/v1_1/{account['cloud_name']}/image/upload"
+    page = urllib3.request("POST", url, fields={"signature": "abc", "file": ("x.jpg", b"x")}).data.decode()
+    assert "signature=abc" in page
+
+
 def test_corrupt_keeps_length_and_header(emulator: Emulator, caller: Caller) -> None:
     strike(emulator, "drive.media", {"corrupt": True})
     got = caller.get("first.jpg").data

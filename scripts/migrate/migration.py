@@ -18,6 +18,8 @@ from .pending import Pending, pending
 from .run import Run
 from .settings import Settings
 
+INTERRUPTED = "interrupted while the folder was listed: nothing was moved"
+
 
 class Migration:
     """One Drive folder and its results folder."""
@@ -91,7 +93,9 @@ class Migration:
     def said_while_listing(self) -> list[str]:
         """The lines that the checkpoint had to say."""
         log = self.folder / "logs" / "list_images.log"
-        return log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        # Ctrl-C in a terminal reaches it, too, wherever it is; its traceback stays in the log.
+        return [INTERRUPTED if line == "KeyboardInterrupt" else line for line in lines]
 
     def need_mapping(self) -> None:
         """The listing is new: see to it that Snakemake takes the mapping at hand for an old one. Raises OSError."""

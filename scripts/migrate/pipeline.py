@@ -154,7 +154,6 @@ class Pipeline:
         if not self.verify.begun and self._workflow.is_main_process:
             if self._begun:
                 sys.exit(ALONE)
-            scheduling.cancel_at_interrupt()
             _or_exit(self.verify.begin, self._run_id)
         return [str(each.run.path) for each in self._migrations.values()]
 
@@ -248,7 +247,6 @@ class Pipeline:
         if self.verify.begun:
             raise MigrationError(ALONE)
         check_credentials()
-        scheduling.cancel_at_interrupt()
         for migration in self._migrations.values():
             migration.begin(self._run_id)
         self._console.watch(self._waits_for)

@@ -72,8 +72,13 @@ def end_gracefully(notice: str) -> None:
         signal.signal(signal.SIGINT, stop)
 
 
-def cancel_at_interrupt() -> None:
-    """Have Ctrl-C end the program before its first job, when nothing can be lost; Snakemake would show tracebacks."""
+def cancel_at_interrupt(workflow: Workflow) -> None:
+    """Have Ctrl-C end the program before its first job, when nothing can be lost; Snakemake would show tracebacks.
+
+    To be called as soon as the Snakefile is read: its imports alone take long. In a dry run it holds to the end.
+    """
+    if not workflow.is_main_process:
+        return
 
     def cancel(*_: object) -> None:
         os.write(sys.stderr.fileno(), b"cancelled before anything was moved\n")

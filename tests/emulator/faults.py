@@ -10,7 +10,7 @@ from typing import Any
 Json = dict[str, Any]
 
 KINDS = """
-    delay hang refuse lose cut chunked corrupt empty html error answer body status type headers redirect
+    delay hang refuse lose cut chunked corrupt empty html echo error answer body status type headers redirect
     raw drip endless gzip_bomb stuck
     empty_batches leave_out keep_shared incomplete page endless_pages
 """

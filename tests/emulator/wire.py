@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import html
 import itertools
 import json
 import re
@@ -172,6 +173,8 @@ class Port:
         if do.get("drip"):
             await _drip(call.request)
             raise Dropped
+        if "echo" in do:
+            return Reply.of_html(int(do["echo"]), f"Error {do['echo']}", f"<pre>{html.escape(_told(call))}</pre>")
         reply = _canned(do, service, call.request) if do else None
         if reply is None:
             reply = await service.answer(call)
@@ -182,6 +185,15 @@ class Port:
         if do.get("corrupt") and call.op in ("drive.media", "delivery"):
             reply.body, reply.pieces = flip(b"".join(reply.pieces) if reply.pieces else reply.body), None
         return reply
+
+
+def _told(call: Call) -> str:
+    """A request as an error page repeats it: its first line, its headers, and the fields of a form in it."""
+    request = call.request
+    headers = [f"{name}: {value}" for name, value in request.headers.items()]
+    form = next((part.fields for part in call.payload or () if hasattr(part, "fields")), call.payload)
+    fields = [f"{name}={value}" for name, value in form.items()] if isinstance(form, dict) else []
+    return "\n".join([f"{request.method} {request.raw_path} HTTP/1.1", *headers, *fields])
 
 
 def _canned(do: Json, service: Service, request: web.BaseRequest) -> Reply | None:

@@ -1,4 +1,4 @@
-"""A small chaos run; `make chaos` is the long one."""
+"""A small part of each trial of tests/chaos; `make chaos` is the whole."""
 
 from __future__ import annotations
 
@@ -7,10 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import run_chaos
+from tests.chaos.disks import fill_disks
+from tests.chaos.searches import run_searches
+from tests.chaos.signals import run_signals
+from tests.chaos.storm import run_storm
 
 
 @pytest.mark.timeout(300)
 def test_after_faults_kills_and_changes_every_image_is_there_once(tmp_path: Path) -> None:
     """On failure pytest shows the seed and what was wrong; `python -m tests.chaos --seed N` does the same again."""
-    assert not run_chaos(tmp_path, minutes=0.6, images=60, seed=random.SystemRandom().randrange(1 << 30))
+    seed = random.SystemRandom().randrange(1 << 30)
+    print(f"seed {seed}")
+    assert not run_storm(tmp_path, minutes=0.5, images=60, seed=seed)
+
+
+def test_a_signal_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert not run_signals(tmp_path, 2, seed=4)
+
+
+def test_a_disk_that_is_full_is_said_once(tmp_path: Path) -> None:
+    """Where a failure was recorded, and the log of its job finds no room."""
+    assert not fill_disks(tmp_path, [16 * 1024])
+
+
+def test_a_signature_that_is_refused_and_repeated_brings_no_secret_anywhere(tmp_path: Path) -> None:
+    assert not run_searches(tmp_path, 1, seed=0, only="refused signature")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.emulator.client import Emulator
-from tests.harness import Workspace, processes_of, wait_for
+from tests.harness import Finished, Workspace, processes_of, wait_for
 
 Interrupt = Callable[[Workspace, "subprocess.Popen[str]"], None]
 
@@ -78,6 +78,20 @@ def test_the_plain_command_finishes_what_was_interrupted(workspace: Workspace, h
     again.succeeded()
     workspace.audit(crashes=1)
     assert workspace.calls("drive.media") == 16 - done, "only what was missing"
+    wait_for(lambda: not workspace.processes(), 20)
+
+
+@pytest.mark.parametrize("dry", [(), ("-n",)], ids=["a run", "a dry run"])
+def test_ctrl_c_while_it_is_listed_is_one_line(workspace: Workspace, dry: tuple[str, ...]) -> None:
+    workspace.cloud.faults([{"on": "drive.list", "do": {"hang": True}, "times": None}])
+    running = workspace.start(*dry, timeout=30)
+    wait_for(lambda: workspace.cloud.stats()["connections"].get("drive"))
+    # In a connection, and not yet in the log: it hangs there.
+    time.sleep(0.2)
+    os.killpg(running.pid, signal.SIGINT)
+    done = Finished(running.wait(20), *running.communicate())
+    done.failed()
+    assert done.lines == [done.line("nothing was moved" if not dry else "before anything was moved")]
     wait_for(lambda: not workspace.processes(), 20)
 
 
