@@ -103,6 +103,11 @@ class Proxy:
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
 
+    def serve(self, host: str, port: int) -> None:
+        """Have another host, with a certificate of its own, be what listens at this port."""
+        self._ports[host] = port
+        self.present(host)
+
     def __enter__(self) -> Self:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import re
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 from urllib.request import Request
@@ -15,7 +17,7 @@ from urllib.request import Request
 import pytest
 
 from tests.emulator.client import OPENER, Emulator
-from tests.harness import Finished, Workspace
+from tests.harness import Finished, Workspace, jpeg
 from tests.proxy import API, CDN, DRIVE, OAUTH, SERVICES, Flaw, Proxy, closed_port
 from tests.test_authenticate import asking, assert_signed_in
 
@@ -282,3 +284,41 @@ def test_a_process_has_one_connection_to_a_service_and_resumes_its_session(
         anew = seen.handshakes - handshakes
         assert anew >= 10
         assert seen.resumed - resumed >= anew - 5, "but for the first connection of each process"
+
+
+def test_only_a_download_may_be_redirected_within_googles_hosts_and_without_the_token(
+    workspace: Workspace, proxy: Proxy
+) -> None:
+    got: list[tuple[str, str | None]] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            got.append((self.path, self.headers["Authorization"]))
+            body = base64.b64decode(jpeg("near.jpg"))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    workspace.environment |= proxy.behind(HTTPS_PROXY=proxy.url, SSL_CERT_FILE=str(proxy.authority))
+    workspace.add("near.jpg", "far.jpg")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for host in ("doc-00.googleusercontent.com", "googleusercontent.com.example"):
+            proxy.serve(host, server.server_port)
+        near, far = "https://doc-00.googleusercontent.com/near", "https://googleusercontent.com.example/far"
+        workspace.cloud.faults(
+            [
+                {"on": "drive.media", "match": name, "do": {"redirect": url}, "times": None}
+                for name, url in (("near", near), ("far", far))
+            ]
+        )
+        done = run(workspace, retries=0)
+        server.shutdown()
+    done.failed()
+    assert workspace.statuses() == {"near.jpg": "uploaded", "far.jpg": "failed"}
+    done.line("far.jpg", "redirects to googleusercontent.com.example")
+    assert got == [("/near", None)]
