@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
+# Snakemake looks for its plugins in all folders of Python's path before it reads a Snakefile.
+ON_THE_PATH := import pathlib, sysconfig; \
+    pathlib.Path(sysconfig.get_path('purelib'), 'drive2cloudinary.pth').write_text(f'{pathlib.Path.cwd()}/scripts\n')
 
 .PHONY: setup slurm kubernetes demo test chaos lint bench scaling pictures bench-slurm bench-quota
 
@@ -11,6 +14,7 @@ setup: .venv/complete
 .venv/complete: requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -c "$(ON_THE_PATH)"
 	touch $@
 
 # Environments of their own: Snakemake imports all installed executor plugins each time it starts.
@@ -19,6 +23,7 @@ slurm kubernetes: %: .venv-%/complete
 .venv-%/complete: envs/%.lock
 	$(PYTHON) -m venv --clear .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement envs/$*.lock
+	.venv-$*/bin/python -c "$(ON_THE_PATH)"
 	touch $@
 
 demo: setup

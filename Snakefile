@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from migrate.scheduling import cancel_at_interrupt
+from migrate.compat import cancel_at_interrupt
 
 cancel_at_interrupt(workflow)
 
@@ -73,7 +73,8 @@ checkpoint list_images:
         "python {params.scripts:q}/list_images.py --settings={params.settings:q} {output.listing:q} 2>{log:q}"
 
 
-# No input file: a marker that stands is work that is never done again.
+# No input file: a marker that stands is work that is never done again. In the pool of the executor `pool`, the command is
+# not run, but what it does.
 rule upload_image:
     output:
         marker=f"{results}/{{folder}}/markers/{{file_id}}.{{md5}}.json",
@@ -81,15 +82,20 @@ rule upload_image:
         f"{results}/{{folder}}/logs/upload_image/{{file_id}}.{{md5}}.log",
     conda:
         "envs/migration.yaml"
+    threads: pipeline.threads
+    resources:
+        transfers=1,
     params:
         scripts=scripts,
-        workers=pipeline.workers.arguments,
+        settings=pipeline.hold_and_settings,
+        run=pipeline.run_folder,
     shell:
-        ". {params.scripts:q}/upload_image.sh {output.marker:q} {log:q} {params.workers}"
+        "python {params.scripts:q}/upload_image.py --settings={params.settings:q} --run={params.run:q}"
+        " {output.marker:q} 2>{log:q}"
 
 
-# On a cluster, where each job costs seconds: many images by one, with as many workers as it may have uploads at once,
-# of which Snakemake lets no more than uploads_at_once run on all nodes together.
+# Many images by one job: where more than some thousand are pending, and on a cluster, where each job costs seconds. There
+# it has as many processes as it may have uploads at once; Snakemake lets no more than uploads_at_once run on all nodes.
 rule upload_batch:
     input:
         batch=f"{results}/{{folder}}/batches/{{batch}}.txt",
@@ -99,14 +105,15 @@ rule upload_batch:
         f"{results}/{{folder}}/logs/upload_batch/{{batch}}.log",
     conda:
         "envs/migration.yaml"
+    threads: pipeline.threads
     resources:
-        uploads=8,
+        uploads=pipeline.uploads_in_a_batch,
     params:
         scripts=scripts,
-        settings=pipeline.workers.settings,
+        settings=pipeline.hold_and_settings,
     shell:
         "python {params.scripts:q}/upload_batch.py --settings={params.settings:q}"
-        " --workers={resources.uploads} {input.batch:q} 2>{log:q}"
+        " --at-once={resources.uploads} {input.batch:q} 2>{log:q}"
 
 
 rule merge_markers:
@@ -172,10 +179,10 @@ rule verify:
         str(pipeline.verify.log),
     conda:
         "envs/migration.yaml"
-    threads: pipeline.workers.count
+    threads: pipeline.cores
     params:
         scripts=scripts,
-        settings=pipeline.workers.settings,
+        settings=pipeline.settings.to_json(),
         csv=pipeline.verify.tables,
         quiet="--quiet" if pipeline.silent else "",
     shell:

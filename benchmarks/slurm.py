@@ -42,7 +42,7 @@ def main() -> None:
 
 def on_slurm(emulator: Emulator, slurm: Slurm) -> Cost:
     """The README's command for a cluster, in a fresh working directory."""
-    _, *rest = command(emulator, "--profile", str(ROOT / "profiles" / "slurm"), images_per_job=A_JOB)
+    _, *rest = command(emulator, "--workflow-profile", "slurm", images_per_job=A_JOB)
     variables = {**environment(emulator), **slurm.environment}
     return cost_of(
         [SNAKEMAKE, *rest, "--set-resources", f"upload_batch:uploads={WORKERS}"], workspace(emulator), variables

@@ -1,65 +1,33 @@
-"""The job of one image where upload_image.sh got no answer: starts the workers and asks them, again if they die."""
+"""Move one image, in a process of its own: listing.json → its marker, or its failure.
+
+This is how Snakemake's local executor runs the rule. With the executor of the profile, a process of the pool does the
+same for one image after the other.
+"""
 
 from __future__ import annotations
 
-import os
-import signal
+import argparse
 import sys
 from pathlib import Path
 
-import tenacity
-
-from migrate.asking import WorkerLost, WorkersWanted, ask
-from migrate.causes import Cause
-from migrate.errors import MigrationError, TransientError, one_line
-from migrate.failure import Failure
-from migrate.files import replacing
+from migrate.errors import MigrationError
 from migrate.run import Run
-from migrate.workers import Answer
-
-# Workers can be dying for a moment and still be reached; an image that kills its worker is no reason to go on for ever.
-TRIES = tenacity.Retrying(
-    retry=tenacity.retry_if_exception_type(WorkerLost),
-    stop=tenacity.stop_after_attempt(4),
-    wait=tenacity.wait_exponential(0.1),
-    reraise=True,
-)
+from migrate.settings import Settings
+from migrate.upload_task import argument, prepare, request_for
 
 
 def main() -> None:
-    marker, log, address, home, settings, count, snakemake = sys.argv[1:]
-    wanted = WorkersWanted(Path(home), Path(address), settings, int(count))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
+    parser.add_argument("--run", required=True, type=Path, help="the run's (first) results folder")
+    parser.add_argument("marker", type=Path, help="markers/FILE_ID.FINGERPRINT.json in a results folder")
+    options = parser.parse_args()
     try:
-        status, text = moved(wanted, Path(marker))
-        if status == "moved":
-            with replacing(Path(marker)) as stream:
-                stream.write(f"{text}\n")
-            return
-    except (MigrationError, OSError) as error:
-        status, text = "stop", one_line(error)
-        if wanted.run_lives:
-            Run(wanted.home).stop_because(text)
-    Path(log).write_text(f"{text}\n", encoding="utf-8")
-    if status == "stop" and os.getppid() == int(snakemake):
-        os.kill(int(snakemake), signal.SIGTERM)
-    sys.exit(1)
-
-
-def moved(wanted: WorkersWanted, marker: Path) -> Answer:
-    """The workers' answer for the image of this marker; if they die, others are asked, but not for ever.
-
-    Raises MigrationError if there are no workers to be had.
-    """
-    folder = marker.parent.parent
-    try:
-        for attempt in TRIES:
-            with attempt:
-                wanted.ensure()
-                return ask(wanted.address, f"{folder.name} {marker.name}")
-    except WorkerLost as error:
-        lost = TransientError(one_line(error), cause=Cause.WORKER_LOST)
-    Failure.of(lost, TRIES.statistics["attempt_number"]).write(folder, marker.name.partition(".")[0])
-    return "failed", one_line(lost)
+        upload = prepare(argument(options.settings, Run(options.run)))()
+        status, _, line = upload(request_for(options.marker)).partition(" ")
+    except MigrationError as error:
+        status, line = "stop", str(error)
+    sys.exit(line if status != "done" else 0)
 
 
 if __name__ == "__main__":

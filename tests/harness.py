@@ -203,7 +203,7 @@ class Workspace:
             assert asset["context"] == {"drive_id": row["file_id"]}
             assert 1 <= asset["stores"] <= 1 + crashes, asset
         assert sorted(self.markers()) == sorted(f"{row['file_id']}.{row['md5']}.json" for row in rows)
-        assert not self.leftovers()
+        assert not self.leftovers(), self.leftovers()
         return rows
 
     def leftovers(self) -> list[str]:
@@ -227,8 +227,8 @@ class Workspace:
         return [str(path) for path in odd]
 
     def workers(self) -> list[int]:
-        """The process IDs of the warm workers that run here."""
-        return self.processes("transfer_workers.py")
+        """The process IDs of the pool that runs here, its host among them."""
+        return self.processes("snakemake_executor_plugin_pool")
 
     def processes(self, text: str = "") -> list[int]:
         """The process IDs of all that runs in this working directory, with `text` in the command line."""

@@ -49,7 +49,7 @@ def results(folder: Path, files: Sequence[tuple[str, str]], base: str = "https:/
         elif number % 40 == 39:
             error = FAILURES[number // 40 % len(FAILURES)]
             assert isinstance(error, ImageError)
-            Failure.of(error, 1).write(folder, image.id)
+            Failure.of(error).write(folder, image.id)
         else:
             path = marker.path_of(folder, image.id, image.fingerprint)
             path.write_text(_marker(number, image, base, dice).to_json())

@@ -25,7 +25,7 @@ def test_failures_are_grouped_with_what_needs_a_hand_first(tmp_path: Path) -> No
     }
     for file_id, error in errors.items():
         assert isinstance(error, ImageError)
-        Failure.of(error, 1).write(tmp_path, file_id)
+        Failure.of(error).write(tmp_path, file_id)
     found = grouped((file_id, failure.read(tmp_path, file_id)) for file_id in [*errors, "never begun"])
     assert [(group.cause, group.file_ids) for group in found] == [
         (Cause.TOO_LARGE, ["large", "huge"]),

@@ -192,7 +192,7 @@ def test_what_somebody_else_has_put_there_is_never_overwritten_unless_asked(work
     done.failed()
     done.line("failed: taken.jpg", "Photos/taken", "another asset", "overwrite=true")
     assert workspace.statuses() == {"taken.jpg": "failed", "same.jpg": "existing", "free.jpg": "uploaded"}
-    assert workspace.failures()[taken]["kind"] == "permanent"
+    assert workspace.failures()[taken]["cause"] == "name_taken"
     rows = {row["file_id"]: row for row in workspace.mapping()}
     assert rows[taken]["cloudinary_url"] == "UPLOAD_FAILED"
     (marker,) = [value for name, value in workspace.markers().items() if name.startswith(same)]

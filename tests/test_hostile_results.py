@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from migrate import failure, listing, mapping, marker
+from migrate import batches, failure, listing, mapping, marker
 from migrate.errors import ImageError, MigrationError
 from migrate.migration import Migration
 from migrate.naming import make_listing
@@ -27,7 +27,6 @@ from tests.harness import ROOT, Workspace
 sys.path.insert(0, str(ROOT / "scripts"))
 from merge_mappings import merge_mappings  # noqa: E402
 from merge_markers import merge_markers  # noqa: E402
-from upload_batch import Batch  # noqa: E402
 from write_report import write_report  # noqa: E402
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -97,7 +96,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def batch() -> None:
         for path in (folder / "batches").glob("*.txt"):
-            assert all(each.parent == folder / "markers" for each in Batch(path, settings, 1).markers)
+            assert all(marker.named(folder, name).parent == folder / "markers" for name in batches.read(path))
 
     def next_listing() -> None:
         root: Any = type("Root", (), {"name": "Photos"})
@@ -239,6 +238,6 @@ def test_a_batch_of_anything_but_markers_is_refused(workspace: Workspace) -> Non
     path = workspace.results / "batches" / "1.txt"
     path.parent.mkdir(parents=True)
     path.write_text("../../../precious.txt\n")
-    done = workspace.script("upload_batch.py", f"--settings={workspace.settings()}", "--workers=1", str(path))
+    done = workspace.script("upload_batch.py", f"--settings={workspace.settings()}", "--at-once=1", str(path))
     done.failed()
     assert done.lines == [done.line("1.txt is no batch")]

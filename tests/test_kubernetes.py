@@ -42,7 +42,7 @@ def clone(workspace: Workspace) -> Workspace:
 def start(clone: Workspace, cluster: Kubernetes, **config: Any) -> subprocess.Popen[str]:
     """A run in batches of four images."""
     plain = clone.command(images_per_job=4, results=clone.path / "results", token=None, **config)
-    profile = ["--profile", "profiles/kubernetes", "--seconds-between-status-checks", "1"]
+    profile = ["--workflow-profile", "kubernetes", "--seconds-between-status-checks", "1"]
     return subprocess.Popen(
         [str(PROGRAMS / "snakemake"), *profile, *plain[plain.index("--config") :]],
         cwd=clone.path,

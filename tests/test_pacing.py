@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
@@ -16,6 +17,7 @@ import pytest
 
 from migrate.errors import RateLimited
 from migrate.pacing import Places, Turns
+from migrate.shared_memory import Shared
 from tests.emulator.client import Emulator
 from tests.harness import Workspace, wait_for
 
@@ -139,6 +141,25 @@ def test_a_process_that_is_killed_with_the_lock_in_its_hand_stops_nobody() -> No
         pass
 
 
+def test_threads_of_many_processes_never_wait_for_each_other_for_ever() -> None:
+    """The kernel's locks know processes alone: a thread that holds one while another waits looks like a deadlock."""
+    shared = [Shared(1), Shared(1)]
+
+    def add(number: int) -> None:
+        for _ in range(2000):
+            with shared[number].locked() as numbers:
+                numbers[0] += 1
+
+    def in_two_threads() -> None:
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(add, range(2)))
+
+    children = [_forked(in_two_threads) for _ in range(4)]
+    for child in children:
+        _end_of(child)
+    assert [each.numbers[0] for each in shared] == [8000, 8000]
+
+
 def test_a_killed_process_keeps_neither_its_place_nor_a_lock() -> None:
     places = Places(1)
     child = os.fork()
@@ -185,12 +206,26 @@ class Service:
         time.sleep(0.002)
 
 
-def in_a_child(function: object) -> None:
+def in_a_child(function: Callable[[], object]) -> None:
     """Run a function in a forked process."""
+    _end_of(_forked(function))
+
+
+def _forked(function: Callable[[], object]) -> int:
+    """The process ID of a child that calls a function; what it raises is printed there, and is exit code 1."""
     child = os.fork()
-    if not child:
-        try:
-            function()  # type: ignore[operator]
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
+    if child:
+        return child
+    code = 1
+    try:
+        function()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _end_of(child: int) -> None:
+    _, status = os.waitpid(child, 0)
+    assert status == 0, "see the traceback of the child"

@@ -230,9 +230,7 @@ def test_hostile_names_show_as_text(tmp_path: Path, opened: Open) -> None:
     folder = listed.parent
     whole = listing.read(listed)
     replace(whole, folder=ATTACKS[1]).write(listed)
-    Failure("permanent", f"{ATTACKS[1]}\n{ATTACKS[2]}", 1, "2026-03-14T09:26:00+00:00").write(
-        folder, whole.images[0].id
-    )
+    Failure(f"{ATTACKS[1]}\n{ATTACKS[2]}", "2026-03-14T09:26:00+00:00").write(folder, whole.images[0].id)
     mapping_path = folder / "mapping.json"
     rows = json.loads(mapping_path.read_text())
     urls = ["javascript:hacked=1//upload/x", "data:text/html,<script>/upload/x", "https://x;y z/upload/x"]

@@ -27,7 +27,7 @@ def start(workspace: Workspace, slurm: Slurm, **config: int) -> subprocess.Popen
     environment = {**slurm.environment, "CLOUDINARY_URL": workspace.cloud.cloudinary_url, "NO_GCE_CHECK": "true"}
     plain = workspace.command(images_per_job=4, **config)
     cores = plain.index("--cores")
-    command = [str(SNAKEMAKE), "--profile", str(ROOT / "profiles" / "slurm"), *plain[1:cores], *plain[cores + 2 :]]
+    command = [str(SNAKEMAKE), "--workflow-profile", "slurm", *plain[1:cores], *plain[cores + 2 :]]
     return subprocess.Popen(
         [*command, "--set-resources", "upload_batch:uploads=2"],
         cwd=workspace.path,

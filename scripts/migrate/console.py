@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+import sys
+from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from snakemake.logging import logger
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from . import batches, failure, marker
-from .errors import one_line
-from .tally import Listed, Tally, how_many, in_words
-
 if TYPE_CHECKING:
-    from snakemake.settings.types import OutputSettings
-
     from .bar import Bar
-    from .causes import Group
-    from .listing import Image
+    from .tally import Tally
 
 _NOISE = (
     "Exiting because a job execution failed",
@@ -33,70 +22,42 @@ _NOISE = (
     "Restored previous version of ",
     "Cannot restore ",
 )
-_SAID_AGAIN_AFTER = 60.0
-"""Seconds from one line about a service that is waited for to the next."""
+"""Snakemake's words for what the summary says better."""
 _STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
 
 class Console(LogHandlerBase):
-    """Turns Snakemake's events into what the user wants to know: how far it is, failures as one line each, real errors.
+    """The terminal: what the workflow itself says, and Snakemake's warnings and errors.
 
-    A bar in a terminal, a line now and then elsewhere, errors alone with --quiet, and nothing with --quiet all.
+    Errors alone with --quiet, and nothing with --quiet all. With --verbose or --printshellcmds the user wants
+    Snakemake's own words: its own handler says all.
     """
+
+    the: ClassVar[Console | None] = None
+    """That of this process; None where the user chose another logger (--logger rich)."""
 
     writes_to_stream = True
     writes_to_file = False
     has_filter = True
-    has_formatter = True
+    has_formatter = False
     needs_rulegraph = False
 
-    def __init__(self, settings: OutputSettings) -> None:
-        super().__init__(settings, None)
+    def __post_init__(self) -> None:
+        settings = self.common_settings
         quiet = settings.quiet or ()
-        self._silent = Quietness.ALL in quiet
         self._quiet = Quietness.PROGRESS in quiet
         self._dryrun: bool = settings.dryrun
         self._no_color: bool = settings.nocolor
-        self._wordy: bool = settings.verbose or settings.printshellcmds
-        self._tally = Tally()
-        self._names: dict[str, str] = {}
-        """Marker → path in Drive, of the images that this run is to move."""
-        self._markers: dict[int, list[str]] = {}
-        """Job → the markers that it is to make, while it runs."""
-        self._before: dict[str, failure.Failure | None] = {}
-        """Marker → the failure that was recorded before its job began."""
-        self._stream: TextIO | None = None
         self._bar: Bar | None = None
-        self._last_progress = time.monotonic()
-
-    def install(self, job_failed: Callable[[], None]) -> None:
-        """Take the place of Snakemake's own handler for the terminal. In: who is told when a job has failed.
-
-        Where there is none because the user chose a logger plugin (--logger rich), or where the user wants Snakemake's
-        own words (--verbose, --printshellcmds), this one only counts.
-        """
-        # A full disk fails Snakemake's log, too: no reason for tracebacks on the terminal.
-        logging.raiseExceptions = False
-        self._job_failed = job_failed
-        for handler in list(logger.handlers):
-            if handler.name == "DefaultStreamHandler" and not self._wordy:
-                self.setFormatter(handler.formatter)
-                self._stream = None if self._silent else handler.stream
-                logger.removeHandler(handler)
-        logger.addHandler(self)
+        self.writes_to_stream = not (settings.verbose or settings.printshellcmds)
+        is_mute = Quietness.ALL in quiet or not self.writes_to_stream
+        self._stream: TextIO | None = None if is_mute else sys.stdout if settings.stdout else sys.stderr
+        Console.the = self
 
     def emit(self, record: logging.LogRecord) -> None:
-        """What LogHandlerBase promises: take note of an event, or say a line."""
+        """What LogHandlerBase promises: say a line. Snakemake calls it in a thread of its own."""
         try:
-            event, said = getattr(record, "event", None), record.__dict__
-            if event == LogEvent.JOB_INFO:
-                self._job(said["jobid"], said["rule_name"], said["output"])
-            elif event == LogEvent.JOB_FINISHED:
-                self._ended(said["job_id"])
-            elif event == LogEvent.JOB_ERROR:
-                self._ended(said["jobid"])
-                self._job_failed()
-            elif self._stream and self._matters(record):
+            if self._stream and self._matters(record):
                 line = record.getMessage() if hasattr(record, "ours") else self.format(record)
                 if self._bar:
                     self._bar.say(line, _STYLES.get(record.levelno, ""))
@@ -106,111 +67,39 @@ class Console(LogHandlerBase):
             # A terminal that is gone is no reason to stop.
             self.handleError(record)
 
-    def watch(self, waits_for: Callable[[], dict[str, str]]) -> None:
-        """From now on, say what the run waits for. In: what tells it, as service → line."""
-        threading.Thread(target=self._watch, args=(waits_for,), daemon=True).start()
+    @property
+    def has_bar(self) -> bool:
+        """Whether there is a bar, so that no lines need to say how far the run is."""
+        return self._bar is not None
 
-    def _watch(self, waits_for: Callable[[], dict[str, str]]) -> None:
-        said_at: dict[str, float] = {}
-        while True:
-            time.sleep(1)
-            lines, now = waits_for(), time.monotonic()
-            for service, line in lines.items():
-                if now - said_at.get(service, -_SAID_AGAIN_AFTER) >= _SAID_AGAIN_AFTER:
-                    say(line, logging.WARNING)
-                    said_at[service] = now
-            for service in said_at.keys() - lines.keys():
-                say(f"no more waiting for {service}", logging.WARNING)
-                del said_at[service]
+    def begin_bar(self, tally: Tally) -> None:
+        """Show a bar from now on, if this is a terminal that can. In: the counts, which go on changing."""
+        if self._stream and self._stream.isatty() and not (self._quiet or self._dryrun or self._bar):
+            # Only here, because it takes long to import.
+            from .bar import bar
 
-    def listed(self, folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
-        """The listing of a results folder is there: so many images, of which some are to be moved and some left out."""
-        for image in to_move:
-            self._names[str(marker.path_of(folder, image.id, image.fingerprint))] = image.path
-        found = Listed(total, len(to_move), skipped)
-        self._tally.listed(folder, found)
-        self._last_progress = time.monotonic()
-        say(str(found))
+            self._bar = bar(self._stream, tally, self._no_color)
+            if self._bar:
+                self._bar.start()
 
-    def sum_up(self, counted: Counter[str], mapping: Path, reports: Sequence[Path], failures: Sequence[Group]) -> None:
-        """The last lines of a run: how many of what, how much, how long, where to look, and what to do.
-
-        In: how many images have each status in the mapping, which and the reports are where to look, and those that
-        failed by their causes.
-        """
-        self._stop_bar()
-        level = logging.ERROR if counted["failed"] else logging.INFO
-        say(f"{how_many(counted.total())}: {in_words(counted)}", level)
-        say(f"uploaded by this run: {how_many(self._tally.counts['uploaded'])}, {self._tally.amount}")
-        say("time: " + ", ".join(filter(None, (str(self._tally.elapsed), self._tally.whole_rate))))
-        report = f"report: {reports[0]}" if len(reports) == 1 else f"a report.html in each of {len(reports)} folders"
-        hint = ", see the rows with status failed" if failures else ""
-        say(f"mapping: {mapping}{hint}; {report}", level)
-        for group in failures:
-            say(f"to do: {how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}", level)
-        if not failures:
-            say("to do: nothing, all images are where they should be")
+    def stop_bar(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar:
+            self._bar.stop()
 
     def close(self) -> None:
         """Leave the terminal as it was; called by Snakemake, or as Python ends."""
-        self._stop_bar()
+        self.stop_bar()
         super().close()
-
-    def _stop_bar(self) -> None:
-        if self._bar:
-            self._bar.stop()
 
     def _matters(self, record: logging.LogRecord) -> bool:
         if self._quiet and record.levelno < logging.ERROR:
             return False
         if hasattr(record, "ours"):
             return True
-        return record.levelno >= logging.WARNING and not str(record.msg).startswith(_NOISE)
-
-    def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
-        wanted = [path for output in outputs for path in (output, *batches.markers(Path(output)))]
-        if markers := [path for path in wanted if path in self._names]:
-            self._markers[job] = markers
-            self._before |= {path: _failure_of(Path(path)) for path in markers}
-        elif rule == "list_images" and not self._bar and self._stream and not self._quiet and not self._dryrun:
-            self._begin_bar(self._stream)
-
-    def _begin_bar(self, stream: TextIO) -> None:
-        if stream.isatty():
-            # Only here, because it takes long to import.
-            from .bar import bar
-
-            self._bar = bar(stream, self._tally, self._no_color)
-            if self._bar:
-                self._bar.start()
-
-    def _ended(self, job: int) -> None:
-        markers = self._markers.pop(job, [])
-        for path in map(Path, markers):
-            before = self._before.pop(str(path))
-            if moved := marker.read(path):
-                size = moved.cloudinary["bytes"] if moved.status == "uploaded" else 0
-                self._tally.add(path, moved.status, size or 0)
-                continue
-            record = _failure_of(path)
-            # Of a job that was ended with the run, there is at most the record of an earlier one.
-            if record and record != before:
-                self._tally.add(path, "failed")
-                say(f"failed: {one_line(self._names[str(path)], 100)}: {record.message}", logging.ERROR)
-        if markers:
-            self._progress()
-
-    def _progress(self) -> None:
-        """A line of progress now and then where there is no bar; seldom in a long run."""
-        tally, now = self._tally, time.monotonic()
-        if self._bar is None and now - self._last_progress > min(60, max(5, tally.elapsed.total_seconds() / 20)):
-            self._last_progress = now
-            say(", ".join(filter(None, (f"{tally.position}: {tally.statuses}", tally.amount, tally.rate, tally.left))))
-
-
-def _failure_of(path: Path) -> failure.Failure | None:
-    """The record of the failure of a marker's image."""
-    return failure.read(path.parents[1], path.name.partition(".")[0])
+        # Each image that failed is a line already.
+        failed = getattr(record, "event", None) == LogEvent.JOB_ERROR
+        return record.levelno >= logging.WARNING and not failed and not str(record.msg).startswith(_NOISE)
 
 
 def say(line: str, level: int = logging.INFO) -> None:

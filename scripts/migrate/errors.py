@@ -16,8 +16,6 @@ class StopRun(MigrationError):
 class ImageError(MigrationError):
     """One image could not be moved, for this cause; trying it again in this run is useless, the others go on."""
 
-    kind = "permanent"
-
     def __init__(self, message: str, cause: Cause = Cause.REFUSED) -> None:
         super().__init__(message)
         self.cause = cause
@@ -25,8 +23,6 @@ class ImageError(MigrationError):
 
 class QuotaError(ImageError):
     """Drive refuses this one file for some hours, because it was downloaded too often."""
-
-    kind = "quota"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, Cause.DOWNLOAD_QUOTA)
@@ -41,8 +37,6 @@ class TransientError(ImageError):
 
     `retry_after` is the number of seconds the service asked to wait, or None if it did not say.
     """
-
-    kind = "transient"
 
     def __init__(self, message: str, retry_after: float | None = None, cause: Cause = Cause.SERVICE) -> None:
         super().__init__(message, cause)

@@ -7,29 +7,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .causes import Cause
-from .checks import is_line, is_time, is_whole_number
+from .checks import is_line, is_time
 from .errors import ImageError, one_line
 from .files import read_json_object, write_json
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What is known of the last try: kind (permanent, transient, quota), message, attempts, time (ISO, UTC).
+    """What is known of the last try: message, time (ISO, UTC).
 
     cause is the `key` of a Cause, whatever version of this tool wrote the record.
     """
 
-    kind: str
     message: str
-    attempts: int
     time: str
     cause: str = Cause.REFUSED.key
 
     @classmethod
-    def of(cls, error: ImageError, attempts: int) -> Failure:
-        """The failure of this moment. In: the error that ended the last of so many attempts."""
+    def of(cls, error: ImageError) -> Failure:
+        """The failure of this moment. In: the error that ended the last try."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(error.kind, one_line(error), attempts, now, error.cause.key)
+        return cls(one_line(error), now, error.cause.key)
 
     def write(self, folder: Path, file_id: str) -> None:
         """Record it below a results folder. Raises OSError."""
@@ -44,11 +42,11 @@ def path_of(folder: Path, file_id: str) -> Path:
 def read(folder: Path, file_id: str) -> Failure | None:
     """The recorded failure of one Drive file, None if there is none, or what is there is no whole record."""
     value = read_json_object(path_of(folder, file_id))
-    if value is None or set(value) | {"cause"} != set(Failure.__dataclass_fields__):
+    if value is None or not {"message", "time"} <= value.keys():
         return None
-    record = Failure(**value)
-    lines = all(map(is_line, (record.kind, record.message, record.cause)))
-    return record if lines and is_whole_number(record.attempts) and is_time(record.time) else None
+    # Earlier versions wrote more.
+    record = Failure(**{name: value[name] for name in Failure.__dataclass_fields__ if name in value})
+    return record if is_line(record.message) and is_line(record.cause) and is_time(record.time) else None
 
 
 def forget(folder: Path, file_id: str) -> None:

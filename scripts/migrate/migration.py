@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from . import batches, listing, marker, workers
+from . import batches, listing, marker
 from .console import say
 from .files import make_older
 from .filters import skipped
@@ -52,7 +52,7 @@ class Migration:
 
     def hold(self, run_id: str) -> None:
         """Take the results folder for a run. Raises MigrationError if another one has it."""
-        workers.forget(self.run.begin(run_id))
+        self.run.begin(run_id)
 
     def _put_aside_what_is_no_file(self) -> None:
         """Snakemake copies or removes what it is to make anew: it cannot copy a pipe, and not remove a folder."""

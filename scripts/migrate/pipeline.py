@@ -14,15 +14,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import batches, listing, mapping, pods, scheduling, workers
+from snakemake_executor_plugin_pool import Task, drop, run_in_pool
+
+from . import batches, compat, listing, mapping, marker, profiles, upload_task
 from .account import check_credentials
-from .asking import WorkersWanted
-from .console import Console, say
+from .console import say
 from .errors import MigrationError, one_line
 from .folders import NEEDED, folders_of
 from .migration import Migration
 from .pending import left_out
 from .preview import preview
+from .progress import Progress
 from .run import Run, new_id
 from .settings import Settings
 from .verify_run import ALONE, VerifyRun
@@ -30,12 +32,20 @@ from .verify_run import ALONE, VerifyRun
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
+    from snakemake_executor_plugin_pool.answers import Status
+
     from .pending import Pending
 
 Result = TypeVar("Result")
 
 
 WAITING_FOR_NODES = "stopping: jobs that were submitted are waited for; Ctrl-C once more cancels them"
+WAITING = 3
+"""Images for each core that Snakemake hands to the pool: two that a process has in hand, and one that waits."""
+SINGLY = 2_000
+"""So many pending images of a folder are a job each, which costs Snakemake 5 ms; of more, IN_A_BATCH are one job."""
+IN_A_BATCH = 100
+UPLOADS_ON_A_NODE = 8
 JOBS_IN_A_DRY_RUN = 10_000
 """Of more, only these are asked of Snakemake: 2.6 ms and 21 KB for each job, to show nothing. The preview names all."""
 
@@ -47,8 +57,8 @@ class Pipeline:
         """Read the settings; a wrong one ends the program with a line."""
         if workflow.is_main_process:
             _or_exit(_need_writable, Path.cwd())
-        base = Path(workflow.basedir)
-        self.settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
+        self._base = Path(workflow.basedir)
+        self.settings = _or_exit(Settings.from_config, config, self._base / "config.schema.yaml", sys.argv)
         # A job on a cluster's node needs no list of folders, which may not be there.
         folders = _or_exit(folders_of, self.settings) if workflow.is_main_process or not self.settings.folders else []
         self._migrations = {each.folder_id: Migration(each) for each in folders}
@@ -56,22 +66,17 @@ class Pipeline:
         # Of the run as a whole: where its lock and its reason to stop are looked for.
         home = (folders or [self.settings])[0].folder
         self._run = Run(home)
-        self._console = Console(workflow.output_settings)
+        self._progress = Progress(self._job_failed)
         self._begun = False
         self._stopping = False
         self._previews: list[tuple[Sequence[Pending], listing.Listing]] = []
         self.verify = VerifyRun(list(self._migrations.values()), home)
         self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
-        self.workers = WorkersWanted(
-            home=home,
-            address=_or_exit(workers.file_of, self._run_id),
-            settings=self.settings.to_json(),
-            count=workflow.resource_settings.cores or 1,
-        )
         self._expected: dict[str, tuple[int, list[str]]] = {}
         if workflow.storage_settings.default_storage_provider:
-            _or_exit(pods.take_files_from_volume, workflow, self.settings.results)
+            _or_exit(compat.take_files_from_volume, workflow, self.settings.results)
         workflow.register_resource("uploads", self.settings.uploads_at_once)
+        workflow.register_resource("transfers", WAITING * (workflow.resource_settings.cores or 1))
         # Snakemake keeps its jobs to the end: looking for garbage among them finds none, for a tenth of its time.
         gc.freeze()
         gc.set_threshold(100_000, 20, 50)
@@ -79,7 +84,7 @@ class Pipeline:
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         _have_a_user_name()
         if workflow.is_main_process:
-            self._console.install(self._job_failed)
+            self._progress.begin()
 
     @property
     def folder_ids(self) -> list[str]:
@@ -158,21 +163,52 @@ class Pipeline:
         return [str(each.run.path) for each in self._migrations.values()]
 
     @property
+    def hold_and_settings(self) -> Callable[[object], str]:
+        """The settings as a rule's parameter; to ask for it takes the results folders, if it is a real run."""
+
+        def held(wildcards: object) -> str:
+            self._hold()
+            return self.settings.to_json()
+
+        return held
+
+    @property
+    def cores(self) -> int:
+        return self._workflow.resource_settings.cores or 1
+
+    @property
+    def run_folder(self) -> str:
+        """The results folder of the run as a whole."""
+        return str(self._run.folder)
+
+    def threads(self, wildcards: object) -> int:
+        """The cores that an image takes: none in the pool, whose processes are as many as there are cores."""
+        return 0 if self._in_pool else 1
+
+    def uploads_in_a_batch(self, wildcards: object) -> int:
+        """How many images a batch moves at once: eight on a node. Here, no more than the one core that it takes."""
+        return 1 if self._workflow.local_exec and not self._workflow.remote_exec else UPLOADS_ON_A_NODE
+
+    @property
+    def _in_pool(self) -> bool:
+        plugin = self._workflow.executor_plugin
+        return plugin is not None and plugin.name == "pool"
+
+    @property
     def silent(self) -> bool:
         """Whether the user wants to hear nothing at all."""
         return "all" in self._quiet
 
     def started(self) -> None:
         """Snakemake's scheduler is there now, and about to begin."""
-        scheduling.ignore_jumps_of_the_clock(self._workflow)
-        if self._workflow.local_exec:
-            scheduling.fit_scheduler(self._workflow)
-        elif self._workflow.executor_plugin.name == "kubernetes":
-            pods.ask_as_kubernetes_answers(self._workflow)
-        scheduling.end_gracefully("" if self._workflow.local_exec else WAITING_FOR_NODES)
+        compat.ignore_jumps_of_the_clock(self._workflow)
+        if self._workflow.executor_plugin.name == "kubernetes":
+            compat.ask_as_kubernetes_answers(self._workflow)
+        compat.end_gracefully("" if self._workflow.local_exec else WAITING_FOR_NODES, drop)
 
     def succeeded(self) -> None:
         """Say how it went."""
+        _let_end()
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
         elif all(each.is_merged for each in self._migrations.values()):
@@ -181,6 +217,7 @@ class Pipeline:
 
     def failed(self) -> None:
         """Write the mappings and reports that the run did not come to, and say how it went."""
+        _let_end()
         if self.verify.begun:
             self.verify.say_outcome(logging.ERROR)
             return
@@ -204,8 +241,8 @@ class Pipeline:
             say(f"{error.filename or self._run.folder} cannot be written to: {error.strerror or error}", logging.ERROR)
 
     def _job_failed(self) -> None:
-        """A job on a node cannot end the run when nothing else can succeed: it leaves the reason."""
-        if not self._workflow.local_exec and not self._stopping and self._stopped_because:
+        """A job outside the pool cannot end the run when nothing else can succeed: it leaves the reason."""
+        if not self._in_pool and not self._stopping and self._stopped_because:
             self._stopping = True
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -233,7 +270,7 @@ class Pipeline:
         whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
         counted = sum(map(mapping.counts, mappings), Counter())
         reports = [each.report for each in migrations]
-        self._console.sum_up(counted, Path(whole), reports, mapping.failures(mappings))
+        self._progress.sum_up(counted, Path(whole), reports, mapping.failures(mappings))
 
     def _hold(self) -> None:
         """Take the results folders for this run, once, if it is a real one."""
@@ -246,13 +283,22 @@ class Pipeline:
     def _begin(self) -> None:
         if self.verify.begun:
             raise MigrationError(ALONE)
+        profiles.check(sys.argv[1:], self._base, self._workflow.executor_plugin.name)
         check_credentials()
+        compat.start_no_timers(self._workflow)
         for migration in self._migrations.values():
             migration.begin(self._run_id)
-        self._console.watch(self._waits_for)
-        if self._workflow.local_exec:
-            # While the folder is listed, so that the first image finds them warm.
-            self.workers.start()
+        self._progress.watch(self._waits_for)
+        run_in_pool(
+            Task(
+                requests={"upload_image": _marker_request, "upload_batch": _batch_requests},
+                function=upload_task.FUNCTION,
+                argument=upload_task.argument(self.settings, self._run),
+                log=upload_task.log_of(self._run),
+                threads=upload_task.THREADS,
+                answered=self._answered,
+            )
+        )
 
     @property
     def _quiet(self) -> set[str]:
@@ -275,14 +321,35 @@ class Pipeline:
         images = [each for each in listed.images if not each.skipped] if again else [each.image for each in found]
         if not dryrun:
             skipped = left_out(listed.images, migration.folder)
-            self._console.listed(migration.folder, images, len(listed.images), skipped)
+            self._progress.listed(migration.folder, images, len(listed.images), skipped)
         wanted = migration.markers(images)
         if dryrun:
             return wanted[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
-        # Known only now: while the Snakefile is read, Snakemake has no executor yet.
-        if self._workflow.local_exec:
+        size = self._images_per_job(len(wanted))
+        if size == 1:
             return wanted
-        return batches.write(migration.folder, self._run_id, wanted, self.settings.images_per_job)
+        # A batch moves those of its images that have no marker.
+        for path in wanted if again else ():
+            Path(path).unlink(missing_ok=True)
+        return batches.write(migration.folder, self._run_id, wanted, size)
+
+    def _images_per_job(self, pending: int) -> int:
+        if self.settings.images_per_job != "auto":
+            return self.settings.images_per_job
+        # Known only now: while the Snakefile is read, Snakemake has no executor yet.
+        in_batches = pending > SINGLY if self._in_pool else not self._workflow.local_exec
+        return IN_A_BATCH if in_batches else 1
+
+    def _answered(self, request: str, status: Status, line: str) -> None:
+        """Take note of what came of an image, in the thread of the pool."""
+        path = upload_task.marker_of(request, Path(self.settings.results))
+        if status == "lost":
+            try:
+                upload_task.record_lost(request, Path(self.settings.results), line)
+            except OSError as error:
+                self._run.stop_because(f"{path.parents[1]} cannot be written to: {error.strerror or error}")
+        if status != "stop":
+            self._progress.ended([path])
 
     def _preview(self) -> None:
         for found, listed in [] if self.silent else self._previews:
@@ -297,6 +364,22 @@ class Pipeline:
             return self._migrations[folder_id]
         except KeyError:
             raise MigrationError(f"{folder_id} is no folder of this run" if self._migrations else NEEDED) from None
+
+
+def _marker_request(job: Any) -> list[str]:
+    return [upload_task.request_for(Path(job.output[0]))]
+
+
+def _batch_requests(job: Any) -> list[str]:
+    path = Path(job.input[0])
+    folder = path.parents[1]
+    paths = [marker.named(folder, name) for name in batches.read(path)]
+    return [upload_task.request_for(each) for each in paths if not each.exists()]
+
+
+def _let_end() -> None:
+    """From now on, Ctrl-C interrupts nothing: what is left takes moments, and it would end in the midst of them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _have_a_user_name() -> None:

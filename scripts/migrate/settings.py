@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlparse
 
 from .errors import MigrationError, one_line
@@ -55,7 +55,7 @@ class Settings:
     drive_units_per_minute: float = 325_000
     uploads_at_once: int = 50
     folders_per_query: int = FOLDERS_PER_QUERY
-    images_per_job: int = 100
+    images_per_job: int | Literal["auto"] = "auto"
     retries: int = 5
     timeout: float = 60.0
     patience: float = 600.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +25,14 @@ from .settings import Settings
 
 
 class Transfer:
-    """A worker's two connections; for one process."""
+    """A process' two connections, each for one thread at a time: one image is downloaded while another is uploaded."""
 
     def __init__(self, settings: Settings, limits: Limits) -> None:
         """Sign in to both services. Raises StopRun. In: the settings, and what all workers know together."""
         self._settings = settings
         self._patiently = patiently(settings.retries)
         self._drive = Drive(settings, limits)
+        self._downloading, self._uploading = threading.Lock(), threading.Lock()
         self._cloudinary = Cloudinary(settings, limits)
         self._members = Members(Path(settings.results))
 
@@ -43,7 +45,6 @@ class Transfer:
         how long the image took. Raises ImageError, TransientError or StopRun; then the image is not in Cloudinary under
         a name that claims it.
         """
-        self._patiently.statistics.clear()
         if image.no_download:
             raise ImageError("its owner does not allow the file to be downloaded by this account", Cause.NOT_ALLOWED)
         limit = self._settings.largest
@@ -54,7 +55,8 @@ class Transfer:
                 Cause.TOO_LARGE,
             )
         began = time.monotonic()
-        content = self._download(image)
+        with self._downloading:
+            content = self._download(image)
         downloaded = time.monotonic()
         remark = ""
         if image.md5 and content.md5 != image.md5:
@@ -72,7 +74,8 @@ class Transfer:
         )
         to_upload = time.monotonic()
         try:
-            stored = self._cloudinary.store(content, new, self._members, image.replaces, self._settings.overwrite)
+            with self._uploading:
+                stored = self._cloudinary.store(content, new, self._members, image.replaces, self._settings.overwrite)
         finally:
             content.close()
         uploaded = time.monotonic()
@@ -85,11 +88,6 @@ class Transfer:
             remark=remark,
             seconds={"download": round(downloaded - began, 3), "upload": round(uploaded - to_upload, 3)},
         )
-
-    @property
-    def attempts(self) -> int:
-        """How often the last step, download or upload, was tried."""
-        return int(self._patiently.statistics.get("attempt_number", 1))
 
     def _download(self, image: Image) -> Content:
         """The bytes of an image, proved by Drive's own size and md5."""

@@ -182,11 +182,11 @@ class Audit:
             self.wrong(f"secrets are in {left[:5]}")
         if list(self._workspace.path.parent.rglob("pwned*")):
             self.wrong("a hostile name was run by a shell")
-        log = self._workspace.results / "logs" / "workers.log"
+        log = self._workspace.results / "logs" / "pool.log"
         if log.exists() and "Traceback" in log.read_text(errors="replace"):
             parts = log.read_text(errors="replace").split("Traceback")
             said = sorted({line for part in parts[1:] for line in part.splitlines() if line and line[0] not in " ("})
-            self.wrong(f"{len(parts) - 1} tracebacks in workers.log: {said[:9]}; the last:{parts[-1][-1500:]}")
+            self.wrong(f"{len(parts) - 1} tracebacks in pool.log: {said[:9]}; the last:{parts[-1][-1500:]}")
 
 
 def stored_as(public_id: str) -> str:

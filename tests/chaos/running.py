@@ -62,7 +62,7 @@ class Processes:
         self.parents = [pid for pid in self.others if any(parent == pid for parent, _ in found.values())]
         self.elsewhere = [pid for pid in self.others if found[pid][1] != snakemake]
         self.jobs = [pid for pid in self.others if found[pid][1] == snakemake]
-        self.workers = [pid for pid in self.elsewhere if pid not in self.parents]
+        self.pool = [pid for pid in self.elsewhere if pid not in self.parents]
 
 
 def _parent_and_group(pid: int) -> tuple[int, int] | None:

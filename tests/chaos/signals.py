@@ -42,7 +42,7 @@ SIGNALS = [
 TARGETS: dict[str, Callable[[Processes], list[int]]] = {
     "snakemake": lambda processes: [processes.snakemake],
     "its group": lambda processes: [processes.snakemake, *processes.jobs],
-    "a worker": lambda processes: processes.workers[-1:],
+    "a process of the pool": lambda processes: processes.pool[-1:],
     "a parent of others": lambda processes: processes.parents[-1:],
     "a process of a job": lambda processes: processes.jobs[-1:],
     "everything": lambda processes: processes.all,

@@ -45,7 +45,7 @@ class Storm:
         self.workspace.path.mkdir(parents=True)
         self._temporary = folder / "tmp"
         self._temporary.mkdir()
-        # What the workers keep outside of the results folder is looked at, too.
+        # What the processes keep outside of the results folder is looked at, too.
         self.workspace.environment["TMPDIR"] = str(self._temporary)
         self.book = Book(self.cloud, self._dice)
         self.happened = Happened()
@@ -55,10 +55,10 @@ class Storm:
         self._following = 0.0
         self._targets: list[tuple[str, Callable[[Processes], list[int]]]] = [
             ("snakemake", lambda processes: [processes.snakemake]),
-            ("worker", lambda processes: self._one(processes.workers)),
-            ("worker", lambda processes: self._one(processes.workers)),
+            ("process of the pool", lambda processes: self._one(processes.pool)),
+            ("process of the pool", lambda processes: self._one(processes.pool)),
             ("parent of others", lambda processes: self._one(processes.parents)),
-            ("all workers", lambda processes: processes.elsewhere),
+            ("the whole pool", lambda processes: processes.elsewhere),
             ("process of a job", lambda processes: self._one(processes.jobs)),
             ("process of a job", lambda processes: self._one(processes.jobs)),
             ("everything", lambda processes: processes.all),
@@ -141,7 +141,7 @@ class Storm:
 
     def _set_faults(self) -> None:
         self.cloud.faults(rules() if self._faulty else [], seed=self._dice.randrange(1 << 30))
-        # Then Cloudinary's answers do not say what is stored, so the workers look at what it delivers.
+        # Then Cloudinary's answers do not say what is stored, so the processes look at what it delivers.
         self.cloud.settings(existing_without_etag=self._faulty and self._dice.random() < 0.3)
 
     def _collect(self) -> None:

@@ -38,12 +38,12 @@ def test_images_that_fail_keep_nobody_else_from_going_and_only_they_run_again(wo
     cloud.settings(max_bytes=20_000)
     cloud.faults([fault("drive.media", popular, error(403, "downloadQuotaExceeded"), None)])
     bad = {
-        locked: ("permanent", "not_allowed", "its owner does not allow"),
-        abusive: ("permanent", "abusive", "malware or spam"),
-        text: ("permanent", "not_an_image", "Invalid image file"),
-        empty: ("permanent", "empty", "empty"),
-        large: ("permanent", "too_large", "File size too large"),
-        popular: ("quota", "download_quota", "24 hours"),
+        locked: ("not_allowed", "its owner does not allow"),
+        abusive: ("abusive", "malware or spam"),
+        text: ("not_an_image", "Invalid image file"),
+        empty: ("empty", "empty"),
+        large: ("too_large", "File size too large"),
+        popular: ("download_quota", "24 hours"),
     }
 
     done = workspace.run()
@@ -52,18 +52,18 @@ def test_images_that_fail_keep_nobody_else_from_going_and_only_they_run_again(wo
     done.line("12 images: 6 uploaded, 0 existing, 6 failed, 0 skipped")
     mapping = (workspace.results / "mapping.csv").relative_to(workspace.path)
     done.line(f"mapping: {mapping}, see the rows with status failed")
-    for _, cause, _ in bad.values():
+    for cause, _ in bad.values():
         done.line("to do: 1 image: ", Cause[cause.upper()].advice)
     rows = {row["file_id"]: row for row in workspace.mapping()}
     assert {file_id for file_id, row in rows.items() if row["status"] == "uploaded"} == set(good)
     failures = workspace.failures()
     assert set(failures) == set(bad)
-    for file_id, (kind, cause, message) in bad.items():
+    for file_id, (cause, message) in bad.items():
         row, record = rows[file_id], failures[file_id]
         assert (row["status"], row["cloudinary_url"], row["jpg_url"]) == ("failed", "UPLOAD_FAILED", "UPLOAD_FAILED")
         assert message in row["error"] and row["error"] == record["message"]
-        assert (record["kind"], record["cause"], record["attempts"]) == (kind, cause, 1)
-        assert set(record) == {"kind", "message", "attempts", "time", "cause"}
+        assert record["cause"] == cause
+        assert set(record) == {"message", "time", "cause"}
         assert abs(datetime.fromisoformat(record["time"]) - datetime.now(UTC)) < timedelta(minutes=5)
         tries = 0 if file_id in (locked, empty) else 1
         assert workspace.calls("drive.media", file_id) == tries, "what is permanent costs one try, what is known none"
@@ -117,8 +117,7 @@ def test_a_download_that_stays_bad_is_a_failure_and_nothing_is_uploaded(workspac
     assert workspace.calls("cloudinary.upload") == 1
     failures = workspace.failures()
     assert set(failures) == set(ids.values())
-    assert {record["attempts"] for record in failures.values()} <= {1, 2}
-    assert failures[ids["cut.jpg"]]["kind"] == "transient"
+    assert all(1 <= workspace.calls("drive.media", file_id) <= 2 for file_id in failures)
 
 
 def test_what_passes_is_tried_again_and_every_image_is_stored_once(workspace: Workspace) -> None:
@@ -164,7 +163,6 @@ def test_a_hung_service_ends_in_a_timeout_and_a_failure_not_in_a_hung_run(worksp
     done.failed()
     assert sorted(workspace.failures()) == sorted(ids[:2])
     for file_id in ids[:2]:
-        assert workspace.failures()[file_id]["kind"] == "transient"
         assert "no answer from" in workspace.failures()[file_id]["message"]
     workspace.run().succeeded()
     workspace.audit()
@@ -209,7 +207,7 @@ def test_cloudinarys_hourly_limit_stops_the_run_with_one_line_that_says_when(wor
 
 def stops(workspace: Workspace, rule: Json, said: str) -> None:
     """Half of the run, in which `rule` strikes and `said` is what the user reads; then the other half."""
-    workspace.add(*(f"{number}.jpg" for number in range(12)))
+    workspace.add(*(f"{number}.jpg" for number in range(24)))
     workspace.cloud.faults([rule])
     done = workspace.run()
     done.failed()
@@ -217,10 +215,10 @@ def stops(workspace: Workspace, rule: Json, said: str) -> None:
     assert len(done.lines) <= 8, done.said
     statuses = list(workspace.statuses().values())
     assert statuses.count("uploaded") == len(workspace.markers()) == 3, "what is finished stays finished"
-    assert workspace.calls("drive.media") < 12
+    assert workspace.calls("drive.media") < 24, "eight images were in hand, and a 401 is asked about twice"
     workspace.cloud.reset()
     workspace.run().succeeded()
-    assert workspace.calls("cloudinary.upload") <= 9
+    assert workspace.calls("cloudinary.upload") <= 21
     workspace.audit()
 
 
@@ -262,4 +260,4 @@ def test_answers_that_no_api_promises_are_tried_again_and_kill_no_worker(workspa
     workspace.cloud.faults(ODD_ANSWERS)
     workspace.run(cores=2).succeeded()
     workspace.audit()
-    assert "Traceback" not in (workspace.results / "logs" / "workers.log").read_text()
+    assert "Traceback" not in (workspace.results / "logs" / "pool.log").read_text()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import stat
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,11 +20,11 @@ from tests.harness import Finished, Workspace, processes_of, wait_for
 Interrupt = Callable[[Workspace, "subprocess.Popen[str]"], None]
 
 
-def started(workspace: Workspace, images: int = 16, **config: Any) -> subprocess.Popen[str]:
-    """A run that is in the middle: some images are done, some are under way, and some have not begun."""
-    workspace.add(*(f"{number}.jpg" for number in range(images)))
+def started(workspace: Workspace, *arguments: str, **config: Any) -> subprocess.Popen[str]:
+    """A run of 16 images in the middle: some are done, some are under way, and some have not begun."""
+    workspace.add(*(f"{number}.jpg" for number in range(16)))
     workspace.cloud.settings(delay=0.5)
-    running = workspace.start(**config)
+    running = workspace.start(*arguments, **config)
     wait_for(lambda: workspace.results.exists() and len(list((workspace.results / "markers").glob("*.json"))) > 2)
     return running
 
@@ -49,6 +47,7 @@ def kill(workspace: Workspace) -> None:
 INTERRUPTS: dict[str, Interrupt] = {
     "Ctrl-C": lambda workspace, running: os.killpg(running.pid, signal.SIGINT),
     "SIGTERM": lambda workspace, running: running.terminate(),
+    "SIGHUP": lambda workspace, running: os.killpg(running.pid, signal.SIGHUP),
     "kill -9 of snakemake": lambda workspace, running: running.kill(),
     "kill -9 of everything": lambda workspace, running: kill(workspace),
 }
@@ -97,13 +96,11 @@ def test_ctrl_c_while_it_is_listed_is_one_line(workspace: Workspace, dry: tuple[
 
 def test_a_killed_worker_costs_its_image_one_more_try_and_no_other_any(workspace: Workspace) -> None:
     running = started(workspace)
-    parent = next(pid for pid in workspace.workers() if _parent_of(pid) not in workspace.workers())
-    child = next(pid for pid in workspace.workers() if _parent_of(pid) == parent)
-    os.kill(child, signal.SIGKILL)
+    os.kill(next(pid for pid in workspace.workers() if pid != host_of(workspace)), signal.SIGKILL)
     output = said(running)
     assert running.returncode == 0, output
     workspace.audit(crashes=1)
-    assert workspace.calls("drive.media") <= 17
+    assert workspace.calls("drive.media") <= 16 + 2, "it had two in hand"
     wait_for(lambda: not workspace.workers(), 20)
 
 
@@ -117,32 +114,51 @@ def test_when_all_workers_are_killed_others_take_their_place(workspace: Workspac
     wait_for(lambda: not workspace.workers(), 20)
 
 
-def test_a_killed_job_leaves_no_marker_and_fails_alone(workspace: Workspace) -> None:
+def test_a_killed_host_takes_its_processes_with_it_and_another_one_goes_on(workspace: Workspace) -> None:
     running = started(workspace)
-    wait_for(lambda: workspace.processes("upload_image.sh"))
-    os.kill(max(workspace.processes("upload_image.sh")), signal.SIGKILL)
+    os.kill(host_of(workspace), signal.SIGKILL)
     output = said(running)
-    assert running.returncode == 1 and "Traceback" not in output, output
-    statuses = list(workspace.statuses().values())
-    assert (statuses.count("uploaded"), statuses.count("failed")) == (15, 1)
-    assert len(workspace.markers()) == 15
-    (failed,) = [row for row in workspace.mapping() if row["status"] == "failed"]
-    assert failed["error"], "a failed row says why"
+    assert running.returncode == 0, output
+    workspace.audit(crashes=1)
+    wait_for(lambda: not workspace.workers(), 20)
+
+
+def test_nothing_is_left_of_a_run_whose_snakemake_and_host_are_killed(workspace: Workspace) -> None:
+    running = started(workspace)
+    workspace.cloud.settings(delay=3)
+    assert len(workspace.workers()) == 1 + 4, "the host and one for each core"
+    for pid in (running.pid, host_of(workspace)):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not workspace.processes(), 20)
+    workspace.cloud.settings(delay=0)
+    said(running)
     workspace.run().succeeded()
     workspace.audit(crashes=1)
 
 
-def test_the_jobs_of_a_killed_run_end_by_themselves_and_do_not_disturb_the_next_one(workspace: Workspace) -> None:
-    """kill -9 of the run and of its workers, with jobs left that wait for an answer."""
-    running = started(workspace)
-    workspace.cloud.settings(delay=3)
-    wait_for(lambda: len(workspace.processes("upload_image.sh")) >= 4)
-    for pid in [running.pid, *workspace.workers()]:
-        os.kill(pid, signal.SIGKILL)
-    assert workspace.processes("upload_image"), "they are there"
-    workspace.cloud.settings(delay=0)
+def test_a_wedged_process_is_killed_after_its_time(workspace: Workspace) -> None:
+    running = started(workspace, "--pool-patience", "3")
+    process = next(pid for pid in workspace.workers() if pid != host_of(workspace))
+    os.kill(process, signal.SIGSTOP)
+    output = said(running)
+    assert running.returncode == 0, output
+    workspace.audit(crashes=1)
     wait_for(lambda: not workspace.processes(), 20)
-    said(running)
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C twice", "Ctrl-C and SIGHUP"])
+def test_a_second_signal_ends_a_run_that_waits_for_images(workspace: Workspace, second: signal.Signals) -> None:
+    running = started(workspace)
+    workspace.cloud.settings(delay=60)
+    workspace.cloud.reset()
+    wait_for(lambda: workspace.cloud.stats()["max_uploads_at_once"] >= 4)
+    os.killpg(running.pid, signal.SIGINT)
+    time.sleep(1)
+    os.killpg(running.pid, second)
+    output = said(running)
+    assert running.returncode != 0 and "Traceback" not in output, output
+    wait_for(lambda: not workspace.processes(), 20)
+    workspace.cloud.settings(delay=0)
     workspace.run().succeeded()
     workspace.audit(crashes=1)
 
@@ -166,53 +182,25 @@ def test_a_changed_image_that_was_interrupted_is_still_replaced_in_place(workspa
     assert {row["file_id"]: row["public_id"] for row in workspace.audit(crashes=2)} == before
 
 
-def test_workers_answer_their_owner_only_sign_in_once_each_and_show_no_secret(workspace: Workspace) -> None:
+def test_each_process_signs_in_once_and_shows_no_secret(workspace: Workspace) -> None:
     temporary = workspace.path.parent / "tmp"
     temporary.mkdir()
     workspace.environment["TMPDIR"] = str(temporary)
-    # Another user's, who knows how the folders of this program were called once.
-    of_another = temporary / f"drive2cloudinary-{os.getuid()}"
-    of_another.mkdir()
-    os.chown(of_another, 65534, 65534)
     running = started(workspace)
-    (folder,) = set(temporary.glob("drive2cloudinary-*")) - {of_another}
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    (address,) = [path for path in folder.iterdir() if path.suffix != ".lock"]
-    assert stat.S_IMODE(address.stat().st_mode) == 0o600
-    port, secret, answer_secret = address.read_text().split()
-    for request in (f"{'0' * 32} {workspace.cloud.folder_id}", workspace.cloud.folder_id, "", f"{secret[:-1]} x"):
-        with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as stranger:
-            stranger.sendall(f"{request}\n".encode())
-            assert stranger.recv(100) == b""
-    listening = subprocess.run(["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True).stdout.split()
-    assert not listening or listening[3] == f"127.0.0.1:{port}"
     kept = json.loads((workspace.cloud.store / "secrets.json").read_text())
-    for text in (kept["api_secret"], kept["refresh_token"], secret, answer_secret, "ya29."):
+    for text in (kept["api_secret"], kept["refresh_token"], "ya29."):
         assert not processes_of(text), "no secret on a command line"
+    sockets = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True).stdout
+    assert not any(f"pid={pid}," in sockets for pid in workspace.workers()), "nobody can reach them"
     output = said(running)
     assert running.returncode == 0, output
     workspace.audit()
-    assert workspace.cloud.stats()["refreshes"] <= 1 + 4, "the listing and four workers"
-    assert workspace.cloud.stats()["connections"]["cloudinary"] <= 4
+    assert workspace.cloud.stats()["refreshes"] <= 1 + 4, "the listing and four processes"
+    connections = workspace.cloud.stats()["connections"]
+    assert connections["cloudinary"] <= 4 and connections["drive"] <= 1 + 4
     assert workspace.cloud.stats()["max_uploads_at_once"] <= 4
     wait_for(lambda: not workspace.workers(), 20)
-    wait_for(lambda: not folder.exists(), 20)
-    assert not list(of_another.iterdir())
-
-
-def test_what_killed_workers_leave_is_private_and_gone_with_the_next_run(workspace: Workspace) -> None:
-    temporary = workspace.path.parent / "tmp"
-    temporary.mkdir()
-    workspace.environment["TMPDIR"] = str(temporary)
-    running = started(workspace)
-    kill(workspace)
-    said(running)
-    (folder,) = temporary.glob("drive2cloudinary-*")
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir() if path.stat().st_size)
-    workspace.run().succeeded()
-    workspace.audit(crashes=1)
-    wait_for(lambda: not list(temporary.glob("drive2cloudinary-*")), 20)
+    assert not list(temporary.iterdir()), "nothing depends on a folder in /tmp"
 
 
 def test_two_folders_side_by_side_do_not_disturb_each_other(workspace: Workspace) -> None:
@@ -269,6 +257,12 @@ def test_a_cloud_that_is_killed_for_good_ends_the_run_and_the_next_one_finishes(
         cloud.start()
         workspace.run().succeeded()
         workspace.audit(crashes=1)
+
+
+def host_of(workspace: Workspace) -> int:
+    """The process that the others of the pool were forked from."""
+    processes = workspace.workers()
+    return next(pid for pid in processes if _parent_of(pid) not in processes)
 
 
 def _parent_of(pid: int) -> int:

@@ -1,0 +1,37 @@
+"""A Snakemake executor that runs the jobs of some rules in long-lived processes, and all others as `local` does.
+
+A job that is a fresh process spends most of its time on starting, importing and signing in. Here the workflow names the
+rules whose jobs are requests to a pool of processes that have done that once:
+
+    run_in_pool(Task({"upload_image": lambda job: [str(job.output[0])]}, "package.module:function", argument))
+
+Snakemake imports this package each time it starts, so nothing here takes long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
+
+from .executor import Executor, Task, drop, run_in_pool
+
+__all__ = ["Executor", "ExecutorSettings", "Task", "common_settings", "drop", "run_in_pool"]
+
+common_settings = CommonSettings(
+    non_local_exec=False,
+    implies_no_shared_fs=False,
+    job_deploy_sources=False,
+    pass_envvar_declarations_to_cmd=True,
+    auto_deploy_default_storage_provider=False,
+)
+
+
+@dataclass
+class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
+    """On the command line and in a profile: --pool-patience."""
+
+    patience: int = field(
+        default=3600,
+        metadata={"help": "Seconds after which a process that has not answered a request is killed.", "type": int},
+    )

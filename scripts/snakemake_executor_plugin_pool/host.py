@@ -1,0 +1,177 @@
+"""The program that forks the processes of a pool, and what such a process does. pool.py starts it, by its path.
+
+It has nothing loaded but the task, and no threads, so that forking is safe and the processes share its memory.
+The pool is at the other end of the control socket. It writes one line of JSON: what to run. It reads one back: null, or
+why that cannot be run. Then it sends one socket for each process that it wants. A process keeps that socket alone. Its
+end is the notice of the process' death on the one side, and the order to end on the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from queue import SimpleQueue
+from types import FrameType
+from typing import NoReturn
+
+Run = Callable[[str], str]
+_LONGEST_LINE = 300
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    _die_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    line = control.makefile("rb").readline()
+    if not line:
+        return
+    setup = json.loads(line)
+    sys.path[:] = setup["path"]
+    try:
+        module, _, function = setup["task"].partition(":")
+        prepare: Callable[[], Run] = getattr(importlib.import_module(module), function)(setup["argument"])
+    except Exception as error:
+        _log_traceback()
+        control.sendall(_json_line(_one_line(error)))
+        return
+    # What is loaded now is shared by all processes, as long as no garbage collection writes to it.
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, _reap)
+    control.sendall(_json_line(None))
+    _serve(control, prepare, setup["threads"])
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _serve(control: socket.socket, prepare: Callable[[], Run], threads: int) -> None:
+    """Fork a process for each socket that comes, until who submits is gone."""
+    while True:
+        try:
+            received, sockets, _, _ = socket.recv_fds(control, 1, 1)
+        except ConnectionResetError:
+            return
+        if not received:
+            return
+        for number in sockets:
+            with socket.socket(fileno=number) as connection:
+                connection.set_inheritable(False)
+                try:
+                    child = os.fork()
+                except OSError:
+                    # The closed socket says that this process is dead; another is asked for in time.
+                    _log_traceback()
+                    continue
+                if not child:
+                    control.close()
+                    _be_process(connection, prepare, threads)
+
+
+def _be_process(connection: socket.socket, prepare: Callable[[], Run], threads: int) -> NoReturn:
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _die_with_parent()
+        _Process(connection, prepare).live(threads)
+    except BaseException:
+        _log_traceback()
+    finally:
+        os._exit(0)
+
+
+class _Process:
+    """Answers requests, each in a thread, until its socket ends."""
+
+    def __init__(self, connection: socket.socket, prepare: Callable[[], Run]) -> None:
+        self._connection = connection
+        self._prepare = prepare
+        self._run: Run | None = None
+        self._preparing = threading.Lock()
+        self._sending = threading.Lock()
+        self._requests: SimpleQueue[bytes] = SimpleQueue()
+
+    def live(self, threads: int) -> None:
+        with contextlib.suppress(ConnectionError):
+            self._send(os.getpid())
+            for _ in range(threads):
+                threading.Thread(target=self._work, daemon=True).start()
+            for line in self._connection.makefile("rb"):
+                self._requests.put(line)
+
+    def _work(self) -> None:
+        """What a thread does. An exception that leaves it (no memory, sys.exit()) is the end of the whole process."""
+        try:
+            while True:
+                number, request = json.loads(self._requests.get())
+                self._send([number, *self._answer(request)])
+        except ConnectionError:
+            os._exit(0)
+        except BaseException:
+            _log_traceback()
+        finally:
+            os._exit(1)
+
+    def _answer(self, request: str) -> tuple[bool, str]:
+        """Whether `run` answered, and its answer, or else its exception in one line."""
+        try:
+            with self._preparing:
+                run = self._run = self._run or self._prepare()
+            return True, run(request)
+        except MemoryError:
+            raise
+        except Exception as error:
+            _log_traceback()
+            return False, _one_line(error)
+
+    def _send(self, message: object) -> None:
+        line = _json_line(message)
+        with self._sending:
+            self._connection.sendall(line)
+
+
+def _json_line(message: object) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join("".join(traceback.format_exception_only(error)).split())
+    return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST_LINE])
+
+
+def _log_traceback() -> None:
+    # A full disk is no reason to die.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(traceback.format_exc())
+
+
+def _reap(_: int, __: FrameType | None) -> None:
+    """Say in the log how a process ended: SIGKILL that nobody sent is the kernel's answer to too little memory."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            status = os.waitstatus_to_exitcode(ended[1])
+            how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"process {ended[0]} {how}\n")
+
+
+def _die_with_parent() -> None:
+    """Even if the thread that reads the socket cannot run. Linux only (prctl(2))."""
+    pr_set_pdeathsig = 1
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""How jobs are run: in the pool, singly or in batches; with Snakemake's own executor, by a process for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import Finished, Workspace, wait_for
+
+LOCAL = ("--executor", "local")
+SINGLY, IN_BATCHES = {"images_per_job": 1}, {"images_per_job": 3}
+"""Batches are for more than some thousand pending images, with which a test would take long."""
+HOWEVER = pytest.mark.parametrize(
+    ("arguments", "config"),
+    [((), SINGLY), ((), IN_BATCHES), (LOCAL, SINGLY), (LOCAL, IN_BATCHES)],
+    ids=["singly", "in batches", "local, singly", "local, in batches"],
+)
+
+
+def interrupted(workspace: Workspace, arguments: tuple[str, ...], config: dict[str, Any], interrupt: Any) -> Finished:
+    """A run of 16 images that meets with something when some of them are under way."""
+    workspace.add(*(f"{number}.jpg" for number in range(16)))
+    workspace.cloud.settings(delay=0.5)
+    running = workspace.start(*arguments, cores=2, **config)
+    wait_for(lambda: workspace.calls("cloudinary.upload"))
+    interrupt(running)
+    stdout, stderr = running.communicate(timeout=60)
+    return Finished(running.returncode, stdout, stderr)
+
+
+@pytest.mark.parametrize("config", [SINGLY, IN_BATCHES], ids=["singly", "in batches"])
+def test_without_the_pool_jobs_are_processes_of_their_own_and_no_more_at_once_than_cores(
+    workspace: Workspace, config: dict[str, Any]
+) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(6)))
+    workspace.cloud.settings(delay=0.3)
+    workspace.run(*LOCAL, cores=2, **config).succeeded()
+    workspace.audit()
+    stats = workspace.cloud.stats()
+    assert stats["refreshes"] == 6 // config["images_per_job"] + 1, "each job signs in, and so does the listing"
+    assert stats["max_uploads_at_once"] <= 2
+
+
+def test_one_marker_can_be_asked_for_by_its_path(workspace: Workspace) -> None:
+    workspace.add("1.jpg", "2.jpg")
+    workspace.dry_run().succeeded()
+    image = json.loads((workspace.results / "listing.json").read_text())["images"][0]
+    marker = f"results/{workspace.cloud.folder_id}/markers/{image['id']}.{image['md5']}.json"
+    workspace.cloud.reset()
+    workspace.run(marker).succeeded()
+    assert list(workspace.markers()) == [Path(marker).name]
+    assert workspace.calls("drive.list") == 0, "the listing at hand is taken"
+
+
+@HOWEVER
+def test_a_failure_costs_no_other_image_and_is_tried_again(
+    workspace: Workspace, arguments: tuple[str, ...], config: dict[str, Any]
+) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(5)))
+    workspace.cloud.drive("add", name="no picture.jpg", content_base64="AAAA", parent="")
+    assert workspace.dry_run(**config).line("6 of 6 images to move")
+    done = workspace.run(*arguments, **config)
+    done.failed()
+    assert done.line("failed: no picture.jpg: ")
+    assert "6 images: 5 uploaded, 0 existing, 1 failed, 0 skipped" in done.lines
+    assert done.line("uploaded by this run: 5 images")
+    (failure,) = workspace.failures()
+
+    assert workspace.dry_run(**config).line("1 of 6 images to move")
+    workspace.cloud.reset()
+    again = workspace.run(*arguments, **config)
+    again.failed()
+    assert again.line("failed: no picture.jpg: ") and again.line("uploaded by this run: 0 images")
+    assert workspace.calls("drive.media", failure) == workspace.calls("drive.media") == 1
+
+
+@HOWEVER
+def test_a_reason_to_stop_is_said_once_and_nothing_else_is_begun(
+    workspace: Workspace, arguments: tuple[str, ...], config: dict[str, Any]
+) -> None:
+    done = interrupted(workspace, arguments, config, lambda running: workspace.cloud.oauth(revoke=True, expire=True))
+    done.failed()
+    assert done.said.count("run python scripts/authenticate.py") == 1, done.said
+    assert "failed: " not in done.said and not workspace.failures()
+    assert workspace.calls("drive.media") < 12
+    statuses = list(workspace.statuses().values())
+    assert len(statuses) == 16 and statuses.count("uploaded") == len(workspace.markers())
+    wait_for(lambda: not workspace.processes())
+
+
+@HOWEVER
+def test_ctrl_c_lets_images_under_way_finish_and_begins_no_other(
+    workspace: Workspace, arguments: tuple[str, ...], config: dict[str, Any]
+) -> None:
+    done = interrupted(workspace, arguments, config, lambda running: os.killpg(running.pid, signal.SIGINT))
+    done.failed()
+    assert "failed: " not in done.said and not workspace.failures(), done.said
+    statuses = list(workspace.statuses().values())
+    assert len(statuses) == 16 and statuses.count("uploaded") == len(workspace.markers()) < 16
+    assert workspace.markers() or arguments == LOCAL, "there, the terminal's Ctrl-C reaches the jobs, too"
+    wait_for(lambda: not workspace.processes())
+    workspace.run(*arguments, **config).succeeded()
+    workspace.audit(crashes=1)
+
+
+@pytest.mark.parametrize("images_per_job", [1, 2])
+def test_what_is_forced_is_moved_again(workspace: Workspace, images_per_job: int) -> None:
+    workspace.add("1.jpg", "2.jpg")
+    workspace.run().succeeded()
+    workspace.cloud.reset()
+    workspace.run("--forcerun", "upload_image", images_per_job=images_per_job).succeeded()
+    assert workspace.calls("drive.media") == 2
+    workspace.audit()

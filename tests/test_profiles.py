@@ -1,0 +1,60 @@
+"""A run is where its profile says: here in the pool, or on the cluster of a profile that is asked for by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.harness import ROOT, Workspace
+
+DEFAULT, *CLUSTERS = (
+    yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
+    for name in ("default", "slurm", "kubernetes")
+)
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS, ids=lambda profile: profile["executor"])
+def test_a_profile_that_takes_the_place_of_the_default_one_says_all_that_it_says(cluster: dict[str, object]) -> None:
+    assert {key: cluster.get(key) for key in DEFAULT if key != "executor"} == {
+        key: value for key, value in DEFAULT.items() if key != "executor"
+    }
+
+
+def a_cluster_profile(workspace: Workspace) -> Path:
+    """A profile with an executor of its own. (It is `local`, the only other one that this environment has.)"""
+    profile = workspace.path / "mine"
+    profile.mkdir()
+    (profile / "config.yaml").write_text("executor: local\njobs: 100\n")
+    return profile
+
+
+def test_a_profile_whose_executor_would_be_overridden_is_a_line_that_says_what_to_type(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    a_cluster_profile(workspace)
+    done = workspace.run("--profile", "mine")
+    done.failed()
+    assert done.line("--profile mine", "local", "--workflow-profile mine")
+    assert not workspace.calls("drive.media") and not workspace.workers()
+
+    workspace.environment["SNAKEMAKE_PROFILE"] = "mine"
+    assert workspace.run().line("--workflow-profile mine")
+    workspace.run("--executor", "pool").succeeded()
+    workspace.audit()
+
+
+def test_a_workflow_profile_that_is_not_there_is_a_line_that_names_those_that_are(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    done = workspace.run("--workflow-profile", "profiles/slurm")
+    done.failed()
+    assert done.line("profiles/slurm", "default, kubernetes, slurm")
+    assert not workspace.calls("drive.media")
+
+
+@pytest.mark.parametrize("name", ["mine", "none"])
+def test_a_workflow_profile_of_the_user_s_own_is_as_good(workspace: Workspace, name: str) -> None:
+    workspace.add("one.jpg")
+    a_cluster_profile(workspace)
+    workspace.run("--workflow-profile", name).succeeded()
+    workspace.audit()
