@@ -7,13 +7,13 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from migrate.compat import cancel_at_interrupt
+from drive2cloudinary.run.compat import cancel_at_interrupt
 
 cancel_at_interrupt(workflow)
 
-from migrate.pipeline import Pipeline
-from migrate.settings import ID
-from migrate.terminal import outlive_output
+from drive2cloudinary.run.pipeline import Pipeline
+from drive2cloudinary.settings import ID
+from drive2cloudinary.run.terminal import outlive_output
 
 outlive_output()
 
@@ -141,7 +141,7 @@ rule write_report:
     output:
         html=report(
             f"{results}/{{folder}}/report.html",
-            caption="scripts/migrate/page/caption.rst",
+            caption="scripts/drive2cloudinary/report/page/caption.rst",
             category="Migration",
             labels={"Drive folder": "{folder}"},
         ),

@@ -25,7 +25,7 @@ from tests.emulator.client import Emulator
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from migrate.settings import Settings
+from drive2cloudinary.settings import Settings
 
 TINY = 400
 """Bytes of an image."""

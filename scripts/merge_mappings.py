@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from migrate import mapping
-from migrate.errors import MigrationError
-
-
-def merge_mappings(mappings: Iterable[Path], folder: Path) -> None:
-    """Write the combined mapping into a folder. Raises MigrationError, OSError."""
-    mapping.write(mapping.combined(mappings), folder, (*mapping.COLUMNS, *mapping.OF_FOLDER))
+from drive2cloudinary import command
+from drive2cloudinary.report.merging import merge_mappings
 
 
 def main() -> None:
@@ -21,13 +14,8 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="the combined mapping.csv; mapping.json goes beside it")
     parser.add_argument("mappings", type=Path, nargs="+", help="mapping.json of each folder")
     options = parser.parse_args()
-    try:
-        merge_mappings(options.mappings, options.output.parent)
-    except MigrationError as error:
-        sys.exit(str(error))
-    except OSError as error:
-        sys.exit(f"{options.output.parent} cannot be written to: {error.strerror or error}")
+    merge_mappings(options.mappings, options.output.parent)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -7,13 +7,13 @@ same for one image after the other.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from migrate.errors import MigrationError
-from migrate.run import Run
-from migrate.settings import Settings
-from migrate.upload_task import argument, prepare, request_for
+from drive2cloudinary import command
+from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.results.run import Run
+from drive2cloudinary.settings import Settings
+from drive2cloudinary.transfer.task import argument, prepare, request_for
 
 
 def main() -> None:
@@ -22,13 +22,11 @@ def main() -> None:
     parser.add_argument("--run", required=True, type=Path, help="the run's (first) results folder")
     parser.add_argument("marker", type=Path, help="markers/FILE_ID.FINGERPRINT.json in a results folder")
     options = parser.parse_args()
-    try:
-        upload = prepare(argument(options.settings, Run(options.run)))()
-        status, _, line = upload(request_for(options.marker)).partition(" ")
-    except MigrationError as error:
-        status, line = "stop", str(error)
-    sys.exit(line if status != "done" else 0)
+    upload = prepare(argument(options.settings, Run(options.run)))()
+    status, _, line = upload(request_for(options.marker)).partition(" ")
+    if status != "done":
+        raise MigrationError(line)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migrate.settings import Settings
+from drive2cloudinary.settings import Settings
 from tests.emulator.client import Emulator
 from tests.emulator.pictures import noise_jpeg
 from tests.proxy import without_proxies

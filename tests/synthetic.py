@@ -10,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from migrate import mapping, marker, names
-from migrate.errors import ImageError, NoAnswer, QuotaError
-from migrate.failure import Failure
-from migrate.listing import Image, Listing
-from migrate.marker import Marker
-from migrate.retrying import cloudinary_error, drive_error
+from drive2cloudinary.cloudinary import names
+from drive2cloudinary.cloudinary.errors import cloudinary_error
+from drive2cloudinary.drive.errors import drive_error
+from drive2cloudinary.errors import ImageError, NoAnswer, QuotaError
+from drive2cloudinary.report import mapping
+from drive2cloudinary.results import marker
+from drive2cloudinary.results.failure import Failure
+from drive2cloudinary.results.listing import Image, Listing
+from drive2cloudinary.results.marker import Marker
 
 BEGAN = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 PLACES = ("Lisbon", "Kyoto 京都", "Oslo", "Family/Garden", "Family/Holiday 2024", "Work/Posters", "")

@@ -15,10 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page
 
-from authenticate import consent
-from migrate.drive_http import ConsentHttp
-from migrate.errors import MigrationError
-from migrate.settings import Settings
+from drive2cloudinary.drive.consent import consent
+from drive2cloudinary.drive.http import ConsentHttp
+from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.settings import Settings
 from tests import browser
 from tests.harness import ROOT, Finished, Workspace, wait_for
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from migrate import failure
-from migrate.causes import Cause, grouped
-from migrate.errors import ImageError, NoAnswer, QuotaError, RateLimited, TransientError
-from migrate.failure import Failure
-from migrate.retrying import cloudinary_error, drive_error
+from drive2cloudinary.causes import Cause
+from drive2cloudinary.cloudinary.errors import cloudinary_error
+from drive2cloudinary.drive.errors import drive_error
+from drive2cloudinary.errors import ImageError, NoAnswer, QuotaError, RateLimited, TransientError
+from drive2cloudinary.results import failure
+from drive2cloudinary.results.failure import Failure, grouped
 
 
 def test_failures_are_grouped_with_what_needs_a_hand_first(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.preview import how_long_ago
+from drive2cloudinary.run.preview import how_long_ago
 from tests.harness import Workspace, wait_for
 
 NEXT_YEAR = time.time() + 365 * 86_400

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from migrate.delivery import Answer, Delivery
-from migrate.errors import StopRun
-from migrate.settings import Settings
-from migrate.tls import _trust
+from drive2cloudinary.cloudinary.delivery import Answer, Delivery
+from drive2cloudinary.errors import StopRun
+from drive2cloudinary.network.tls import _trust
+from drive2cloudinary.settings import Settings
 
 
 class Handler(BaseHTTPRequestHandler):

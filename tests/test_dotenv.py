@@ -105,8 +105,8 @@ def test_what_others_can_have_written_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
 ) -> None:
     """In-process, for speed; the next one shows that a run says it."""
-    from migrate.account import check_credentials
-    from migrate.errors import StopRun
+    from drive2cloudinary.cloudinary.account import check_credentials
+    from drive2cloudinary.errors import StopRun
 
     for name in [name for name in os.environ if name.startswith("CLOUDINARY")]:
         monkeypatch.delenv(name)

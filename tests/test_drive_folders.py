@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from migrate.drive_api import Drive
-from migrate.settings import Settings
+from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.settings import Settings
 from tests.harness import ROOT, Finished, Workspace
 
 FROM_ELSE = {"ownedByMe": False, "sharedWithMeTime": "2024-05-06T07:08:09.000Z"}

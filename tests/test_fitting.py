@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
-from migrate.errors import ImageError
-from migrate.fitting import fit
+from drive2cloudinary.errors import ImageError
+from drive2cloudinary.transfer.fit import fit
 from tests.harness import Workspace, jpeg
 
 LIMIT = 60_000

@@ -13,21 +13,24 @@ from typing import Any
 
 import pytest
 
-from migrate import batches, failure, listing, mapping, marker
-from migrate.errors import ImageError, MigrationError
-from migrate.migration import Migration
-from migrate.naming import make_listing
-from migrate.preview import preview
-from migrate.run import Run
-from migrate.settings import Settings
-from migrate.verify_run import VerifyRun
+from drive2cloudinary.errors import ImageError, MigrationError
+from drive2cloudinary.listing.making import make_listing
+from drive2cloudinary.report import mapping
+from drive2cloudinary.results import batches, failure, listing, marker
+from drive2cloudinary.results.run import Run
+from drive2cloudinary.run.migration import Migration
+from drive2cloudinary.run.preview import preview
+from drive2cloudinary.run.verify_run import VerifyRun
+from drive2cloudinary.settings import Settings
 from tests.emulator.client import Emulator
 from tests.harness import ROOT, Workspace
 
 sys.path.insert(0, str(ROOT / "scripts"))
-from merge_mappings import merge_mappings  # noqa: E402
-from merge_markers import merge_markers  # noqa: E402
-from write_report import write_report  # noqa: E402
+from drive2cloudinary.report.merging import (
+    merge_mappings,  # noqa: E402
+    merge_markers,  # noqa: E402
+)
+from drive2cloudinary.report.page import write_report  # noqa: E402
 
 DEEP = "[" * 100_000 + "]" * 100_000
 VALUES = (

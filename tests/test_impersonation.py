@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.drive_api import Drive
-from migrate.settings import Settings
+from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.settings import Settings
 from tests.harness import Workspace
 
 USER = "ann@company.example"

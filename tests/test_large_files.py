@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.content import PIECE
+from drive2cloudinary.content import PIECE
 from tests.emulator.client import Emulator
 from tests.harness import Workspace, jpeg
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from migrate import listing
-from migrate.listing import Image
+from drive2cloudinary.results import listing
+from drive2cloudinary.results.listing import Image
 from tests.emulator.client import Emulator
 from tests.harness import Finished, Workspace, jpeg
 

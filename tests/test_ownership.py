@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from migrate import marker
-from migrate.causes import Cause
-from migrate.listing import Image
+from drive2cloudinary.causes import Cause
+from drive2cloudinary.results import marker
+from drive2cloudinary.results.listing import Image
 from tests.harness import Workspace, jpeg
 from tests.test_changes import FOREIGN, Recorder
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from migrate.errors import RateLimited
-from migrate.pacing import Places, Turns
-from migrate.shared_memory import Shared
+from drive2cloudinary.errors import RateLimited
+from drive2cloudinary.network.limits import Places, Turns
+from drive2cloudinary.network.shared_memory import Shared
 from tests.emulator.client import Emulator
 from tests.harness import Workspace, wait_for
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from migrate import formats
+from drive2cloudinary.cloudinary import formats
 from tests.harness import Workspace, jpeg
 
 

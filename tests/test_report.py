@@ -15,13 +15,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from migrate import listing, marker
-from migrate.failure import Failure
+from drive2cloudinary.report.page import write_report
+from drive2cloudinary.results import listing, marker
+from drive2cloudinary.results.failure import Failure
 from tests import browser
 from tests.harness import Workspace, wait_for
 from tests.synthetic import results, some_names
 from tests.test_names import HOSTILE
-from write_report import write_report
 
 # One browser serves them all, in one process.
 pytestmark = pytest.mark.xdist_group("report")

@@ -7,14 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from migrate.errors import ImageError, MigrationError, NoAnswer, QuotaError, StopRun, TransientError
-from migrate.retrying import (
-    cloudinary_error,
-    delivery_error,
-    drive_error,
-    patiently,
-    retry_after,
-)
+from drive2cloudinary.cloudinary.errors import cloudinary_error, delivery_error
+from drive2cloudinary.drive.errors import drive_error
+from drive2cloudinary.errors import ImageError, MigrationError, NoAnswer, QuotaError, StopRun, TransientError
+from drive2cloudinary.retrying import patiently, retry_after
 
 
 def kind_of(error: MigrationError) -> type[MigrationError]:

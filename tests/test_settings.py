@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from migrate.errors import MigrationError
-from migrate.settings import Settings, folder_of
+from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.settings import Settings, folder_of
 from tests.harness import ROOT
 
 ID = "1aB_c-D2"

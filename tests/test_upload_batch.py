@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate import listing
+from drive2cloudinary.results import listing
 from tests.harness import ROOT, Finished, Workspace, wait_for
 
 

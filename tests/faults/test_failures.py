@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from migrate.causes import Cause
+from drive2cloudinary.causes import Cause
 from tests.harness import Workspace, jpeg, wait_for
 
 Json = dict[str, Any]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from migrate.contact import Contact
-from migrate.errors import NoAnswer, StopRun
-from migrate.network import Network
+from drive2cloudinary.errors import NoAnswer, StopRun
+from drive2cloudinary.network.contact import Contact
+from drive2cloudinary.network.http import Network
 from tests.emulator.client import Emulator
 from tests.harness import Finished, Workspace, wait_for
 from tests.proxy import resolver

@@ -1,0 +1,67 @@
+"""What a value in a results folder has to be: files there may be damaged, or come from another machine or person.
+
+Each function takes any JSON value, and says whether it is what its name says.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from drive2cloudinary.settings import ID
+
+LONGEST_ID = 200
+"""Characters: an ID is part of a file name, which may have 255 bytes."""
+LARGEST_NUMBER = 2**63 - 1
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def is_id(value: Any) -> bool:
+    """A file or folder ID of Drive, which becomes a file name."""
+    return isinstance(value, str) and len(value) <= LONGEST_ID and re.fullmatch(ID, value) is not None
+
+
+def is_md5(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
+
+
+def is_public_id(value: Any) -> bool:
+    """Any text that can be sent; a lone surrogate can not."""
+    return isinstance(value, str) and value != "" and not re.search("[\ud800-\udfff]", value)
+
+
+def is_line(value: Any) -> bool:
+    """What can be printed on a terminal as it is."""
+    return isinstance(value, str) and value.isprintable()
+
+
+def is_whole_number(value: Any) -> bool:
+    """A size, a version: not negative, and of 63 bits at most."""
+    return type(value) is int and 0 <= value <= LARGEST_NUMBER
+
+
+def is_number(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= LARGEST_NUMBER
+
+
+def is_time(value: Any) -> bool:
+    """An ISO time with its zone."""
+    try:
+        return isinstance(value, str) and bool(in_utc(value))
+    except ValueError:
+        return False
+
+
+def in_utc(text: str) -> datetime:
+    """The moment that an ISO time with its zone means. Raises ValueError for any other text."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of the range of years") from error

@@ -1,0 +1,181 @@
+"""Cloudinary's Upload API as this project uses it: storing one image under its public_id, never over someone else's.
+
+Facts: https://cloudinary.com/documentation/image_upload_api_reference. Only the Upload API is used: of the Admin API an
+account may make some hundred calls an hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+
+import cloudinary
+import cloudinary.exceptions
+import cloudinary.uploader
+
+from drive2cloudinary.causes import Cause
+from drive2cloudinary.cloudinary.account import SET_CREDENTIALS, check_credentials
+from drive2cloudinary.cloudinary.asset import NewAsset, Stored, drive_id_of, is_own, stored, with_etag
+from drive2cloudinary.cloudinary.errors import delivery_error
+from drive2cloudinary.cloudinary.http import connect
+from drive2cloudinary.content import Content
+from drive2cloudinary.errors import ImageError, NoAnswer, StopRun, TooLarge, TransientError, one_line
+from drive2cloudinary.network.http import Network
+from drive2cloudinary.network.services import Limits
+from drive2cloudinary.retrying import calling, patiently
+from drive2cloudinary.settings import Settings
+
+
+class Cloudinary:
+    """The connection to one Cloudinary account; for one process."""
+
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        """Read the credentials from the environment or .env. Raises StopRun if they are not there.
+
+        In: the settings, and what all processes know together.
+        """
+        check_credentials()
+        cloudinary.reset_config()
+        proxy = cloudinary.config().api_proxy or ""
+        self._network = Network(limits.cloudinary, settings.timeout, proxy=proxy)
+        self._cdn = Network(limits.cdn, settings.timeout, waits=False, proxy=proxy)
+        connect(self._network)
+        self._patiently = patiently(settings.retries)
+        self._uploads = limits.uploads
+
+    def store(
+        self,
+        content: Content,
+        new: NewAsset,
+        members: Container[str],
+        replaces: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> Stored:
+        """Put an image under its public_id, with the proof that just these bytes are there.
+
+        In: the bytes; `members`, the Drive files whose assets no other image may take; `replaces`, what an older marker
+        says of our own asset that these bytes are to replace; `overwrite`, to replace a foreign asset, too. The first
+        try never overwrites, so it also finds what a lost answer has left. Raises ImageError (another asset holds the
+        name, not an image, too large …), StopRun, or TransientError.
+        """
+        unanswered = False
+
+        def first() -> Stored:
+            nonlocal unanswered
+            try:
+                return self._upload(content, new, overwrite=False)
+            except NoAnswer:
+                unanswered = True
+                raise
+
+        found = self._patiently(first)
+        if not found.existing:
+            return self._proved(found, content, new)
+        drive_id = drive_id_of(found.asset)
+        if drive_id != new.context["drive_id"] and drive_id in members:
+            raise ImageError(
+                f"{new.public_id} in Cloudinary is the asset of another image, Drive file {one_line(drive_id, 60)}",
+                Cause.SHARED,
+            )
+        etag = found.asset["etag"]
+        if not etag or not re.fullmatch("[0-9a-f]{32}", etag):
+            etag = self._delivered_md5(found, content)
+        if etag == content.md5:
+            return Stored({**found.asset, "etag": etag}, existing=not unanswered)
+        if overwrite or is_own(found, new, replaces):
+            return self._proved(self._patiently(self._upload, content, new, True), content, new)
+        raise ImageError(
+            f"{new.public_id} is another asset in Cloudinary already: rename it there, or set overwrite=true",
+            Cause.NAME_TAKEN,
+        )
+
+    def _proved(self, found: Stored, content: Content, new: NewAsset) -> Stored:
+        """`found`, if it holds what was sent; else it is sent once more, and then taken down."""
+        if self._holds(found, content):
+            return with_etag(found, content.md5)
+        found = self._patiently(self._upload, content, new, True)
+        if self._holds(found, content):
+            return with_etag(found, content.md5)
+        gone = self._patiently(self._take_down, found.asset["public_id"])
+        raise ImageError(
+            "Cloudinary stored other bytes than were sent (does an upload preset of the account change images?); "
+            + ("the asset was taken down again" if gone else f"delete {found.asset['public_id']} there"),
+            Cause.ALTERED,
+        )
+
+    def _holds(self, found: Stored, content: Content) -> bool:
+        # What cannot be looked at is neither replaced nor taken down: it may be right.
+        return found.asset["etag"] == content.md5 or self._delivered_md5(found, content) == content.md5
+
+    def _delivered_md5(self, found: Stored, content: Content) -> str:
+        return self._patiently(self._stored_md5, found.asset["secure_url"], content.size)
+
+    def _upload(self, content: Content, new: NewAsset, overwrite: bool) -> Stored:
+        options = dict(
+            resource_type="image",
+            public_id=new.public_id,
+            asset_folder=new.asset_folder,
+            display_name=new.display_name,
+            context=dict(new.context),
+            unique_filename=False,
+            overwrite=overwrite,
+            invalidate=overwrite or None,
+        )
+        if content.whole is not None:
+            answer = self._call(cloudinary.uploader.upload, content.whole, filename=new.display_name, **options)
+        else:
+            answer = self._upload_in_pieces(content, new.display_name, options)
+        return stored(answer, new)
+
+    def _upload_in_pieces(self, content: Content, filename: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The answer to the last piece. A piece that gets none ends the upload: the next try is a new one."""
+        upload_id = uuid.uuid4().hex
+        answer: dict[str, Any] = {}
+        for start, piece in content.pieces():
+            headers = {
+                "X-Unique-Upload-Id": upload_id,
+                "Content-Range": f"bytes {start}-{start + len(piece) - 1}/{content.size}",
+            }
+            part = (filename, piece)
+            answer = self._call(cloudinary.uploader.upload_large_part, part, http_headers=headers, **options)
+        return answer
+
+    def _take_down(self, public_id: str) -> bool:
+        answer = self._call(cloudinary.uploader.destroy, public_id, resource_type="image", invalidate=True)
+        return answer.get("result") == "ok"
+
+    def _stored_md5(self, url: str, size: int) -> str:
+        """The md5 of the about `size` bytes that Cloudinary delivers, for an answer without an etag."""
+        digest = hashlib.md5(usedforsecurity=False)
+        try:
+            answer = self._cdn.call("GET", url, at_most=size, size=size, sink=digest.update)
+        except TooLarge:
+            # More bytes are other bytes.
+            return ""
+        if answer.status != 200:
+            raise delivery_error(answer.status, answer.headers.get("X-Cld-Error", ""), answer.headers)
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Give up the connections, whatever state they are in."""
+        self._network.close()
+        self._cdn.close()
+
+    def _call(self, function: Callable[..., Any], argument: Any, **options: Any) -> dict[str, Any]:
+        """One call of the client. Out: its JSON object; raises what retrying.py says."""
+        with self._uploads.place(), calling("Cloudinary"):
+            try:
+                answer = function(argument, return_error=True, **options)
+            except cloudinary.exceptions.Error as error:
+                # Of an answer with status 200, which it cannot read.
+                raise NoAnswer("Cloudinary's answer is not what its API promises") from error
+            except ValueError as error:
+                raise StopRun(
+                    f"Cloudinary's client refuses its settings ({one_line(error, 100)}): {SET_CREDENTIALS}"
+                ) from error
+        if not isinstance(answer, dict) or "error" in answer:
+            raise TransientError("Cloudinary's answer is not what its API promises")
+        return answer

@@ -1,0 +1,1 @@
+"""Google Drive: signing in, finding images, downloading them."""

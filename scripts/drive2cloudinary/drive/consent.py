@@ -1,0 +1,163 @@
+"""The user's consent to read their Drive: from the OAuth client to the token file."""
+
+from __future__ import annotations
+
+import json
+import os
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from google.auth.exceptions import GoogleAuthError
+from google_auth_oauthlib.flow import InstalledAppFlow
+from oauthlib.oauth2 import OAuth2Error
+
+from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.http import ConsentHttp
+from drive2cloudinary.drive.pasting import ADDRESS_BAR, free_port, new_state, pass_on_pasted
+from drive2cloudinary.drive.signin import SCOPE, default_credentials
+from drive2cloudinary.errors import MigrationError, StopRun, one_line
+from drive2cloudinary.retrying import calling
+from drive2cloudinary.settings import Settings
+
+WHERE = (
+    "create an OAuth client of the type 'Desktop app' at https://console.cloud.google.com/apis/credentials "
+    "and save its JSON there"
+)
+IN_THE_BROWSER = "Consent in the browser that opens now. If none does, open this address:\n\n{url}\n"
+
+
+def authenticate(settings: Settings, browser: bool, port: int) -> str:
+    """Go through the consent, unless none is needed, and leave the token file; returns the lines to say.
+
+    In: whether to open a browser, and the local port that it comes back to (0: any). Raises MigrationError.
+    """
+    token, credentials = Path(settings.token), Path(settings.credentials)
+    kind = _kind_of(token)
+    if kind == "service_account":
+        return f"{token} is a service account's key: it needs no consent. Share the Drive folder with its client_email."
+    if kind == "client":
+        raise MigrationError(f"{token} is an OAuth client, which the token would overwrite: name another --token")
+    if not token.exists() and not credentials.exists() and _has_default_credentials(token):
+        return f"There is no {token}: Google's Application Default Credentials are used, which need no consent."
+    if not os.access(token.parent, os.W_OK):
+        raise MigrationError(f"{token} cannot be written: there is no folder {token.parent} that you may write to")
+    write_token(token, consent(credentials, browser, port, ConsentHttp(settings)))
+    drive = Drive.of(settings)
+    try:
+        account = drive.account()
+    except MigrationError as error:
+        raise MigrationError(f"{token} is written, but Drive cannot be read with it yet: {error}") from error
+    return (
+        f"{token} is written: it reads the Drive of {account}, and can do nothing else.\n"
+        "Now: python scripts/drive_folders.py, to find the folder's ID"
+    )
+
+
+def consent(credentials: Path, browser: bool, port: int, connection: ConsentHttp) -> dict[str, object]:
+    """Go through Google's consent in a browser, here or elsewhere; returns what belongs into the token file.
+
+    In: the OAuth client's JSON; how to reach the token endpoint; the rest as above. Raises MigrationError.
+    """
+    flow = _flow(credentials)
+    flow.oauth2session.mount("https://", connection)
+    flow.oauth2session.mount("http://", connection)
+    port = free_port(port)
+    state = new_state()
+    prompt = IN_THE_BROWSER
+    if not browser:
+        prompt = ADDRESS_BAR.format(port=port, url="{url}")
+        pass_on_pasted(port, state)
+    with calling("Google's sign-in"):
+        granted = _granted(flow, port=port, state=state, open_browser=browser, authorization_prompt_message=prompt)
+    if granted is None or SCOPE not in granted.granted_scopes:
+        raise MigrationError("the consent leaves out reading Drive: run this again, and leave its box ticked")
+    value: dict[str, object] = json.loads(granted.to_json())
+    return value
+
+
+def _granted(flow: InstalledAppFlow, **options: object) -> Any:
+    """The credentials that come of the consent; None if it leaves out what was asked for. Raises MigrationError."""
+    try:
+        return flow.run_local_server(
+            host="127.0.0.1",
+            prompt="consent",
+            success_message="You can close this window: the terminal says how it went.",
+            **options,
+        )
+    except Warning:
+        # This is how oauthlib says that the scope is not the one that was asked for.
+        return None
+    except (OAuth2Error, GoogleAuthError, OSError) as error:
+        raise MigrationError(f"Google did not grant access: {one_line(error, 200)}") from error
+
+
+def write_token(path: Path, value: dict[str, object]) -> None:
+    """Put the token into its file, which nobody else can read at any moment. Raises MigrationError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            json.dump(value, stream)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise MigrationError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _flow(credentials: Path) -> InstalledAppFlow:
+    """The consent's flow for an OAuth client. Raises MigrationError that says what else the file is."""
+    try:
+        value = json.loads(credentials.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MigrationError(f"there is no {credentials}: {WHERE}") from error
+    except OSError as error:
+        raise MigrationError(f"{credentials} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise MigrationError(f"{credentials} is not JSON, so it is no OAuth client: {WHERE}") from error
+    kind = _kind_of(credentials)
+    if kind == "service_account":
+        raise MigrationError(
+            f"{credentials} is a service account's key: it needs no consent, use it as the token "
+            f"(--config token={credentials}); or, to sign in as yourself, {WHERE}"
+        )
+    if kind == "token":
+        raise MigrationError(f"{credentials} is a token, not the OAuth client that one comes from: {WHERE}")
+    if kind == "client" and "web" in value:
+        raise MigrationError(f"{credentials} is an OAuth client of the type 'Web application': {WHERE}")
+    try:
+        if not value["installed"]["client_secret"]:
+            raise ValueError("no secret")
+        return InstalledAppFlow.from_client_config(value, scopes=[SCOPE])
+    except (ValueError, KeyError, TypeError) as error:
+        raise MigrationError(f"{credentials} is not an OAuth client's JSON: {WHERE}") from error
+
+
+def _kind_of(path: Path) -> str:
+    """What Google's JSON in a file is: service_account, token, client; "" for anything else, or none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    if not isinstance(value, dict):
+        return ""
+    if value.get("type") == "service_account":
+        return "service_account"
+    if "refresh_token" in value:
+        return "token"
+    return "client" if "installed" in value or "web" in value else ""
+
+
+def _has_default_credentials(token: Path) -> bool:
+    try:
+        default_credentials(token)
+    except StopRun:
+        return False
+    return True
+
+
+def has_browser() -> bool:
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True

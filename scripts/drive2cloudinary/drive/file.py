@@ -1,0 +1,98 @@
+"""A file, folder or shortcut as Drive describes it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from drive2cloudinary.checks import LARGEST_NUMBER
+from drive2cloudinary.errors import TransientError, one_line
+from drive2cloudinary.settings import ID
+
+FOLDER = "application/vnd.google-apps.folder"
+SHORTCUT = "application/vnd.google-apps.shortcut"
+FILE_FIELDS = (
+    "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,spaces,"
+    "capabilities/canDownload,shortcutDetails(targetId,targetMimeType,targetResourceKey)"
+)
+PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
+"""What is enough to know where a file lies."""
+
+
+@dataclass(frozen=True)
+class DriveFile:
+    """A file, folder or shortcut as Drive describes it.
+
+    size in bytes, and md5, are None where Drive has none; resource_key is "" where none is needed; drive_id is the
+    shared drive's or "". target: of a shortcut, the (id, MIME type, resource key) that it points to, if Drive says so.
+    owned: by the account that asks, if it was asked for. can_download is False where this account may look at the file
+    in Drive and not have its bytes. photos: it came from Google Photos.
+    """
+
+    id: str
+    name: str
+    mime_type: str
+    size: int | None
+    md5: str | None
+    modified_time: str
+    parents: tuple[str, ...]
+    drive_id: str
+    resource_key: str
+    target: tuple[str, str, str] | None
+    trashed: bool = False
+    owned: bool = False
+    can_download: bool = True
+    photos: bool = False
+
+    @classmethod
+    def from_answer(cls, answer: Any) -> DriveFile:
+        """Check what Drive says of a file. Raises TransientError if it is not what the API promises."""
+        try:
+            md5 = answer.get("md5Checksum")
+            details = answer.get("shortcutDetails") if answer["mimeType"] == SHORTCUT else None
+            file = cls(
+                id=answer["id"],
+                name=answer["name"],
+                mime_type=answer["mimeType"],
+                size=_size(answer["size"]) if "size" in answer else None,
+                md5=md5.lower() if md5 else None,
+                modified_time=answer.get("modifiedTime", ""),
+                parents=tuple(answer.get("parents", ())),
+                drive_id=answer.get("driveId", ""),
+                resource_key=answer.get("resourceKey", ""),
+                target=details
+                and (details["targetId"], details.get("targetMimeType", ""), details.get("targetResourceKey", "")),
+                trashed=answer.get("trashed") is True,
+                owned=answer.get("ownedByMe") is True,
+                can_download=answer.get("capabilities", {}).get("canDownload") is not False,
+                photos="photos" in answer.get("spaces", ()),
+            )
+            ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
+            texts = [
+                file.name,
+                file.mime_type,
+                file.modified_time,
+                file.drive_id,
+                file.resource_key,
+                *(file.target or ()),
+            ]
+            if not all(isinstance(text, str) for text in texts) or not all(re.fullmatch(ID, i) for i in ids):
+                raise ValueError("wrong types")
+            if file.md5 and not re.fullmatch(r"[0-9a-f]{32}", file.md5):
+                raise ValueError("md5Checksum is none")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TransientError(
+                f"Drive's answer is not what its API promises: {one_line(repr(error), 100)}"
+            ) from error
+        return file
+
+
+def _size(text: Any) -> int:
+    """Bytes from the decimal digits that Drive sends; a 64-bit number by its discovery document. Raises ValueError."""
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,19}", text):
+        raise ValueError("size is no number")
+    size = int(text)
+    if size > LARGEST_NUMBER:
+        raise ValueError("size is no 64-bit number")
+    return size

@@ -1,0 +1,120 @@
+"""The folders that an account sees in Drive, as trees with the number of images in each.
+
+Own folders and shared drives are read with a few queries, however many folders there are: all folders, all images, a
+thousand on each page, and the trees are built from `parents`. What is shared with the account is walked instead, some
+folders with each query, because a query for everything does not promise what lies below a shared folder
+(`corpora=user`: what the account created, opened, or was directly given).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.children import Children
+from drive2cloudinary.drive.file import FOLDER, DriveFile
+from drive2cloudinary.settings import FOLDERS_PER_QUERY
+
+FOLDERS = f"mimeType = '{FOLDER}'"
+IMAGES = "mimeType contains 'image/'"
+
+
+@dataclass
+class Branch:
+    """A folder, the images directly in it, those in it and all folders below it, and these, by name."""
+
+    folder: DriveFile
+    here: int
+    images: int
+    below: list[Branch] = field(default_factory=list)
+
+
+def own(drive: Drive) -> list[Branch]:
+    """My Drive, and each own folder that lies in a folder of somebody else, or nowhere.
+
+    Below them also what others have put there. Raises ImageError, StopRun or TransientError, as do all of these.
+    """
+    found = _by_id([drive.file("root"), *drive.search(FOLDERS)])
+    top = next(iter(found.values()))
+    parents = {folder.id: _known_parent(folder, found) for folder in found.values()}
+    roots = [top]
+    for folder in found.values():
+        if folder.owned and folder.id != top.id and not _is_below_own(folder.id, parents, found, top.id):
+            roots.append(folder)
+    return _grow(roots, found.values(), drive.search(IMAGES))
+
+
+def shared_with_me(drive: Drive) -> list[Branch]:
+    """Each folder that was shared with the account, unless it lies in another one of them."""
+    given = _by_id(drive.search(f"sharedWithMe and {FOLDERS}"))
+    found, level = dict(given), list(given.values())
+    inside: set[str] = set()
+    images: list[DriveFile] = []
+    children = Children(drive, FOLDERS_PER_QUERY)
+    while level:
+        below = []
+        for file in children.of(level, f"{FOLDERS} or {IMAGES}", lambda folder: folder.name):
+            if file.mime_type != FOLDER:
+                images.append(file)
+                continue
+            inside.add(file.id)
+            if file.id not in found:
+                below.append(file)
+            # What the walk says of its parents holds; a folder that was shared may keep them to itself.
+            found[file.id] = file
+        level = below
+    roots = [folder for folder in given.values() if folder.id not in inside]
+    return sorted(_grow(roots, found.values(), images), key=_by_name)
+
+
+def shared_drives(drive: Drive) -> list[Branch]:
+    """Each shared drive of the account."""
+    trees = []
+    for top in drive.shared_drives():
+        trees += _grow([top], [top, *drive.search(FOLDERS, top.id)], drive.search(IMAGES, top.id))
+    return sorted(trees, key=_by_name)
+
+
+def _grow(roots: Iterable[DriveFile], folders: Iterable[DriveFile], images: Iterable[DriveFile]) -> list[Branch]:
+    """The trees below these roots. A folder or an image with several parents counts for the first that is known."""
+    found = _by_id(folders)
+    inside: dict[str, list[DriveFile]] = defaultdict(list)
+    tops = _by_id(roots)
+    for folder in found.values():
+        if folder.id not in tops:
+            inside[_known_parent(folder, found)].append(folder)
+    here = Counter(_known_parent(image, found) for image in _by_id(images).values())
+    trees = [Branch(folder, here[folder.id], 0) for folder in tops.values()]
+    every = list(trees)
+    for branch in every:
+        branch.below = sorted((Branch(each, here[each.id], 0) for each in inside[branch.folder.id]), key=_by_name)
+        every += branch.below
+    # Whatever lies below a folder comes after it.
+    for branch in reversed(every):
+        branch.images = branch.here + sum(each.images for each in branch.below)
+    return trees
+
+
+def _is_below_own(folder_id: str, parents: dict[str, str], found: dict[str, DriveFile], top: str) -> bool:
+    """Whether an own folder, or My Drive itself, is above this one."""
+    passed = {folder_id}
+    while (folder_id := parents[folder_id]) and folder_id not in passed:
+        if folder_id == top or found[folder_id].owned:
+            return True
+        passed.add(folder_id)
+    return False
+
+
+def _known_parent(file: DriveFile, found: dict[str, DriveFile]) -> str:
+    return next((parent for parent in file.parents if parent in found), "")
+
+
+def _by_id(files: Iterable[DriveFile]) -> dict[str, DriveFile]:
+    """Each file once: Drive has been seen to put one on two pages when something changed meanwhile."""
+    return {file.id: file for file in files}
+
+
+def _by_name(branch: Branch) -> tuple[str, str]:
+    return branch.folder.name.casefold(), branch.folder.id

@@ -1,0 +1,113 @@
+"""HTTP for Google's clients: what they take for httplib2.Http, or for an adapter of requests, over our connections."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httplib2
+import requests
+
+from drive2cloudinary.network.http import ANSWER, Answer, Network
+from drive2cloudinary.network.services import Limits, tell_on_stderr
+from drive2cloudinary.settings import Settings
+
+GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
+"""Where Google may redirect the download of a file to."""
+_REDIRECTS = 3
+
+
+class DriveHttp:
+    """The connections to Drive and to Google's sign-in, for one thread; knows as much of httplib2 as the clients use.
+
+    Only the https download of a file may be redirected, within Google's hosts and without the token: whatever else is
+    redirected would take the token, or the client's secret, to wherever an answer says.
+    """
+
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        self._endpoint = settings.drive_endpoint.rstrip("/") + "/"
+        self._drive = Network(limits.drive, settings.timeout)
+        self._sign_in = Network(limits.sign_in, settings.timeout)
+        self._file_size: int | None = None
+
+    @contextmanager
+    def expecting(self, file_size: int) -> Iterator[None]:
+        """While this lasts, calls of Drive download a file, or a part of it, of at most so many bytes."""
+        self._file_size = file_size
+        try:
+            yield
+        finally:
+            self._file_size = None
+
+    def request(
+        self,
+        uri: str,
+        method: str = "GET",
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        redirections: int = 0,
+        connection_type: Any = None,
+    ) -> tuple[httplib2.Response, bytes]:
+        """One request as httplib2.Http makes it. Raises TransientError."""
+        sent = dict(headers or {})
+        if uri.startswith(self._endpoint):
+            at_most = ANSWER if self._file_size is None else self._file_size
+            size = self._file_size or 0
+            answer = self._drive.call(method, uri, headers=sent, body=body, at_most=at_most, size=size)
+            for _ in range(_REDIRECTS if self._file_size is not None else 0):
+                if not _is_googles(uri) or not _is_googles(answer.redirects_to):
+                    break
+                sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
+                answer = self._drive.call(method, answer.redirects_to, headers=sent, at_most=at_most, size=size)
+            network = self._drive
+        else:
+            network = self._sign_in
+            answer = network.call(method, uri, headers=sent, body=body)
+        if answer.is_redirect:
+            raise network.redirected(answer)
+        return _as_httplib2(answer), answer.body
+
+    def close(self) -> None:
+        """Give up the connections, whatever state they are in."""
+        self._drive.close()
+        self._sign_in.close()
+
+
+class ConsentHttp(requests.adapters.BaseAdapter):
+    """How the consent's flow, which uses requests, reaches the token endpoint; it follows no redirect either."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._network = Network(Limits.of(settings, tell_on_stderr).sign_in, settings.timeout)
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
+        """One request as requests makes it. Raises MigrationError."""
+        assert request.method and request.url and isinstance(request.body, str | bytes | None)
+        headers = {name: str(value) for name, value in request.headers.items()}
+        answer = self._network.call(request.method, request.url, headers=headers, body=request.body)
+        if answer.is_redirect:
+            raise self._network.redirected(answer)
+        response = requests.Response()
+        response.status_code, response.url, response.request = answer.status, answer.url, request
+        response.headers.update(answer.headers)
+        response.raw = io.BytesIO(answer.body)
+        return response
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._network.close()
+
+
+def _is_googles(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" and f".{parts.hostname}".endswith(GOOGLE)
+    except ValueError:
+        return False
+
+
+def _as_httplib2(answer: Answer) -> httplib2.Response:
+    return httplib2.Response({**answer.headers, "status": str(answer.status)})

@@ -1,0 +1,17 @@
+"""What the settings include and exclude leave out."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from drive2cloudinary.results.listing import Image
+from drive2cloudinary.settings import Settings
+
+
+def skipped(settings: Settings, image: Image) -> str:
+    """The setting that leaves an image out, in words; "" if it is to be moved."""
+    if not any(fnmatchcase(image.mime_type, pattern) for pattern in settings.include):
+        return f"include has no {image.mime_type}"
+    matching = (each for each in settings.exclude if each == image.id or fnmatchcase(image.path, each))
+    pattern = next(matching, None)
+    return f"exclude has {pattern}" if pattern else ""

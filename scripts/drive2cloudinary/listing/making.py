@@ -1,0 +1,134 @@
+"""Making the listing of a Drive folder."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from drive2cloudinary.cloudinary import names
+from drive2cloudinary.command import warn
+from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.children import cannot_list
+from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
+from drive2cloudinary.drive.signin import token_warning
+from drive2cloudinary.drive.walk import FoundImage, images_below
+from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError
+from drive2cloudinary.files import open_lock
+from drive2cloudinary.listing import public_ids
+from drive2cloudinary.listing.filters import skipped
+from drive2cloudinary.network.contact import Tell
+from drive2cloudinary.results import layout, listing, marker
+from drive2cloudinary.results.listing import Image, Listing
+from drive2cloudinary.settings import Settings
+
+
+def list_images(settings: Settings, output: Path, tell: Tell, run: str = "") -> None:
+    """Write a run's listing of the settings' folder to `output`. Raises MigrationError; then that is as it was.
+
+    In: who is told what is waited for; the run's ID, "" for a dry run.
+    """
+    warning = token_warning(Path(settings.token))
+    if warning:
+        warn(warning)
+    drive = Drive.of(settings, tell)
+    root = root_folder(drive, settings)
+    found = images_below(drive, root, settings, warn)
+    with alone(settings.folder.parent):
+        make_listing(settings, root, found, run).write(output)
+
+
+def root_folder(drive: Drive, settings: Settings) -> DriveFile:
+    """The folder to migrate; a shortcut to a folder is followed. Raises StopRun if it is none, or not to be had."""
+    try:
+        root = drive.file(settings.folder_id, settings.resource_key)
+        if root.target and root.target[1] == FOLDER:
+            root = drive.file(root.target[0], root.target[2])
+    except TransientError as error:
+        raise cannot_list(f"the folder {settings.folder_id}", error) from error
+    except ImageError as error:
+        raise StopRun(
+            f"the Drive folder {settings.folder_id} does not exist, or is not shared with the account of "
+            f"{settings.token}: check folder_id, or share the folder ({error})"
+        ) from error
+    if root.mime_type != FOLDER:
+        kind = "a shortcut" if root.mime_type == SHORTCUT else f"a file ({root.mime_type})"
+        raise StopRun(f"folder_id {settings.folder_id} is {kind}, not a folder")
+    return root
+
+
+def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage], run: str) -> Listing:
+    """The listing of what was found in the folder `root` by a run.
+
+    Looks at the last listing and at the markers in the results folder, so that every image keeps its public_id, and
+    one whose content has changed knows which asset it replaces; and at the listings beside it, so that no image of
+    another Drive folder has the same. To be called within `alone`, until the listing is written.
+    """
+    folder = settings.folder
+    ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
+    last = _last_images(folder)
+    markers = marker.by_file(folder)
+    folder_name = settings.cloudinary_folder(root.name)
+    own = {each.file.id for each in ordered}
+    given = public_ids.assign(
+        ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
+        {**public_ids.held_beside(folder, own, folder_name), **public_ids.held(folder, own, last, markers)},
+    )
+    images = []
+    for each in ordered:
+        file = each.file
+        image = Image(
+            id=file.id,
+            name=file.name,
+            folder_path=each.folder_path,
+            mime_type=file.mime_type,
+            size=file.size,
+            md5=file.md5,
+            modified_time=file.modified_time,
+            public_id=given[file.id],
+            resource_key=file.resource_key,
+            no_download=not file.can_download,
+            photos=file.photos,
+        )
+        replaces = _replaces(folder, image, markers.get(file.id, []), last.get(file.id))
+        left_out = skipped(settings, image)
+        images.append(replace(image, replaces=replaces, skipped=left_out) if replaces or left_out else image)
+    listed_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Listing(settings.folder_id, root.name, folder_name, listed_at, run, images)
+
+
+@contextmanager
+def alone(results: Path) -> Iterator[None]:
+    """While this lasts, no other process names images below these results: two could choose the same name."""
+    results.mkdir(parents=True, exist_ok=True)
+    with open_lock(layout.naming_lock(results)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _last_images(folder: Path) -> dict[str, Image]:
+    try:
+        return {image.id: image for image in listing.read(layout.listing(folder)).images}
+    except MigrationError:
+        return {}
+
+
+def _replaces(folder: Path, image: Image, markers: list[str], last: Image | None) -> dict[str, Any] | None:
+    """What is known of the asset that an older content of this image has in Cloudinary.
+
+    Once its job has begun, only the last listing knows: the job removes the old marker before it uploads.
+    """
+    if marker.name_of(image.id, image.fingerprint) in markers:
+        return None
+    known = [(each, name) for name in markers if (each := marker.read(marker.named(folder, name)))]
+    if not known:
+        return last.replaces if last else None
+    # The version is a time by Cloudinary's clock; ours may have been wrong.
+    newest, name = max(known, key=lambda each: (each[0].cloudinary.get("version") or 0, each[0].uploaded_at))
+    # What was there before this migration is not its own, though its bytes were the same.
+    own = ("version", "etag") if newest.status == "uploaded" else ()
+    return {key: newest.cloudinary.get(key) for key in own} | {"marker": name}

@@ -1,0 +1,75 @@
+"""Which public_id each image of a listing gets: unique, and the same in every run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from drive2cloudinary.cloudinary import names
+from drive2cloudinary.cloudinary.names import asset_key, with_suffix
+from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.results import layout, listing, marker
+from drive2cloudinary.results.listing import Image
+
+
+def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[str, str]:
+    """One public_id for each image; no new one has the `asset_key` of another.
+
+    In: (file ID, the public_id it would have alone) of all images, the ones that come first having the first choice;
+    and the public_id that each file ID, listed or not, holds from earlier runs. Out: file ID → public_id. Who holds a
+    name keeps it, even where earlier versions gave two with one key; who meets a taken one gets a suffix made of its
+    file ID.
+    """
+    taken = {asset_key(name) for name in held.values()}
+    given: dict[str, str] = {}
+    for file_id, name in wanted:
+        if file_id in held:
+            given[file_id] = held[file_id]
+            continue
+        for choice in _choices(name, file_id):
+            key = asset_key(choice)
+            if key not in taken:
+                taken.add(key)
+                given[file_id] = choice
+                break
+    return given
+
+
+def _choices(name: str, file_id: str) -> Iterator[str]:
+    """What an image may be called, best first, without end."""
+    yield name
+    yield with_suffix(name, file_id[-8:])
+    yield with_suffix(name, file_id)
+    for number in itertools.count(2):
+        yield with_suffix(name, f"{file_id}_{number}")
+
+
+def held_beside(folder: Path, own: set[str], folder_name: str) -> dict[str, str]:
+    """File ID → public_id, of the images of other Drive folders that go to the same place in Cloudinary.
+
+    The same is what the service may take for it.
+    """
+    target = names.asset_key(names.asset_folder(folder_name, ""))
+    held: dict[str, str] = {}
+    for path in layout.listings_below(folder.parent):
+        if path.parent == folder:
+            continue
+        try:
+            other = names.asset_key(names.asset_folder(listing.head(path).cloudinary_folder, ""))
+            if f"{target}/".startswith(f"{other}/") or f"{other}/".startswith(f"{target}/"):
+                held |= {image.id: image.public_id for image in listing.read(path).images if image.id not in own}
+        except MigrationError:
+            # Nothing was ever uploaded from what is no listing.
+            continue
+    return held
+
+
+def held(folder: Path, present: set[str], last: dict[str, Image], markers: dict[str, list[str]]) -> dict[str, str]:
+    """File ID → the public_id it holds: by the last listing, or by a marker, whose asset stays in Cloudinary."""
+    held = {file_id: image.public_id for file_id, image in last.items() if file_id in present}
+    for file_id in markers.keys() - held.keys():
+        for name in markers[file_id]:
+            if each := marker.read(marker.named(folder, name)):
+                held[file_id] = each.drive["public_id"]
+    return held

@@ -1,0 +1,337 @@
+"""HTTP as every service is called: through the user's proxy, trusting the user's certificates, within limits."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import socks
+import urllib3
+from urllib3.contrib.socks import SOCKSProxyManager
+
+from drive2cloudinary.errors import ImageError, MigrationError, NoAnswer, StopRun, TooLarge, TransientError, one_line
+from drive2cloudinary.network.contact import Contact
+from drive2cloudinary.network.proxies import Proxy, parsed, proxy_for
+from drive2cloudinary.network.tls import VARIABLES, trust
+from drive2cloudinary.network.watchdog import WATCHDOG, watched
+
+ANSWER = 16_000_000
+"""Bytes: the most that is read of an answer that is no file. The largest, a page of a listing, has about a million."""
+ERROR_TEXT = 1_000_000
+"""Bytes: the most that is read of an error answer; its status tells nearly all."""
+CONNECTING = 4.0
+"""Seconds that a connection may take, to all addresses of a host, if `timeout` allows it; then the user is told."""
+_PIECE = 1 << 16
+_LONGEST_PAUSE = 15.0
+_NOT_CONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+_WORDS: dict[type[BaseException], str] = {
+    ConnectionRefusedError: "connection refused",
+    urllib3.exceptions.ConnectTimeoutError: "no connection in time",
+    urllib3.exceptions.ReadTimeoutError: "nothing came in time",
+    TimeoutError: "nothing came in time",
+    http.client.IncompleteRead: "the answer was cut off",
+    urllib3.exceptions.IncompleteRead: "the answer was cut off",
+    ConnectionError: "the connection was lost",
+    ssl.SSLError: "the encrypted connection failed",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: its HTTP status, its headers, its body without content coding, and the URL that was asked."""
+
+    status: int
+    headers: urllib3.HTTPHeaderDict
+    body: bytes
+    url: str
+
+    @property
+    def is_redirect(self) -> bool:
+        return 300 <= self.status < 400
+
+    @property
+    def redirects_to(self) -> str:
+        """The URL that it redirects to, "" if it does not."""
+        location = self.headers.get("Location", "") if self.is_redirect else ""
+        try:
+            return urljoin(self.url, location) if location else ""
+        except ValueError:
+            return location
+
+
+class Network:
+    """The connections to one service, kept open from call to call; safe to use from many threads.
+
+    Where nothing could be sent, it waits and tries again, because that can do no harm. What else goes wrong on the way
+    is a TransientError that names the service: NoAnswer if nobody knows whether the call was carried out, TooLarge if
+    the answer was cut off here, another for an answer that cannot be read. An address that is none is an ImageError.
+    What no other call can pass either, a certificate that is not trusted say, is a StopRun.
+    """
+
+    def __init__(
+        self, contact: Contact, timeout: float, *, connections: int = 1, waits: bool = True, proxy: str = ""
+    ) -> None:
+        """In: what is known of the service, seconds of silence after which a call is given up, how many threads.
+
+        waits: whether a service that cannot be reached is waited for; otherwise that is a NoAnswer like others. proxy:
+        its URL, instead of what the environment says.
+        """
+        self._service = contact.service
+        self._contact = contact
+        self._timeout = timeout
+        self._connections = connections
+        self._waits = waits
+        self._proxy = parsed(proxy, "api_proxy") if proxy else None
+        self._managers: dict[tuple[Proxy | None, bool], urllib3.PoolManager] = {}
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+        at_most: int = ANSWER,
+        size: int = 0,
+        sink: Callable[[bytes], object] | None = None,
+        wants_body: Callable[[Answer], bool] = lambda answer: True,
+    ) -> Answer:
+        """One request, and its answer whatever the status; no redirect is followed.
+
+        In: `at_most`, the bytes that a successful answer may have; `size`, those that it should have if it is a file;
+        `sink`, who takes its body piece by piece instead of having it returned; whether to read the body of an answer
+        at all, which costs the connection if not. The whole may last five times the seconds of silence that are
+        allowed, and longer for what 20 KB/s take.
+        """
+        began, pause = time.monotonic(), 1.0
+        while True:
+            try:
+                answer = self._once(method, url, headers, body, at_most, size, sink, wants_body)
+            except _Unreachable as error:
+                silent = self._contact.failed(began)
+                tried_for = time.monotonic() - began
+                # Others are answered: then it is this host, or the way to it.
+                is_alone = self._contact.answered_since(began) and tried_for > self._contact.patience / 10
+                if not self._waits or is_alone:
+                    raise self._no_answer(error) from error
+                self._contact.wait_on(silent, str(error), f"next try in {pause:.0f} s")
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            except NoAnswer as error:
+                raise self._no_answer(error, self._is_its_own_fault(began, url, error)) from error
+            else:
+                self._contact.answered()
+                return answer
+
+    def _no_answer(self, error: Exception, counts: bool = True) -> NoAnswer:
+        return NoAnswer(f"no answer from {self._service}: {error}", counts)
+
+    def _is_its_own_fault(self, began: float, url: str, error: NoAnswer) -> bool:
+        """Whether it may be for this call alone that it got no answer. Raises StopRun.
+
+        It is not if the service has answered nobody for some time, and does not answer the simplest of questions now.
+        """
+        silent = self._contact.failed(began)
+        if not self._waits or (silent < self._contact.patience / 10 and self._contact.has_answered):
+            return True
+        parts = urlsplit(url)
+        try:
+            self._once("HEAD", f"{parts.scheme}://{parts.netloc}/", None, None, ANSWER, 0, None, lambda answer: True)
+        except (_Unreachable, NoAnswer):
+            self._contact.wait_on(silent, str(error), f"and no answer to anybody for {silent:.0f} s")
+            return False
+        self._contact.answered()
+        return True
+
+    def redirected(self, answer: Answer) -> TransientError:
+        """What a redirect means where none is followed: whoever sent it would get the request with all its secrets."""
+        try:
+            host = urlsplit(answer.redirects_to).hostname
+        except ValueError:
+            host = None
+        return TransientError(
+            f"{self._service} redirects to {one_line(host or 'nowhere', 100)}, which its API never does: "
+            "does this network want you to log in first?"
+        )
+
+    def close(self) -> None:
+        """Give up the connections, whatever state they are in."""
+        for manager in self._managers.values():
+            manager.clear()
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | str | None,
+        at_most: int,
+        size: int,
+        sink: Callable[[bytes], object] | None,
+        wants_body: Callable[[Answer], bool],
+    ) -> Answer:
+        seconds = 5 * self._timeout + (len(body or b"") + size) / 20_000
+        with WATCHDOG.limit(seconds) as limit:
+            try:
+                answer = self._manager(url).request(
+                    method, url, headers=headers, body=body, preload_content=False, redirect=False, retries=False
+                )
+                try:
+                    read = self._read(answer, url, at_most, sink, wants_body)
+                finally:
+                    # Only what has been read to its end has given its connection back by now.
+                    answer.close()
+                    answer.release_conn()
+                if limit.expired:
+                    # A connection that ends among the headers looks like an answer without a body.
+                    raise TimeoutError
+                return read
+            except urllib3.exceptions.LocationValueError as error:
+                raise ImageError(f"not an address to ask {self._service} at: {one_line(url, 200)}") from error
+            except urllib3.exceptions.DecodeError as error:
+                raise TransientError(f"{self._service}'s answer cannot be unpacked") from error
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                if limit.expired:
+                    raise NoAnswer(f"not finished after {seconds:.0f} s") from error
+                raise self._meaning([*_chain(error)], url, limit.sent) from error
+
+    def _read(
+        self,
+        answer: urllib3.BaseHTTPResponse,
+        url: str,
+        at_most: int,
+        sink: Callable[[bytes], object] | None,
+        wants_body: Callable[[Answer], bool],
+    ) -> Answer:
+        if isinstance(sock := getattr(answer.connection, "sock", None), ssl.SSLSocket):
+            trust().remember(sock)
+        if answer.status == 407:
+            raise self._refused_by_proxy(407, url)
+        head = Answer(answer.status, answer.headers, b"", url)
+        if not wants_body(head):
+            return head
+        succeeded = 200 <= head.status < 300
+        kept: list[bytes] = []
+        take = sink if sink and succeeded else kept.append
+        if not _pass_on(answer, take, at_most if succeeded else ERROR_TEXT) and succeeded:
+            raise TooLarge(f"{self._service} sent more than the {at_most:,} bytes that were expected")
+        return replace(head, body=b"".join(kept))
+
+    def _manager(self, url: str) -> urllib3.PoolManager:
+        proxy, is_secure = self._proxy_for(url), url.startswith("https:")
+        if (proxy, is_secure) not in self._managers:
+            options: dict[str, Any] = dict(
+                maxsize=self._connections,
+                block=True,
+                timeout=urllib3.Timeout(connect=min(CONNECTING, self._timeout), read=self._timeout),
+                **({"ssl_context": trust()} if is_secure else {}),
+            )
+            if proxy is None:
+                manager = urllib3.PoolManager(**options)
+            elif proxy.url.startswith("socks"):
+                manager = SOCKSProxyManager(proxy.url, proxy.user or None, proxy.password or None, **options)
+            else:
+                own = {"proxy_ssl_context": trust()} if proxy.url.startswith("https:") else {}
+                manager = urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **own, **options)
+            manager.pool_classes_by_scheme = {
+                scheme: watched(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+            }
+            self._managers[proxy, is_secure] = manager
+        return self._managers[proxy, is_secure]
+
+    def _proxy_for(self, url: str) -> Proxy | None:
+        return self._proxy or proxy_for(url)
+
+    def _meaning(self, chain: list[BaseException], url: str, sent: bool) -> MigrationError | _Unreachable:
+        """What kept a call from being answered.
+
+        In: what was raised, from the outermost to the innermost; whether any of the request went out.
+        """
+        reason = _in_words(chain)
+        if sent:
+            return NoAnswer(reason)
+        proxy = self._proxy_for(url)
+        of_proxy = proxy and any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain)
+        for each in chain:
+            if isinstance(each, ssl.SSLCertVerificationError):
+                return self._not_trusted(each, f"the proxy {proxy.address}" if proxy and of_proxy else self._service)
+            if isinstance(each, socks.SOCKS5AuthError):
+                return self._refused_by_proxy(407, url)
+            if found := re.search(r"Tunnel connection failed: (\d+)", str(each)):
+                return self._refused_by_proxy(int(found[1]), url)
+            if isinstance(each, socket.gaierror):
+                return self._unknown_host(each, url)
+        if proxy and (of_proxy or any(isinstance(each, socks.ProxyError) for each in chain)):
+            return _Unreachable(f"the proxy {proxy.address}: {reason}")
+        if any(isinstance(each, _NOT_CONNECTED) for each in chain):
+            return _Unreachable(reason)
+        return NoAnswer(reason)
+
+    def _unknown_host(self, error: socket.gaierror, url: str) -> StopRun | _Unreachable:
+        proxy = self._proxy_for(url)
+        # Of these two kinds, the proxy does not look up the host.
+        asks_itself = proxy and not proxy.url.startswith(("socks4:", "socks5:"))
+        unknown = f"the proxy {proxy.address}" if proxy and asks_itself else f"the host {urlsplit(url).hostname}"
+        # EAI_AGAIN is a name server that does not answer.
+        if error.errno in (socket.EAI_NONAME, socket.EAI_NODATA) and not self._contact.has_answered:
+            return StopRun(f"{self._service} cannot be reached: {unknown} is not known. Is there a network?")
+        return _Unreachable(f"{unknown} is not known")
+
+    def _not_trusted(self, error: ssl.SSLCertVerificationError, whose: str) -> StopRun:
+        why = one_line(error.verify_message or "it cannot be verified", 150)
+        # Numbers of X509_verify_cert(3) for an issuer that is not there, or not trusted.
+        if error.verify_code in (2, 18, 19, 20, 21):
+            why += f"; if your company's proxy made it, name the file of its CA in {VARIABLES[0]}"
+        return StopRun(f"{whose}'s certificate is not trusted: {why}")
+
+    def _refused_by_proxy(self, status: int, url: str) -> StopRun | _Unreachable:
+        proxy = self._proxy_for(url)
+        address = proxy.address if proxy else "?"
+        if status == 407:
+            return StopRun(
+                f"the proxy {address} wants a user and a password: set HTTPS_PROXY=http://USER:PASSWORD@{address}, "
+                "special characters percent-encoded"
+            )
+        if 400 <= status < 500:
+            return StopRun(f"the proxy {address} does not let {urlsplit(url).hostname} through (it answered {status})")
+        return _Unreachable(f"the proxy {address} answered {status}")
+
+
+class _Unreachable(Exception):
+    """No connection was made, so nothing was sent. Its text is the reason, in words."""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what it was raised for, and so on to the innermost."""
+    while error is not None:
+        yield error
+        inner = next((each for each in error.args if isinstance(each, BaseException)), None)
+        error = inner or error.__cause__ or error.__context__
+
+
+def _in_words(chain: list[BaseException]) -> str:
+    """The reason among these that tells most, in words that people know."""
+    for kind, words in _WORDS.items():
+        if any(isinstance(error, kind) for error in chain):
+            return words
+    said = (error.strerror for error in reversed(chain) if isinstance(error, OSError) and error.strerror)
+    return one_line(next(said, "the connection was lost"), 100).lower()
+
+
+def _pass_on(answer: urllib3.BaseHTTPResponse, take: Callable[[bytes], object], at_most: int) -> bool:
+    """Read the body piece by piece; False if there is more of it than `at_most` bytes."""
+    left = at_most
+    # Unpacked, a piece can be a thousand times as long as what came: so no more is asked for than may come.
+    while piece := answer.read1(min(_PIECE, left + 1)):
+        left -= len(piece)
+        if left < 0:
+            return False
+        take(piece)
+    return True

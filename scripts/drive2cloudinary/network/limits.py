@@ -1,0 +1,187 @@
+"""How fast the services let us be: known to all workers together, so that one refusal slows them all."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from drive2cloudinary.errors import RateLimited
+from drive2cloudinary.network.shared_memory import Shared
+
+
+class Turns:
+    """A rate limit of all workers together, be they processes or threads: so many units a minute and a second.
+
+    What is assumed about the service: each call costs units, and what it accepts in any minute or second is limited; a
+    minute's units may be spent at once. A refused call costs none. The limits may be lower than those given here, and
+    the refusals alone tell. Those of calls that were under way together count as one. Then one call after the other
+    goes out as a probe, after a tenth of a second, 1, 10 and then 60 seconds, until one is accepted, and the others
+    wait. The first refusal is taken for a limit by the second: the rate goes down to nine tenths of the most that any
+    second of the last minute has brought, and rises by a twentieth each second. If a probe is refused although nothing
+    was accepted for a second, it was the minute's limit: what was accepted in the last minute is the budget from then
+    on, but at least a tenth of the last one, because others may have spent the rest. The budget rises again: hardly in
+    the first minutes, twofold in ten. A Retry-After holds all calls.
+
+    The units are counted by the second in which the call's answer came, for sixty seconds after it, because nobody
+    knows when the service counted them; those of a call without an answer by the second in which it began.
+    """
+
+    _BUDGET, _LEARNED, _RATE, _RATED, _NEXT, _HELD_UNTIL, _REFUSED, _IN_A_ROW, _SECOND, _UNITS = range(10)
+    _SECONDS = 61
+    """Sixty, and the one that has just begun."""
+    _POLL = 0.1
+
+    def __init__(self, *, per_minute: float = math.inf, per_second: float = math.inf, minute: float = 60.0) -> None:
+        """In: the most units in each; how long a minute is, for tests that cannot wait (a second is a sixtieth)."""
+        self._per_minute, self._per_second = per_minute, per_second
+        self._second = minute / 60
+        self._shared = Shared(self._UNITS + self._SECONDS)
+        self._shared.numbers[self._BUDGET] = per_minute
+        self._shared.numbers[self._RATE] = per_second
+
+    @contextmanager
+    def turn(self, units: float = 1.0) -> Iterator[None]:
+        """Wait for one's turn; the call within costs so many units, and raises RateLimited if it is refused."""
+        began = self._begin(units)
+        try:
+            yield
+        except RateLimited as error:
+            self._refused(units, began, error.retry_after or 0.0)
+            raise
+        self._accepted(units, began)
+
+    def _begin(self, units: float) -> float:
+        """Wait until the units are there, and take them; returns the time."""
+        while True:
+            with self._at_present() as (shared, now):
+                wait = self._wait(shared, now, units)
+                if wait <= 0:
+                    self._count(shared, units, now)
+                    shared[self._NEXT] = now + (self._pause(shared) or units / shared[self._RATE] * self._second)
+                    return now
+            time.sleep(min(wait, self._POLL))
+
+    @contextmanager
+    def _at_present(self) -> Iterator[tuple[memoryview[float], float]]:
+        """The shared numbers and the time, when the seconds are forgotten that are more than a minute ago."""
+        with self._shared.locked() as shared:
+            now = time.monotonic()
+            second, last = int(now / self._second), int(shared[self._SECOND])
+            for begun in range(max(last, second - self._SECONDS) + 1, second + 1):
+                shared[self._UNITS + begun % self._SECONDS] = 0
+            shared[self._SECOND] = second
+            yield shared, now
+
+    def _wait(self, shared: memoryview[float], now: float, units: float) -> float:
+        """How long to wait at the least before one looks again; 0 or less: a call of so many units may begin."""
+        rate = shared[self._RATE] * (1 + 0.05 * (now - shared[self._RATED]) / self._second)
+        shared[self._RATE], shared[self._RATED] = min(self._per_second, rate), now
+        risen = 1 + ((now - shared[self._LEARNED]) / (600 * self._second)) ** 4
+        spent = sum(shared[self._UNITS :])
+        if spent and spent + units > min(self._per_minute, shared[self._BUDGET] * risen):
+            return self._second
+        return max(shared[self._NEXT], shared[self._HELD_UNTIL]) - now
+
+    def _pause(self, shared: memoryview[float]) -> float:
+        """The time from one probe to the next; 0 as long as calls are accepted."""
+        in_a_row = shared[self._IN_A_ROW]
+        return min(60.0, 10.0 ** (in_a_row - 2)) * self._second if in_a_row else 0.0
+
+    def _count(self, shared: memoryview[float], units: float, at: float) -> None:
+        second = int(at / self._second)
+        if second > shared[self._SECOND] - self._SECONDS:
+            shared[self._UNITS + second % self._SECONDS] += units
+
+    def _accepted(self, units: float, began: float) -> None:
+        with self._at_present() as (shared, now):
+            self._count(shared, -units, began)
+            self._count(shared, units, now)
+            if shared[self._IN_A_ROW] and began > shared[self._REFUSED]:
+                shared[self._IN_A_ROW], shared[self._NEXT] = 0, now
+
+    def _refused(self, units: float, began: float, retry_after: float) -> None:
+        with self._at_present() as (shared, now):
+            self._count(shared, -units, began)
+            shared[self._HELD_UNTIL] = max(shared[self._HELD_UNTIL], now + retry_after)
+            if began <= shared[self._REFUSED]:
+                return
+            shared[self._REFUSED] = now
+            shared[self._IN_A_ROW] += 1
+            accepted = shared[self._UNITS :]
+            if shared[self._IN_A_ROW] == 1:
+                shared[self._RATE] = 0.9 * min(shared[self._RATE], max(accepted) or math.inf)
+            elif shared[self._IN_A_ROW] == 3:
+                shared[self._RATE] = self._per_second
+                shared[self._BUDGET] = max(sum(accepted), shared[self._BUDGET] / 10)
+                shared[self._LEARNED] = now
+            shared[self._NEXT] = now + self._pause(shared)
+
+
+class Places:
+    """So many calls at once, of all workers together.
+
+    A refusal sets the number to that of the other calls under way; each ten seconds without one add a place, up to
+    where it began.
+    """
+
+    _LIMIT, _CHANGED, _PAUSED_UNTIL, _PIDS = range(4)
+    _ANOTHER_AFTER = 10.0
+
+    def __init__(self, at_once: int) -> None:
+        self._highest = at_once
+        self._shared = Shared(self._PIDS + at_once)
+        self._shared.numbers[self._LIMIT] = at_once
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Wait for a place; the call within raises RateLimited if the service refuses it."""
+        while (mine := self._take()) is None:
+            time.sleep(0.01)
+        try:
+            yield
+        except RateLimited as error:
+            self._give_back(mine, refused=True, pause=error.retry_after or 0.0)
+            raise
+        except BaseException:
+            self._give_back(mine)
+            raise
+        self._give_back(mine)
+
+    def _take(self) -> int | None:
+        now = time.monotonic()
+        with self._shared.locked() as shared:
+            if shared[self._LIMIT] < self._highest and now - shared[self._CHANGED] > self._ANOTHER_AFTER:
+                shared[self._LIMIT], shared[self._CHANGED] = shared[self._LIMIT] + 1, now
+            pids = shared[self._PIDS :]
+            taken = [place for place, pid in enumerate(pids) if pid]
+            if len(taken) >= shared[self._LIMIT]:
+                for place in taken:
+                    if not _alive(int(pids[place])):
+                        pids[place] = 0
+                return None
+            if now < shared[self._PAUSED_UNTIL]:
+                return None
+            free = next(place for place, pid in enumerate(pids) if not pid)
+            pids[free] = os.getpid()
+            return free
+
+    def _give_back(self, place: int, refused: bool = False, pause: float = 0.0) -> None:
+        now = time.monotonic()
+        with self._shared.locked() as shared:
+            shared[self._PIDS + place] = 0
+            if refused:
+                others = sum(1 for pid in shared[self._PIDS :] if pid)
+                shared[self._LIMIT] = max(1, min(shared[self._LIMIT], others))
+                shared[self._CHANGED] = now
+                shared[self._PAUSED_UNTIL] = max(shared[self._PAUSED_UNTIL], now + pause)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

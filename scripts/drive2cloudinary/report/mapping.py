@@ -1,0 +1,153 @@
+"""The mapping: a row for each listed image, with where it is in Cloudinary or why it is not."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drive2cloudinary.checks import is_id, is_md5, is_text, is_whole_number
+from drive2cloudinary.cloudinary import names
+from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.files import NotAFile, read_json, replacing
+from drive2cloudinary.results import failure, layout, listing, marker
+from drive2cloudinary.results.listing import Image
+
+UPLOAD_FAILED = "UPLOAD_FAILED"
+STATUSES = ("uploaded", "existing", "failed", "skipped")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image; the fields are the columns of mapping.csv, status is uploaded, existing, failed or skipped.
+
+    error is why it failed or was skipped; of an image that is in Cloudinary, what was special about it, mostly "".
+    """
+
+    local_filename: str
+    cloudinary_url: str
+    jpg_url: str
+    status: str
+    error: str
+    folder_path: str
+    filename: str
+    file_id: str
+    public_id: str
+    bytes: int | None
+    md5: str | None
+
+
+COLUMNS = tuple(Row.__dataclass_fields__)
+OF_FOLDER = ("folder_id", "folder")
+"""What the combined mapping of many folders has besides."""
+
+
+def rows(images: Iterable[Image], folder: Path, warn: Callable[[str], None]) -> list[Row]:
+    """The mapping of a listing's images, by what lies in their results folder, in the mapping's order."""
+    found = [_row(image, folder, warn) for image in images]
+    return sorted(found, key=lambda row: (row.folder_path, row.filename, row.file_id))
+
+
+def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
+    """The rows of several folders' mapping.json, each with its Drive folder's ID and name besides.
+
+    Raises MigrationError if one has no listing beside it, or is none.
+    """
+    found = []
+    for path in mappings:
+        drive = listing.head(layout.listing(path.parent))
+        more = dict(zip(OF_FOLDER, (drive.folder_id, drive.folder), strict=True))
+        found += [{**vars(row), **more} for row in read(path)]
+    return found
+
+
+def write(mapping: Sequence[Mapping[str, Any]], folder: Path, columns: Sequence[str]) -> None:
+    """Write both forms, each whole or not at all: CSV by RFC 4180, safe to open in a spreadsheet; JSON verbatim."""
+    with replacing(layout.mapping_csv(folder), newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(columns)
+        for row in mapping:
+            table.writerow([cell(row[name]) for name in columns])
+    with replacing(layout.mapping_json(folder)) as stream:
+        stream.write("[")
+        for number, row in enumerate(mapping):
+            stream.write(("," if number else "") + "\n" + json.dumps(row, ensure_ascii=False))
+        stream.write("\n]\n")
+
+
+def read(json_path: Path) -> list[Row]:
+    """The rows of one folder's mapping.json. Raises MigrationError if it is none, or another version's."""
+    try:
+        found = [Row(**row) for row in read_json(json_path)]
+        if not all(map(_is_row, found)):
+            raise ValueError("wrong fields")
+        return found
+    except (TypeError, ValueError, NotAFile) as error:
+        raise MigrationError(f"{json_path} is no mapping: run the migration again, which writes it anew") from error
+
+
+def counts(json_path: Path) -> Counter[str]:
+    """How many rows of a mapping.json have each status. Raises MigrationError."""
+    return Counter(row.status for row in read(json_path))
+
+
+def failures(json_paths: Iterable[Path]) -> list[failure.Group]:
+    """The failed images of some mapping.json by their causes, as the records beside these say.
+
+    Raises MigrationError.
+    """
+    failed = (
+        (row.file_id, failure.read(path.parent, row.file_id))
+        for path in json_paths
+        for row in read(path)
+        if row.status == "failed"
+    )
+    return failure.grouped(failed)
+
+
+def _is_row(row: Row) -> bool:
+    texts = (getattr(row, name) for name in COLUMNS if name not in ("bytes", "md5"))
+    return (
+        all(map(is_text, texts))
+        and is_id(row.file_id)
+        and row.status in STATUSES
+        and (row.bytes is None or is_whole_number(row.bytes))
+        and (row.md5 is None or is_md5(row.md5))
+    )
+
+
+def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:
+    found = marker.fitting(folder, image, warn)
+    public_id, error = image.public_id, ""
+    if found:
+        url, jpg_url, status = found.cloudinary["secure_url"], found.jpg_url, str(found.status)
+        public_id, error = found.cloudinary["public_id"], found.remark
+    elif image.skipped:
+        url, jpg_url, status, error = "", "", "skipped", image.skipped
+    else:
+        record = failure.read(folder, image.id)
+        url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed"
+        error = record.message if record else "not moved: the run ended before"
+    return Row(
+        local_filename=names.stem(image.name),
+        cloudinary_url=url,
+        jpg_url=jpg_url,
+        status=status,
+        error=error,
+        folder_path=image.folder_path,
+        filename=image.name,
+        file_id=image.id,
+        public_id=public_id,
+        bytes=image.size,
+        md5=image.md5,
+    )
+
+
+def cell(value: object) -> str:
+    """A value as a spreadsheet may have it: never the beginning of a formula, which an apostrophe turns to text."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,0 +1,27 @@
+"""From the markers of a listing's images to the mapping, and from many mappings to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from drive2cloudinary.command import warn
+from drive2cloudinary.report import mapping, orphans
+from drive2cloudinary.results import listing
+
+
+def merge_markers(listed: Path) -> int:
+    """Write the mapping of a listing, and the orphans, beside it; returns how many images failed.
+
+    Raises MigrationError, OSError.
+    """
+    images, folder = listing.read(listed).images, listed.parent
+    rows = mapping.rows(images, folder, warn)
+    mapping.write([vars(row) for row in rows], folder, mapping.COLUMNS)
+    orphans.write(images, folder)
+    return sum(row.status == "failed" for row in rows)
+
+
+def merge_mappings(mappings: Iterable[Path], folder: Path) -> None:
+    """Write the mapping of many Drive folders. In: mapping.json of each. Raises MigrationError, OSError."""
+    mapping.write(mapping.combined(mappings), folder, (*mapping.COLUMNS, *mapping.OF_FOLDER))

@@ -1,0 +1,159 @@
+"""Verifying: for each URL in a mapping, whether the CDN delivers what the marker of its image promises."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import astuple, dataclass
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Literal
+
+from drive2cloudinary.cloudinary.delivery import Answer, Delivery
+from drive2cloudinary.errors import StopRun, TransientError, one_line
+from drive2cloudinary.files import replacing
+from drive2cloudinary.report import mapping
+from drive2cloudinary.report.mapping import UPLOAD_FAILED, Row
+from drive2cloudinary.results import layout, marker
+from drive2cloudinary.settings import Settings
+
+Result = Literal["ok", "missing", "wrong size", "refused", "no answer"]
+NAMED = 20
+"""So many of the URLs that are not right are named on the terminal."""
+PAUSE = 5.0
+"""Seconds between two lines of progress."""
+IN_VAIN = 20
+"""So many URLs one after the other without any answer: then the connection is at fault, and no URL."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One URL that was asked for; the fields are the columns of verify.csv.
+
+    status: the HTTP status, None if nothing came; expected_bytes: the stored bytes by the marker, None without one;
+    bytes: those that the CDN delivers, None if it does not say; error: what it said, or what could not be compared.
+    """
+
+    file_id: str
+    filename: str
+    folder_path: str
+    public_id: str
+    url: str
+    result: Result
+    status: int | None
+    expected_bytes: int | None
+    bytes: int | None
+    error: str
+
+
+def rows_with_url(rows: Iterable[Row]) -> list[Row]:
+    """The rows of the images that are in Cloudinary."""
+    return [row for row in rows if row.cloudinary_url not in ("", UPLOAD_FAILED)]
+
+
+def verify(rows: Iterable[Row], folder: Path, delivery: Delivery, at_once: int) -> Iterator[Verified]:
+    """Ask the CDN for the URL of each row, so many at once; the results come in the order of the rows.
+
+    In: the rows that have a URL, and their results folder with the markers. jpg_url is not asked for: that would have
+    Cloudinary make each JPG, and count it. Raises StopRun if the CDN wants to be left alone, or does not answer at all.
+    """
+    markers = marker.by_file(folder)
+
+    def check(row: Row) -> Verified:
+        expected = _stored_bytes(row, folder, markers.get(row.file_id, []))
+        return _verified(row, expected, delivery.ask(row.cloudinary_url, expected))
+
+    in_vain = 0
+    # Its threads end with the program, be they in the midst of a pause.
+    with ThreadPool(at_once) as pool:
+        for each in pool.imap(check, rows):
+            yield each
+            in_vain = in_vain + 1 if each.result == "no answer" else 0
+            if in_vain == IN_VAIN:
+                raise StopRun(
+                    f"{IN_VAIN} URLs in a row got no answer: look at the connection, then run again ({each.error})"
+                )
+
+
+def _stored_bytes(row: Row, folder: Path, markers: Iterable[str]) -> int | None:
+    """What Cloudinary said that it stored, which with `fit` is not what Drive has."""
+    for name in markers:
+        found = marker.read(marker.named(folder, name))
+        if found and found.cloudinary["secure_url"] == row.cloudinary_url:
+            stored = found.cloudinary.get("bytes")
+            return stored if isinstance(stored, int) else None
+    return None
+
+
+def _verified(row: Row, expected: int | None, answer: Answer) -> Verified:
+    result: Result = "ok"
+    error = ""
+    if answer.error:
+        error = one_line(answer.error)
+        result = "refused"
+        if answer.status in (404, 410):
+            result = "missing"
+        elif isinstance(answer.error, TransientError):
+            result = "no answer"
+    elif expected is None:
+        error = "the size was not compared: the image has no marker any more, or it does not say"
+    elif answer.bytes is None:
+        error = "the size was not compared: the CDN does not say it"
+    elif answer.bytes != expected:
+        result = "wrong size"
+        error = f"the CDN delivers {answer.bytes} bytes, {expected} were stored"
+    return Verified(
+        file_id=row.file_id,
+        filename=row.filename,
+        folder_path=row.folder_path,
+        public_id=row.public_id,
+        url=row.cloudinary_url,
+        result=result,
+        status=answer.status,
+        expected_bytes=expected,
+        bytes=answer.bytes,
+        error=error,
+    )
+
+
+def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[str], None]) -> tuple[str, bool]:
+    """Write `output` for the mapping by it, and say how far it is; returns the outcome as a line, and if all is well.
+
+    In: the settings, verify.csv in a results folder, how many URLs to ask for at once, who is told of what happens.
+    Raises MigrationError and OSError; then `output` is as it was.
+    """
+    rows = mapping.read(layout.mapping_json(output.parent))
+    failed = sum(row.status == "failed" for row in rows)
+    rows = rows_with_url(rows)
+    delivery = Delivery(settings, at_once)
+    results: Counter[str] = Counter()
+    said = time.monotonic()
+    with replacing(output, newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(Verified.__dataclass_fields__)
+        for each in verify(rows, output.parent, delivery, at_once):
+            table.writerow([mapping.cell(value) for value in astuple(each)])
+            results[each.result] += 1
+            if each.result != "ok" and results.total() - results["ok"] <= NAMED:
+                say(one_line(f"{each.result}: {one_line(each.filename, 100)}: {each.url}: {each.error}", 1000))
+            if time.monotonic() - said > PAUSE:
+                said = time.monotonic()
+                say(f"{results.total()} of {len(rows)} URLs asked")
+    bad = results.total() - results["ok"]
+    if bad > NAMED:
+        say(f"and {bad - NAMED} more")
+    if results["missing"]:
+        say(f"to have a missing image moved again, delete {output.parent}/markers/FILE_ID.*.json and run the migration")
+    return outcome(results, failed, output), not bad
+
+
+def outcome(results: Counter[str], failed: int, output: Path) -> str:
+    """How many URLs answered and how; and how many images have none, because they failed."""
+    ok = results.pop("ok", 0)
+    bad = results.total()
+    kinds = ", ".join(f"{count} {result}" for result, count in results.most_common())
+    what = f"{bad} do not ({kinds})" if bad else "0 do not"
+    without = f"; {failed} images failed and have none" if failed else ""
+    return f"{ok + bad} URLs asked: {ok} answer as they should, {what}{without} → {output}"

@@ -1,0 +1,213 @@
+"""The listing: all images found in the Drive folder at one moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drive2cloudinary.causes import Cause
+from drive2cloudinary.checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
+from drive2cloudinary.errors import ImageError, MigrationError
+from drive2cloudinary.files import NotAFile, open_file, read_json, replacing
+
+
+@dataclass(frozen=True)
+class Image:
+    """One Drive file of the listing.
+
+    folder_path is relative to the migrated folder, "" for itself; size in bytes and md5 are None where Drive has none;
+    modified_time as Drive writes it (RFC 3339). replaces: of an image whose content has changed, what its old marker
+    says of the asset (its version and etag if it is our own, and the marker's file name); skipped: the setting that
+    leaves it out; resource_key: what a link-shared file asks for; no_download: Drive shows it to this account, and does
+    not let it be downloaded; photos: it came from Google Photos, where Drive's md5 may be wrong.
+    """
+
+    id: str
+    name: str
+    folder_path: str
+    mime_type: str
+    size: int | None
+    md5: str | None
+    modified_time: str
+    public_id: str
+    replaces: dict[str, Any] | None = None
+    skipped: str = ""
+    resource_key: str = ""
+    no_download: bool = False
+    photos: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """The MD5 in the marker's name: of the content, or, where Drive knows none, of its size and modified time."""
+        known = f"{self.size} {self.modified_time}".encode(errors="surrogatepass")
+        return self.md5 or hashlib.md5(known, usedforsecurity=False).hexdigest()
+
+    @property
+    def path(self) -> str:
+        """The path in Drive below the migrated folder, for people."""
+        return f"{self.folder_path}/{self.name}" if self.folder_path else self.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """The listing's entry; optional fields only where they say something."""
+        return {name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL}
+
+
+_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A whole listing: of which Drive folder (ID and name), for which Cloudinary folder, when (ISO, UTC), by which run.
+
+    run is "" if it was made by a dry run. Its images are in the order of their IDs, so that one is found in the file
+    without reading all.
+    """
+
+    folder_id: str
+    folder: str
+    cloudinary_folder: str
+    listed_at: str
+    run: str
+    images: Sequence[Image] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        """Put the listing into a file, one line for each image, whole or not at all. Raises OSError."""
+        head = {name: getattr(self, name) for name in _HEAD}
+        with replacing(path) as stream:
+            stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "images": [')
+            for number, image in enumerate(sorted(self.images, key=lambda each: each.id)):
+                stream.write(("," if number else "") + "\n" + json.dumps(image.to_dict(), ensure_ascii=False))
+            stream.write("\n]}\n")
+
+
+def read(path: Path) -> Listing:
+    """The listing in a file. Raises MigrationError if there is none, OSError if it cannot be read."""
+    try:
+        value = read_json(path)
+        return _listing(value, [image_of(entry) for entry in value["images"]])
+    except (FileNotFoundError, NotAFile, ValueError, KeyError, TypeError) as error:
+        raise _no_listing(path) from error
+
+
+def head(path: Path) -> Listing:
+    """The listing in a file without its images, of which nothing is read. Raises MigrationError if there is none."""
+    try:
+        with open_file(path) as stream:
+            return _listing(json.loads(stream.readline(_LONGEST_HEAD) + b"]}"), [])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _no_listing(path) from error
+
+
+class Entries:
+    """The images of a listing by their IDs, each read from the file when it is asked for: 100,000 take no memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises MigrationError if there is no listing at `path`."""
+        self.head = head(path)
+        self._path = path
+        with open_file(path) as stream:
+            self._text = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def image(self, file_id: str) -> Image:
+        """The image of this ID. Raises ImageError if it is not listed, MigrationError if the listing is damaged."""
+        # Between the head, and the line that closes the list.
+        low, high = self._text.find(b"\n") + 1, self._text.rfind(b"\n", 0, -1) + 1
+        while low < high:
+            start = self._text.rfind(b"\n", 0, (low + high) // 2) + 1
+            end = self._text.find(b"\n", start) + 1
+            try:
+                image = image_of(json.loads(self._text[start:end].rstrip(b",\n")))
+            except (ValueError, TypeError, RecursionError) as error:
+                raise _no_listing(self._path) from error
+            if image.id == file_id:
+                return image
+            low, high = (end, high) if image.id < file_id else (low, start)
+        raise ImageError("this file is not in the listing: run snakemake again", Cause.CHANGED)
+
+
+def made_by(path: Path) -> str:
+    """The run that made the listing in a file; "" if there is none."""
+    try:
+        return head(path).run
+    except MigrationError:
+        return ""
+
+
+def image_of(entry: Any) -> Image:
+    """The image of a listing's entry. Raises TypeError if a field is missing, ValueError if one is wrong."""
+    if not isinstance(entry, dict):
+        raise TypeError("no JSON object")
+    known = {name: entry[name] for name in entry if name in _FIELDS}
+    _check(known, _FIELDS)
+    image = Image(**known)
+    if image.replaces and image.replaces["marker"].partition(".")[0] != image.id:
+        raise ValueError("replaces names the marker of another image")
+    return image
+
+
+def is_marker_name(value: Any) -> bool:
+    """ID.FINGERPRINT.json, which is a name in the folder of the markers and in no other."""
+    if not isinstance(value, str):
+        return False
+    file_id, _, rest = value.partition(".")
+    return is_id(file_id) and rest.endswith(".json") and is_md5(rest.removesuffix(".json"))
+
+
+def _listing(value: Any, images: list[Image]) -> Listing:
+    # Before there were many folders in a run, no listing named its Cloudinary folder.
+    head = {"cloudinary_folder": "", **{name: value[name] for name in _HEAD if name in value}}
+    _check(head, _HEAD)
+    return Listing(**head, images=images)
+
+
+def _check(values: Mapping[str, Any], checks: Mapping[str, Callable[[Any], bool]]) -> None:
+    """Raise ValueError for the first value that is not what it has to be."""
+    for name, value in values.items():
+        if not checks[name](value):
+            raise ValueError(f"wrong {name}")
+
+
+def _is_replaced(value: Any) -> bool:
+    """What is known of an older asset: its version and etag, if they are known, and always its marker's file name."""
+    return (
+        isinstance(value, dict)
+        and value.keys() <= {"version", "etag", "marker"}
+        and (value.get("version") is None or is_whole_number(value["version"]))
+        and (value.get("etag") is None or is_text(value["etag"]))
+        and is_marker_name(value.get("marker"))
+    )
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "id": is_id,
+    "name": is_text,
+    "folder_path": is_text,
+    "mime_type": is_text,
+    "size": lambda value: value is None or is_whole_number(value),
+    "md5": lambda value: value is None or is_md5(value),
+    "modified_time": is_text,
+    "public_id": is_public_id,
+    "replaces": lambda value: value is None or _is_replaced(value),
+    "skipped": is_text,
+    "resource_key": is_text,
+    "no_download": lambda value: isinstance(value, bool),
+    "photos": lambda value: isinstance(value, bool),
+}
+_HEAD: dict[str, Callable[[Any], bool]] = {
+    "folder_id": is_id,
+    "folder": is_text,
+    "cloudinary_folder": is_text,
+    "listed_at": is_time,
+    "run": is_text,
+}
+_LONGEST_HEAD = 1_000_000
+"""Bytes of a listing's first line, all but its images."""
+
+
+def _no_listing(path: Path) -> MigrationError:
+    return MigrationError(f"{path} is not a listing: delete it, and the next run lists anew")

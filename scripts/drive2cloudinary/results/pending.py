@@ -1,0 +1,43 @@
+"""The one place that decides which listed images still have to be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from drive2cloudinary.results import failure
+from drive2cloudinary.results import marker
+from drive2cloudinary.results.listing import Image
+
+Reason = Literal["new", "changed", "failed before"]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An image that has to be moved, and why: it is new, its content changed, or it failed before."""
+
+    image: Image
+    reason: Reason
+
+
+def pending(images: Iterable[Image], folder: Path, warn: Callable[[str], None]) -> list[Pending]:
+    """The images without a marker that fits, except those that a setting leaves out.
+
+    In: the listing's images, their results folder, and who is told of a corrupt marker.
+    """
+    found = []
+    for image in images:
+        if image.skipped or marker.fitting(folder, image, warn):
+            continue
+        if failure.read(folder, image.id):
+            found.append(Pending(image, "failed before"))
+        else:
+            found.append(Pending(image, "changed" if image.replaces else "new"))
+    return found
+
+
+def left_out(images: Iterable[Image], folder: Path) -> int:
+    """How many images a setting leaves out that are not in Cloudinary from an earlier run."""
+    return sum(not marker.path_of(folder, image.id, image.fingerprint).exists() for image in images if image.skipped)

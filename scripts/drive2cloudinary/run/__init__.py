@@ -1,0 +1,1 @@
+"""What Snakemake asks: which folders, what is pending, what is said meanwhile, and how a run ends."""

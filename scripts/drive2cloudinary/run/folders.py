@@ -1,0 +1,86 @@
+"""The Drive folders of one run, each with its settings: the one of folder_id, or those of the setting folders."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.settings import Settings, folder_of
+
+NEEDED = "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
+"""What to say where a run has no folder."""
+COLUMNS = {"folder_name", "folder_id", "link"}
+
+
+def folders_of(settings: Settings) -> list[Settings]:
+    """The settings of each folder that the run is to move, in their order.
+
+    With `folders`, folder_id and folder_name are what the file or the list says of each; the rest is the same for all.
+    [] if neither is set. Raises MigrationError for the first line that is wrong, with its number.
+    """
+    if not settings.folders:
+        return [settings] if settings.folder_id else []
+    if settings.folder_id or settings.folder_name:
+        key = "folder_id" if settings.folder_id else "folder_name"
+        raise MigrationError(f"{key} and folders are both set: give one folder, or many")
+    entries = _lines(Path(settings.folders)) if isinstance(settings.folders, str) else _items(settings.folders)
+    seen: dict[str, str] = {}
+    found = []
+    for where, entry in entries:
+        each = _folder(settings, where, entry)
+        first = seen.setdefault(each.folder_id, where)
+        if first != where:
+            raise MigrationError(f"{where}: folder {each.folder_id} is that of {first}, too")
+        found.append(each)
+    if not found:
+        raise MigrationError(f"{settings.folders} names no folder")
+    return found
+
+
+def _folder(settings: Settings, where: str, entry: Mapping[str, str]) -> Settings:
+    links = [text.strip() for key in ("folder_id", "link") if (text := entry.get(key) or "").strip()]
+    if len(links) != 1:
+        raise MigrationError(f"{where}: {'two folders' if links else 'no folder_id and no link'}")
+    try:
+        folder_id, resource_key = folder_of(links[0])
+    except MigrationError as error:
+        raise MigrationError(f"{where}: {error}") from error
+    name = (entry.get("folder_name") or "").strip()
+    return replace(settings, folder_id=folder_id, resource_key=resource_key, folder_name=name, folders=())
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The lines of a CSV file that are not empty, each with its number, under the names of its header."""
+    try:
+        # With its byte order mark, which spreadsheets write, the first column would have another name.
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = csv.DictReader(stream, strict=True)
+            header = [name.strip() for name in table.fieldnames or ()]
+            if not set(header) <= COLUMNS or not {"folder_id", "link"} & set(header):
+                raise MigrationError(f"{path}, line 1: the columns must be folder_name,link or folder_name,folder_id")
+            table.fieldnames = header
+            for row in table:
+                where = f"{path}, line {table.line_num}"
+                if None in row:
+                    raise MigrationError(f"{where}: more cells than columns")
+                yield where, row
+    except csv.Error as error:
+        raise MigrationError(f"{path}, line {table.line_num + 1}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
+
+
+def _items(items: tuple[Any, ...]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The entries of a list in config.yaml: IDs or URLs, or mappings with the columns' names as keys."""
+    for number, item in enumerate(items, 1):
+        where = f"folders, entry {number}"
+        if not isinstance(item, Mapping):
+            yield where, {"link": str(item)}
+        elif unknown := set(item) - COLUMNS:
+            raise MigrationError(f"{where}: unknown key {one_line(sorted(map(str, unknown))[0], 60)!r}")
+        else:
+            yield where, {key: str(value) for key, value in item.items() if value is not None}

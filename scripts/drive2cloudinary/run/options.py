@@ -1,0 +1,36 @@
+"""The settings that a script which people run takes as options, with config.yaml's values where they are left out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.settings import Settings
+
+ROOT = Path(__file__).parents[3]
+
+
+def add_settings(parser: argparse.ArgumentParser, described: dict[str, str]) -> None:
+    """Give the parser an option for each of these settings. In: setting → what to say of it in the help."""
+    for name, what in described.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(
+            option, dest=f"setting_{name}", metavar="VALUE", help=f"{what} (default: config.yaml's {name})"
+        )
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """config.yaml with the options over it. Raises MigrationError if a setting is wrong."""
+    try:
+        config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise MigrationError(f"config.yaml cannot be read: {one_line(error, 200)}") from error
+    given = {
+        name.removeprefix("setting_"): value
+        for name, value in vars(options).items()
+        if name.startswith("setting_") and value is not None
+    }
+    return Settings.from_config({**config, **given}, ROOT / "config.schema.yaml")

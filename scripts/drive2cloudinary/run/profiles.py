@@ -1,0 +1,43 @@
+"""Whether the profile that the user asked for is in force: Snakemake says nothing of one that it does not find."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.run import compat
+
+
+def check(arguments: Sequence[str], base: Path, executor: str) -> None:
+    """Raise MigrationError if jobs would run elsewhere than the user's profile says.
+
+    In: snakemake's arguments, the Snakefile's folder, and the name of the executor that the run has.
+    """
+    # Snakemake's own parser takes half a second to make.
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--profile", action="append")
+    parser.add_argument("--workflow-profile")
+    parser.add_argument("--executor", "-e")
+    asked, _ = parser.parse_known_args(arguments)
+    known = base / "profiles"
+    name = asked.workflow_profile
+    if name and name != "none" and not any((folder / name).exists() for folder in (Path(), Path("profiles"), known)):
+        raise MigrationError(
+            f"--workflow-profile {name}: there is no such profile; the workflow has "
+            + ", ".join(sorted(path.name for path in known.iterdir()))
+        )
+    if asked.executor:
+        return
+    for profile in asked.profile or os.environ.get("SNAKEMAKE_PROFILE", "").split():
+        found = compat.profile_file(profile)
+        wanted = found and (yaml.safe_load(found.read_text(encoding="utf-8")) or {}).get("executor")
+        if wanted and wanted != executor:
+            raise MigrationError(
+                f"--profile {profile}: the workflow's own profile overrides its executor, {wanted}; "
+                f"say --workflow-profile {profile} instead"
+            )

@@ -1,0 +1,74 @@
+"""What is around the job of the rule verify: the folders that it holds, what it will ask for, what it found."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.report import mapping
+from drive2cloudinary.results import layout
+from drive2cloudinary.run.console import say
+from drive2cloudinary.run.migration import Migration
+from drive2cloudinary.run.preview import how_long_ago
+
+ALONE = "verify takes the mapping at hand: run it by itself, after the migration"
+
+
+class VerifyRun:
+    """A run of snakemake that verifies the mappings of its folders, and does nothing else."""
+
+    def __init__(self, migrations: Sequence[Migration], home: Path) -> None:
+        """In: the run's folders, and the results folder of the run as a whole, where the job has its log."""
+        self._migrations = migrations
+        self.log = layout.log(home, "verify")
+        """Where the job leaves the outcome of each folder."""
+        self.begun = False
+
+    @property
+    def tables(self) -> list[str]:
+        """verify.csv of each folder."""
+        return [str(layout.verified(each.folder)) for each in self._migrations]
+
+    def begin(self, run_id: str) -> None:
+        """Take the results folders for a run. Raises MigrationError if one is in use, or has no mapping yet."""
+        self._need_mappings()
+        for migration in self._migrations:
+            migration.hold(run_id)
+        self.log.unlink(missing_ok=True)
+        self.begun = True
+
+    def preview(self, silent: bool) -> None:
+        """Have a dry run end with how many URLs would be asked for. Raises MigrationError if there is no mapping."""
+        self._need_mappings()
+        if not silent:
+            _at_exit_once(self._print_preview)
+
+    def say_outcome(self, level: int) -> None:
+        """Say what the job found."""
+        said = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        for line in said or ["no URL was asked for"]:
+            say(one_line(line, 1000), level if said else logging.ERROR)
+
+    def _need_mappings(self) -> None:
+        for migration in self._migrations:
+            if not migration.mapping.exists():
+                command = f"snakemake --cores 8 --config folder_id={migration.settings.folder_id}"
+                raise MigrationError(f"there is no mapping yet: run {command} first")
+
+    def _print_preview(self) -> None:
+        for path in (each.mapping for each in self._migrations):
+            counted = mapping.counts(path)
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+            failed = f"{counted['failed']} images failed and have none; " if counted["failed"] else ""
+            urls = counted["uploaded"] + counted["existing"]
+            print(f"{urls} URLs to ask for; {failed}mapping written {how_long_ago(written)}", flush=True)
+
+
+def _at_exit_once(function: Callable[[], None]) -> None:
+    """Snakemake asks for a rule's input more than once."""
+    atexit.unregister(function)
+    atexit.register(function)

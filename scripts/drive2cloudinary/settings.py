@@ -1,0 +1,191 @@
+"""What the user asked for: config.yaml and `--config`, checked and in their types."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlparse
+
+from drive2cloudinary.errors import MigrationError, one_line
+
+ID = r"[A-Za-z0-9_-]+"
+"""Drive's file IDs. They become file names here, so nothing else is ever taken for one."""
+TEXTS = ("folder_id", "folder_name", "token", "impersonate", "credentials", "drive_endpoint", "results")
+SWITCHES = ("recursive", "overwrite", "fit")
+FREE_PLAN = 10 * 1024 * 1024
+"""Bytes: the largest image that Cloudinary's free plan takes."""
+LISTS = ("include", "exclude")
+REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
+"""Settings of earlier versions, and what to do now."""
+FOLDERS_PER_QUERY = 22
+"""So many Drive folders can be named in one query: with IDs of 33 characters, a shared drive's and 150 of a page token,
+its URL stays below 2,048 characters, from where on Google's client would send it as a POST."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one run; the fields are the keys of config.yaml.
+
+    folder_id is the bare ID ("" if none was given), resource_key the one of a folder URL that has it ("" otherwise),
+    folder_name "" for the Drive folder's own name, timeout is in seconds. folders, where a run has many: the name of a
+    CSV file, or what config.yaml lists; `run/folders.py` reads it.
+    """
+
+    folder_id: str = ""
+    resource_key: str = ""
+    folder_name: str = ""
+    folders: str | tuple[Any, ...] = ()
+    recursive: bool = True
+    include: tuple[str, ...] = ("image/*",)
+    exclude: tuple[str, ...] = ()
+    token: str = "token.json"
+    impersonate: str = ""
+    credentials: str = "credentials.json"
+    drive_endpoint: str = "https://www.googleapis.com"
+    results: str = "results"
+    overwrite: bool = False
+    trust_checksum: dict[str, bool] = field(default_factory=dict)
+    max_bytes: int | None = None
+    fit: bool = False
+    drive_units_per_minute: float = 325_000
+    uploads_at_once: int = 50
+    folders_per_query: int = FOLDERS_PER_QUERY
+    images_per_job: int | Literal["auto"] = "auto"
+    retries: int = 5
+    timeout: float = 60.0
+    patience: float = 600.0
+
+    @property
+    def folder(self) -> Path:
+        """The results folder of this Drive folder, relative to where snakemake runs."""
+        return Path(self.results) / (self.folder_id or "FOLDER_ID")
+
+    def trusts_checksum(self, file_id: str, photos: bool) -> bool:
+        """Whether the bytes of a file must have Drive's md5. In: its ID, and whether it came from Google Photos.
+
+        What is set for the ID comes before what is set for all `photos`.
+        """
+        of_its_kind = self.trust_checksum.get("photos", True) if photos else True
+        return self.trust_checksum.get(file_id, of_its_kind)
+
+    @property
+    def largest(self) -> int | None:
+        """How many bytes an image may have; None if that is for Cloudinary to say."""
+        return self.max_bytes or (FREE_PLAN if self.fit else None)
+
+    def cloudinary_folder(self, drive_folder: str) -> str:
+        """The Cloudinary folder to upload into. In: the Drive folder's name, which holds if none was set."""
+        return self.folder_name or drive_folder.replace("/", "_")
+
+    def to_json(self) -> str:
+        """The settings of one folder as the one argument that the scripts take; no secret is among them."""
+        return json.dumps({**asdict(self), "folders": ()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """The settings that `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, **{key: tuple(values[key]) for key in (*LISTS, "folders")}})
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], schema: Path, command_line: Sequence[str] = ()) -> Settings:
+        """The settings of Snakemake's `config`, checked against `schema`.
+
+        In: config.yaml with `--config` over it; the JSON Schema; sys.argv, because Snakemake turns an ID that looks
+        like a number into one (1e5, 007), and only there its text survives. Raises MigrationError for an unknown key, a
+        wrong type, or a folder_id that is neither an ID nor a Drive folder's URL.
+        """
+        values = {**config, **_texts(config), **_typed_by_name(command_line, config)}
+        _check(values, schema)
+        folder_id, resource_key = folder_of(values.get("folder_id") or "")
+        lists = {key: _as_list(values[key]) for key in LISTS if key in values}
+        folders = values.pop("folders", None) or ()
+        values.pop("folder_id", None)
+        texts = {key: values[key] or "" for key in TEXTS if key in values}
+        # As Snakemake compares paths by their text, there is only one text for each.
+        texts["results"] = str(Path(texts.get("results", cls.results)))
+        return cls(
+            **{**values, **texts, **lists, "folder_id": folder_id, "resource_key": resource_key},
+            folders=folders if isinstance(folders, str) else tuple(folders),
+        )
+
+
+def folder_of(text: str) -> tuple[str, str]:
+    """The folder ID and resource key ("" if none) in any form in which Drive shows a folder.
+
+    An ID; …/drive/folders/ID, …/drive/u/0/folders/ID?resourcekey=KEY, …/open?id=ID, …/folderview?id=ID,
+    …/#folders/ID, …/my-drive. "" gives "". Raises MigrationError for anything else.
+    """
+    text = text.strip()
+    if not text or re.fullmatch(ID, text):
+        return text, ""
+    try:
+        address = urlparse(text if "//" in text else f"https://{text}")
+    except ValueError:
+        address = urlparse("")
+    if f".{address.hostname}".endswith(".google.com"):
+        query = parse_qs(address.query)
+        in_path = re.search(rf"(?:^|/)folders/({ID})/?$", address.path) or re.match(
+            rf"folders/({ID})", address.fragment
+        )
+        found = in_path[1] if in_path else query.get("id", [""])[0]
+        if re.fullmatch(ID, found):
+            return found, query.get("resourcekey", [""])[0]
+        if address.path.rstrip("/").endswith("/my-drive"):
+            return "root", ""
+    raise MigrationError(f"folder_id {one_line(text, 100)!r} is neither a Drive folder's ID nor its URL")
+
+
+def _texts(config: dict[str, Any]) -> dict[str, str]:
+    return {key: str(config[key]) for key in TEXTS if isinstance(config.get(key), int | float)}
+
+
+def _typed_by_name(command_line: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:
+    typed: dict[str, Any] = {}
+    for argument in command_line:
+        key, equals, text = argument.partition("=")
+        if equals and key in TEXTS and key in config:
+            typed[key] = text
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    for key in SWITCHES:
+        if isinstance(config.get(key), str):
+            typed[key] = words.get(config[key].lower(), config[key])
+    if isinstance(config.get("trust_checksum"), dict):
+        # On the command line all values of a YAML mapping are texts.
+        typed["trust_checksum"] = {
+            str(file_id): words.get(str(trusted).lower(), trusted)
+            for file_id, trusted in config["trust_checksum"].items()
+        }
+    return typed
+
+
+def _as_list(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _check(values: dict[str, Any], schema: Path) -> None:
+    """Raise a MigrationError that says in one line what is wrong with the first wrong setting."""
+    from jsonschema import ValidationError
+    from snakemake.exceptions import WorkflowError
+    from snakemake.utils import validate
+
+    unknown = [key for key in values if key not in Settings.__dataclass_fields__ or key == "resource_key"]
+    if unknown:
+        near = difflib.get_close_matches(
+            str(unknown[0]).replace("-", "_").lower(), list(Settings.__dataclass_fields__), 1
+        )
+        hint = f": did you mean {near[0]}?" if near else "; config.yaml names them all"
+        hint = f": {REPLACED[unknown[0]]}" if unknown[0] in REPLACED else hint
+        raise MigrationError(f"unknown setting {one_line(unknown[0], 60)!r}{hint}")
+    try:
+        validate(values, str(schema), set_default=False)
+    except WorkflowError as error:
+        cause = error.__context__
+        where = ".".join(map(str, cause.path)) if isinstance(cause, ValidationError) else "config.yaml"
+        what = cause.message if isinstance(cause, ValidationError) else error
+        raise MigrationError(f"wrong setting {where}: {one_line(what, 200)}") from error

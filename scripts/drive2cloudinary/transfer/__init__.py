@@ -1,0 +1,1 @@
+"""One image from Drive to Cloudinary, with the proof that it arrived."""

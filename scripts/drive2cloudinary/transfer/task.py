@@ -1,0 +1,127 @@
+"""What a process of the pool does with a request: it moves one image, and leaves its marker or its failure."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drive2cloudinary.causes import Cause
+from drive2cloudinary.errors import ImageError, MigrationError, TransientError, one_line
+from drive2cloudinary.files import replacing
+from drive2cloudinary.network.limits import Turns
+from drive2cloudinary.network.services import Limits
+from drive2cloudinary.results import failure, layout, marker
+from drive2cloudinary.results.failure import Failure
+from drive2cloudinary.results.listing import Entries
+from drive2cloudinary.results.run import Run
+from drive2cloudinary.settings import Settings
+
+if TYPE_CHECKING:
+    from drive2cloudinary.transfer.transfer import Transfer
+
+FUNCTION = f"{__name__}:prepare"
+THREADS = 2
+"""In a process: the next image is downloaded while this one is uploaded."""
+
+
+def argument(settings: Settings, run: Run, in_batch: bool = False) -> str:
+    """What `prepare` takes. In: the run whose reason to stop holds; whether this is a batch on a cluster's node."""
+    return json.dumps({"settings": settings.to_json(), "run": str(run.folder), "in_batch": in_batch})
+
+
+def prepare(text: str) -> Callable[[], UploadTask]:
+    """What makes the task of each process; they all share what is known of the services. In: `argument`."""
+    # Only here, because Snakemake reads this module, too, and the clients take long to import.
+    from drive2cloudinary.transfer.transfer import Transfer
+
+    value = json.loads(text)
+    settings, run = Settings.from_json(value["settings"]), Run(Path(value["run"]))
+    limits = Limits.of(settings, run.wait_for)
+    if value["in_batch"]:
+        # It does not know what the last one on this node has spent of the minute: it spends its share evenly.
+        limits = replace(limits, units=Turns(per_second=settings.drive_units_per_minute / 60))
+    return lambda: UploadTask(lambda: Transfer(settings, limits), Path(settings.results), run)
+
+
+def request_for(path: Path) -> str:
+    """The request for the marker at this path."""
+    return f"{path.parents[1].name} {path.name}"
+
+
+def marker_of(request: str, results: Path) -> Path:
+    """The marker that a request asks for."""
+    folder_id, _, name = request.partition(" ")
+    return marker.named(results / folder_id, name)
+
+
+def record_lost(request: str, results: Path, line: str) -> None:
+    """Leave the failure of an image whose processes died, or where one met with what nobody foresaw. Raises OSError."""
+    path = marker_of(request, results)
+    lost = TransientError(line, cause=Cause.WORKER_LOST)
+    Failure.of(lost).write(path.parents[1], path.name.partition(".")[0])
+
+
+def log_of(run: Run) -> Path:
+    """Where the processes say what nobody foresaw: a file that can be appended to. Raises OSError if it cannot."""
+    path = layout.pool_log(run.folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.open("ab").close()
+    return path
+
+
+class UploadTask:
+    """Moves images for the threads of one process, which share its two connections."""
+
+    def __init__(self, make_transfer: Callable[[], Transfer], results: Path, run: Run) -> None:
+        self._make_transfer, self._results, self._run = make_transfer, results, run
+        self._transfer: Transfer | None = None
+        self._connecting = threading.Lock()
+        self._entries = cache(Entries)
+
+    def __call__(self, request: str) -> str:
+        """`done`, `failed LINE`, or `stop LINE` if no other image can succeed either. In: as of `request_for`."""
+        if line := self._run.stopped_because:
+            return f"stop {line}"
+        path = marker_of(request, self._results)
+        folder = path.parents[1]
+        try:
+            return self._move_or_record(folder, path)
+        except MigrationError as error:
+            return self._stop(one_line(error))
+        except OSError as error:
+            unwritable = Path(error.filename).parent if error.filename else folder
+            return self._stop(one_line(f"{unwritable} cannot be written to: {error.strerror or error}"))
+
+    def _move_or_record(self, folder: Path, path: Path) -> str:
+        file_id = path.name.partition(".")[0]
+        try:
+            transfer = self._connect()
+            listed = self._entries(layout.listing(folder))
+            image = listed.image(file_id)
+            if marker.path_of(folder, image.id, image.fingerprint) != path:
+                raise ImageError("the listing has another version of this file: run snakemake again", Cause.CHANGED)
+            # An earlier process may have died as it was about to say so.
+            if not marker.read(path):
+                moved = transfer.move(image, listed.head.cloudinary_folder, layout.markers(folder))
+                with replacing(path) as stream:
+                    stream.write(f"{moved.to_json()}\n")
+            failure.forget(folder, file_id)
+            return "done"
+        except ImageError as error:
+            Failure.of(error).write(folder, file_id)
+            return f"failed {one_line(error)}"
+
+    def _connect(self) -> Transfer:
+        with self._connecting:
+            if self._transfer is None:
+                self._transfer = self._make_transfer()
+            return self._transfer
+
+    def _stop(self, line: str) -> str:
+        self._run.stop_because(line)
+        return f"stop {line}"

@@ -1,0 +1,147 @@
+"""Moving one image: the bytes from Drive to Cloudinary, and the marker that proves it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import tenacity
+
+from drive2cloudinary.causes import Cause
+from drive2cloudinary.cloudinary import names
+from drive2cloudinary.cloudinary.api import Cloudinary
+from drive2cloudinary.cloudinary.asset import ASSET_FIELDS, NewAsset
+from drive2cloudinary.content import IN_MEMORY, Content
+from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.errors import ImageError, TransientError
+from drive2cloudinary.network.services import Limits
+from drive2cloudinary.results.listing import Image
+from drive2cloudinary.results.marker import Marker
+from drive2cloudinary.results.ownership import Members
+from drive2cloudinary.retrying import patiently
+from drive2cloudinary.settings import Settings
+
+
+class Transfer:
+    """A process' two connections, each for one thread at a time: one image is downloaded while another is uploaded."""
+
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        """Sign in to both services. Raises StopRun. In: the settings, and what all workers know together."""
+        self._settings = settings
+        self._patiently = patiently(settings.retries)
+        self._drive = Drive(settings, limits)
+        self._downloading, self._uploading = threading.Lock(), threading.Lock()
+        self._cloudinary = Cloudinary(settings, limits)
+        self._members = Members(Path(settings.results))
+
+    def move(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
+        """Bring one image to Cloudinary.
+
+        In: its entry in the listing, the listing's Cloudinary folder, and where the markers lie. Out: its marker, which
+        the caller puts in place. Its seconds are those that passed until the bytes were here and proved, and until they
+        were in Cloudinary and proved: waiting for one's turn, pauses and further tries are included, because that is
+        how long the image took. Raises ImageError, TransientError or StopRun; then the image is not in Cloudinary under
+        a name that claims it.
+        """
+        if image.no_download:
+            raise ImageError("its owner does not allow the file to be downloaded by this account", Cause.NOT_ALLOWED)
+        limit = self._settings.largest
+        too_large = limit is not None and (image.size or 0) > limit
+        if too_large and not self._settings.fit:
+            raise ImageError(
+                f"{image.size:,} bytes are more than max_bytes allows ({limit:,}); fit=true would shrink it",
+                Cause.TOO_LARGE,
+            )
+        began = time.monotonic()
+        with self._downloading:
+            content = self._download(image)
+        downloaded = time.monotonic()
+        remark = ""
+        if image.md5 and content.md5 != image.md5:
+            remark = f"its checksum in Drive was not trusted: the bytes have md5 {content.md5}"
+        if too_large and limit:
+            content, remark = self._fitted(content, limit)
+        if image.replaces:
+            # From here on the old marker could be untrue.
+            (markers / image.replaces["marker"]).unlink(missing_ok=True)
+        new = NewAsset(
+            public_id=image.public_id,
+            asset_folder=names.asset_folder(cloudinary_folder, image.folder_path),
+            display_name=names.display_name(image.name),
+            context={"drive_id": image.id},
+        )
+        to_upload = time.monotonic()
+        try:
+            with self._uploading:
+                stored = self._cloudinary.store(content, new, self._members, image.replaces, self._settings.overwrite)
+        finally:
+            content.close()
+        uploaded = time.monotonic()
+        return Marker(
+            drive=image.to_dict(),
+            cloudinary={name: stored.asset[name] for name in ASSET_FIELDS},
+            jpg_url=jpg_url(stored.asset["secure_url"]),
+            status="existing" if stored.existing else "uploaded",
+            uploaded_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            remark=remark,
+            seconds={"download": round(downloaded - began, 3), "upload": round(uploaded - to_upload, 3)},
+        )
+
+    def _download(self, image: Image) -> Content:
+        """The bytes of an image, proved by Drive's own size and md5."""
+        wrong: set[str] = set()
+
+        def once() -> Content:
+            if image.size == 0:
+                raise ImageError("the file is empty", Cause.EMPTY)
+            content = self._fetch(image)
+            if not content.size or (image.size is not None and content.size != image.size):
+                said = f"Drive sent {content.size} bytes of an image of {image.size}"
+                raise TransientError(said, cause=Cause.WRONG_BYTES)
+            if image.md5 and content.md5 != image.md5 and self._settings.trusts_checksum(image.id, image.photos):
+                if content.md5 in wrong:
+                    advice = f"trust_checksum: {{{image.id}: false}}"
+                    if image.photos:
+                        advice = f"trust_checksum: {{photos: false}} for all files from Google Photos, or {advice}"
+                    raise ImageError(
+                        f"Drive sends bytes of md5 {content.md5}, again and again, and says they have {image.md5}: "
+                        f"if they have just changed, run again; to take them all the same, set {advice}",
+                        Cause.WRONG_BYTES,
+                    )
+                wrong.add(content.md5)
+                raise TransientError("Drive sent other bytes than its md5 promises", cause=Cause.WRONG_BYTES)
+            return content
+
+        # Of a large one each piece is tried again for itself; the whole, only once more.
+        again = self._patiently.copy(stop=tenacity.stop_after_attempt(2)) if _is_large(image) else self._patiently
+        return again(once)
+
+    def _fitted(self, content: Content, limit: int) -> tuple[Content, str]:
+        """The content re-encoded to at most `limit` bytes, and the remark for the mapping."""
+        # Only here, because Pillow takes long to import, and few need it.
+        from drive2cloudinary.transfer.fit import fit
+
+        try:
+            fitted = fit(content.stream(), limit)
+        finally:
+            content.close()
+        new = Content(fitted.content)
+        return new, f"re-encoded to fit {limit:,} bytes: {fitted.what}; md5 {content.md5} in Drive, {new.md5} here"
+
+    def _fetch(self, image: Image) -> Content:
+        if not _is_large(image):
+            return Content(self._drive.download(image.id, image.resource_key, image.size or IN_MEMORY))
+        content = Content.in_file()
+        self._drive.download_in_pieces(image.id, image.resource_key, image.size or 0, content)
+        return content
+
+
+def _is_large(image: Image) -> bool:
+    return (image.size or 0) > IN_MEMORY
+
+
+def jpg_url(secure_url: str) -> str:
+    """The address of the asset as a JPG: Cloudinary converts what has `f_jpg` after `/upload/`."""
+    return secure_url.replace("/image/upload/", "/image/upload/f_jpg/", 1)
