@@ -7,21 +7,14 @@ from snakemake.utils import min_version
 min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from drive2cloudinary.run.compat import cancel_at_interrupt
-
-cancel_at_interrupt(workflow)
-
-from drive2cloudinary.run.pipeline import Pipeline
+from drive2cloudinary.run.start import start
 from drive2cloudinary.settings import ID
-from drive2cloudinary.run.terminal import outlive_output
-
-outlive_output()
 
 
 configfile: f"{workflow.basedir}/config.yaml"
 
 
-pipeline = Pipeline(workflow, config)
+pipeline = start(workflow, config, checkpoints)
 results = pipeline.settings.results
 scripts = f"{workflow.basedir}/scripts"
 
@@ -30,33 +23,17 @@ wildcard_constraints:
     folder=ID,
     file_id=ID,
     md5="[0-9a-f]{32}",
-    batch="[0-9a-f]{32}-[0-9]+",
 
 
-# On a cluster, only the uploads are jobs for its nodes.
-localrules:
-    all,
-    list_images,
-    merge_markers,
-    write_report,
-    merge_mappings,
-    verify,
-
-
-def moved(wildcards):
-    """What stands when all images of a folder are moved: a real run lists it anew first, a dry run has a listing."""
-    if not workflow.dryrun:
-        checkpoints.list_images.get(folder=wildcards.folder)
-    return pipeline.to_move(wildcards.folder)
-
-
+# In: the mapping and the report of each Drive folder. Out: nothing.
 rule all:
     default_target: True
     input:
         pipeline.targets,
+    localrule: True
 
 
-# Its input is new in every real run, so every real run lists anew; with update, a listing that fails leaves the last one.
+# In: run.json, which each real run writes anew. Out: listing.json; a listing that fails leaves the last one.
 checkpoint list_images:
     input:
         run=pipeline.begin,
@@ -64,6 +41,7 @@ checkpoint list_images:
         listing=update(f"{results}/{{folder}}/listing.json"),
     log:
         f"{results}/{{folder}}/logs/list_images.log",
+    localrule: True
     conda:
         "envs/migration.yaml"
     params:
@@ -73,8 +51,8 @@ checkpoint list_images:
         "python {params.scripts:q}/list_images.py --settings={params.settings:q} {output.listing:q} 2>{log:q}"
 
 
-# No input file: a marker that stands is work that is never done again. In the pool of the executor `pool`, the command is
-# not run, but what it does.
+# In: nothing, because a marker that stands is work that is never done again. Out: the marker of one image.
+# The executor `pool` does not run the command, but has one of its processes do the same.
 rule upload_image:
     output:
         marker=f"{results}/{{folder}}/markers/{{file_id}}.{{md5}}.json",
@@ -94,31 +72,10 @@ rule upload_image:
         " {output.marker:q} 2>{log:q}"
 
 
-# Many images by one job: where more than some thousand are pending, and on a cluster, where each job costs seconds. There
-# it has as many processes as it may have uploads at once; Snakemake lets no more than uploads_at_once run on all nodes.
-rule upload_batch:
-    input:
-        batch=f"{results}/{{folder}}/batches/{{batch}}.txt",
-    output:
-        done=temp(touch(f"{results}/{{folder}}/batches/{{batch}}.done")),
-    log:
-        f"{results}/{{folder}}/logs/upload_batch/{{batch}}.log",
-    conda:
-        "envs/migration.yaml"
-    threads: pipeline.threads
-    resources:
-        uploads=pipeline.uploads_in_a_batch,
-    params:
-        scripts=scripts,
-        settings=pipeline.hold_and_settings,
-    shell:
-        "python {params.scripts:q}/upload_batch.py --settings={params.settings:q}"
-        " --at-once={resources.uploads} {input.batch:q} 2>{log:q}"
-
-
+# In: the listing, when all pending images are transferred or have failed. Out: the mapping, and the orphans.
 rule merge_markers:
     input:
-        moved,
+        pipeline.transferred,
         listing=f"{results}/{{folder}}/listing.json",
     output:
         csv=f"{results}/{{folder}}/mapping.csv",
@@ -126,6 +83,7 @@ rule merge_markers:
         orphans=f"{results}/{{folder}}/orphans.csv",
     log:
         f"{results}/{{folder}}/logs/merge_markers.log",
+    localrule: True
     conda:
         "envs/migration.yaml"
     params:
@@ -134,60 +92,8 @@ rule merge_markers:
         "python {params.scripts:q}/merge_markers.py {input.listing:q} 2>{log:q}"
 
 
-rule write_report:
-    input:
-        mapping=f"{results}/{{folder}}/mapping.json",
-        listing=f"{results}/{{folder}}/listing.json",
-    output:
-        html=report(
-            f"{results}/{{folder}}/report.html",
-            caption="scripts/drive2cloudinary/report/page/caption.rst",
-            category="Migration",
-            labels={"Drive folder": "{folder}"},
-        ),
-    log:
-        f"{results}/{{folder}}/logs/write_report.log",
-    conda:
-        "envs/migration.yaml"
-    params:
-        scripts=scripts,
-    shell:
-        "python {params.scripts:q}/write_report.py {input.listing:q} 2>{log:q}"
-
-
-rule merge_mappings:
-    input:
-        expand(f"{results}/{{folder}}/mapping.json", folder=pipeline.folder_ids),
-    output:
-        csv=f"{results}/mapping.csv",
-        json=f"{results}/mapping.json",
-    log:
-        f"{results}/logs/merge_mappings.log",
-    conda:
-        "envs/migration.yaml"
-    params:
-        scripts=scripts,
-    shell:
-        "python {params.scripts:q}/merge_mappings.py {output.csv:q} {input:q} 2>{log:q}"
-
-
-# Asked for by name. verify.csv is no output, because Snakemake would take it away again if a URL is not right.
-rule verify:
-    input:
-        run=pipeline.mappings_at_hand,
-    log:
-        str(pipeline.verify.log),
-    conda:
-        "envs/migration.yaml"
-    threads: pipeline.cores
-    params:
-        scripts=scripts,
-        settings=pipeline.settings.to_json(),
-        csv=pipeline.verify.tables,
-        quiet="--quiet" if pipeline.silent else "",
-    shell:
-        "python {params.scripts:q}/verify_urls.py --settings={params.settings:q} --at-once={threads} {params.quiet}"
-        " {params.csv:q} 2>{log:q}"
+include: "rules/report.smk"
+include: "rules/many.smk"
 
 
 onstart:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.results import layout
 from drive2cloudinary.files import open_file, replacing
+from drive2cloudinary.results import layout
 from drive2cloudinary.results.listing import is_marker_name
 
 

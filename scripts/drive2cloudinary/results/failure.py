@@ -11,8 +11,8 @@ from pathlib import Path
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import is_line, is_time
 from drive2cloudinary.errors import ImageError, one_line
-from drive2cloudinary.results import layout
 from drive2cloudinary.files import read_json_object, write_json
+from drive2cloudinary.results import layout
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from drive2cloudinary.checks import is_number, is_public_id, is_text, is_time, is_whole_number
-from drive2cloudinary.results import layout
 from drive2cloudinary.files import read_json_object
+from drive2cloudinary.results import layout
 from drive2cloudinary.results.listing import Image, image_of, is_marker_name
 from drive2cloudinary.urls import is_url
 

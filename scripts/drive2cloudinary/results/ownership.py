@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from drive2cloudinary.results import layout, marker
 from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.results import layout, marker
 from drive2cloudinary.results.listing import Entries
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from drive2cloudinary.results import failure
-from drive2cloudinary.results import marker
+from drive2cloudinary.results import failure, marker
 from drive2cloudinary.results.listing import Image
 
 Reason = Literal["new", "changed", "failed before"]

@@ -17,8 +17,8 @@ from typing import IO, Any
 
 from drive2cloudinary.checks import is_md5
 from drive2cloudinary.errors import MigrationError, one_line
-from drive2cloudinary.results import layout
 from drive2cloudinary.files import open_file, open_lock, read_json_object, replacing
+from drive2cloudinary.results import layout
 
 _held: list[IO[bytes]] = []
 """The locks this process holds until it ends: the kernel drops them then, however it ends."""

@@ -54,7 +54,7 @@ JOBS_IN_A_DRY_RUN = 10_000
 class Pipeline:
     """One invocation of snakemake, on one Drive folder or many."""
 
-    def __init__(self, workflow: Workflow, config: dict[str, Any]) -> None:
+    def __init__(self, workflow: Workflow, config: dict[str, Any], checkpoints: Any) -> None:
         """Read the settings; a wrong one ends the program with a line."""
         if workflow.is_main_process:
             _or_exit(_need_writable, Path.cwd())
@@ -63,7 +63,7 @@ class Pipeline:
         # A job on a cluster's node needs no list of folders, which may not be there.
         folders = _or_exit(folders_of, self.settings) if workflow.is_main_process or not self.settings.folders else []
         self._migrations = {each.folder_id: Migration(each) for each in folders}
-        self._workflow = workflow
+        self._workflow, self._checkpoints = workflow, checkpoints
         # Of the run as a whole: where its lock and its reason to stop are looked for.
         home = (folders or [self.settings])[0].folder
         self._run = Run(home)
@@ -111,7 +111,7 @@ class Pipeline:
         if self.settings.folders:
             targets += self.combined
         if self._workflow.dryrun:
-            targets += [target for folder_id in self._migrations for target in self.to_move(folder_id)]
+            targets += [target for folder_id in self._migrations for target in self.pending(folder_id)]
         return targets
 
     def begin(self, wildcards: Any) -> list[str]:
@@ -128,7 +128,16 @@ class Pipeline:
         """The settings of one folder, as the scripts take them."""
         return _or_exit(self._migration, wildcards.folder).settings.to_json()
 
-    def to_move(self, folder_id: str) -> list[str]:
+    def transferred(self, wildcards: Any) -> list[str]:
+        """What stands when all images of a folder are transferred: a real run lists it first, a dry run has a listing.
+
+        Raises Snakemake's IncompleteCheckpointException until it is listed.
+        """
+        if not self._workflow.dryrun:
+            self._checkpoints.list_images.get(folder=wildcards.folder)
+        return self.pending(wildcards.folder)
+
+    def pending(self, folder_id: str) -> list[str]:
         """What has to be made before a folder's markers can be merged: the markers of all pending images.
 
         Or, where one job moves many images, the flags of their batches. Only what is pending: 100,000 markers that

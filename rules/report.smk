@@ -1,0 +1,45 @@
+# What shows and checks the result.
+
+
+# In: the mapping and its listing. Out: the page to look at, which `snakemake --report` takes in, too.
+rule write_report:
+    input:
+        mapping=f"{results}/{{folder}}/mapping.json",
+        listing=f"{results}/{{folder}}/listing.json",
+    output:
+        html=report(
+            f"{results}/{{folder}}/report.html",
+            caption="../scripts/drive2cloudinary/report/page/caption.rst",
+            category="Migration",
+            labels={"Drive folder": "{folder}"},
+        ),
+    log:
+        f"{results}/{{folder}}/logs/write_report.log",
+    localrule: True
+    conda:
+        "../envs/migration.yaml"
+    params:
+        scripts=scripts,
+    shell:
+        "python {params.scripts:q}/write_report.py {input.listing:q} 2>{log:q}"
+
+
+# In: run.json of each folder that has a mapping. Out: verify.csv of each, which is no output of the rule, because
+# Snakemake would take it away again if a URL is not right. Asked for by name: snakemake --cores 8 … verify
+rule verify:
+    input:
+        run=pipeline.mappings_at_hand,
+    log:
+        str(pipeline.verify.log),
+    localrule: True
+    conda:
+        "../envs/migration.yaml"
+    threads: pipeline.cores
+    params:
+        scripts=scripts,
+        settings=pipeline.settings.to_json(),
+        csv=pipeline.verify.tables,
+        quiet="--quiet" if pipeline.silent else "",
+    shell:
+        "python {params.scripts:q}/verify_urls.py --settings={params.settings:q} --at-once={threads} {params.quiet}"
+        " {params.csv:q} 2>{log:q}"
