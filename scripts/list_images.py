@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
     parser.add_argument("output", type=Path, help="listing.json")
     options = parser.parse_args()
-    run = Run(options.settings.folder)
+    run = Run(options.settings.results_folder)
     list_images(options.settings, options.output, run.wait_for, run.id)
 
 

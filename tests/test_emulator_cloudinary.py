@@ -295,7 +295,7 @@ def test_chunks_must_fit(emulator: Emulator, upload: Upload, ranges: list[str], 
             upload(bytes(int(last) - int(first) + 1), extra_headers={**headers, "Content-Range": span})
 
 
-# Limits
+# Services
 
 
 def test_uploads_at_once(emulator: Emulator, upload: Upload) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from drive2cloudinary.errors import RateLimited
-from drive2cloudinary.network.limits import Places, Turns
+from drive2cloudinary.network.limits import ConcurrencyLimit, RateLimit
 from drive2cloudinary.network.shared_memory import Shared
 from tests.emulator.client import Emulator
 from tests.harness import Workspace, wait_for
@@ -64,7 +64,7 @@ def test_a_minute_that_is_spent_is_no_failure_and_few_calls_ask_whether_it_is_ov
 def test_a_minutes_budget_may_be_spent_at_once_and_no_minute_has_more() -> None:
     minute, budget = 1.2, 20
     service = Service(budget, minute)
-    assert service.asked_by(Turns(per_minute=budget, minute=minute), calls=45) == 0
+    assert service.asked_by(RateLimit(per_minute=budget, minute=minute), calls=45) == 0
     at = sorted(service.accepted)
     assert at[budget - 1] - at[0] < (at[budget] - at[0]) / 2, "the first twenty need not wait"
 
@@ -72,72 +72,72 @@ def test_a_minutes_budget_may_be_spent_at_once_and_no_minute_has_more() -> None:
 def test_refusals_alone_teach_what_a_minute_has() -> None:
     minute = 1.8
     service = Service(20, minute)
-    refused = service.asked_by(Turns(per_minute=120, minute=minute), calls=55)
+    refused = service.asked_by(RateLimit(per_minute=120, minute=minute), calls=55)
     assert 0 < refused <= Service.THREADS + 3, "those under way, and the probes; none in the later minutes"
 
 
 def test_what_another_program_spends_does_not_stop_us_for_good() -> None:
     """Nothing was accepted in the last minute: that says nothing of what the next will have."""
-    turns = Turns(per_minute=1000, minute=0.6)
+    turns = RateLimit(per_minute=1000, minute=0.6)
     for _ in range(3):
-        with pytest.raises(RateLimited), turns.turn():
+        with pytest.raises(RateLimited), turns.spending():
             raise RateLimited("too fast")
     service = Service(1000, 0.6)
     assert service.asked_by(turns, calls=100) == 0
 
 
 def test_a_refusal_slows_every_process_and_they_recover() -> None:
-    turns = Turns(per_second=1000)
+    turns = RateLimit(per_second=1000)
     for _ in range(10):
-        with turns.turn():
+        with turns.spending():
             pass
 
     def refused() -> None:
-        with pytest.raises(RateLimited), turns.turn():
+        with pytest.raises(RateLimited), turns.spending():
             raise RateLimited("too fast")
 
     in_a_child(refused)
-    slow = turns._shared.numbers[Turns._RATE]
+    slow = turns._shared.numbers[RateLimit._RATE]
     assert 4 <= slow <= 9, "nine tenths of what was accepted in a second, or in the larger part of two"
     for _ in range(2):
-        with turns.turn():
+        with turns.spending():
             pass
-    assert slow < turns._shared.numbers[Turns._RATE] < 2 * slow
+    assert slow < turns._shared.numbers[RateLimit._RATE] < 2 * slow
 
 
 def test_refusals_of_calls_that_were_under_way_together_count_once() -> None:
-    turns = Turns(per_second=1000)
-    with turns.turn():
+    turns = RateLimit(per_second=1000)
+    with turns.spending():
         pass
-    with pytest.raises(RateLimited), turns.turn(), turns.turn():
+    with pytest.raises(RateLimited), turns.spending(), turns.spending():
         raise RateLimited("too fast")
-    assert turns._shared.numbers[Turns._IN_A_ROW] == 1
+    assert turns._shared.numbers[RateLimit._IN_A_ROW] == 1
 
 
 def test_a_retry_after_holds_every_process() -> None:
-    turns = Turns(per_second=1000)
+    turns = RateLimit(per_second=1000)
 
     def refused() -> None:
-        with pytest.raises(RateLimited), turns.turn():
+        with pytest.raises(RateLimited), turns.spending():
             raise RateLimited("too fast", retry_after=1.0)
 
     before = time.monotonic()
     in_a_child(refused)
-    with turns.turn():
+    with turns.spending():
         assert time.monotonic() - before >= 1.0
 
 
 def test_a_process_that_is_killed_with_the_lock_in_its_hand_stops_nobody() -> None:
-    turns = Turns(per_minute=1000)
+    turns = RateLimit(per_minute=1000)
     child = os.fork()
     if not child:
         with turns._shared.locked() as shared:
-            shared[Turns._NEXT] = 1
+            shared[RateLimit._NEXT] = 1
             time.sleep(60)
-    wait_for(lambda: turns._shared.numbers[Turns._NEXT])
+    wait_for(lambda: turns._shared.numbers[RateLimit._NEXT])
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    with turns.turn():
+    with turns.spending():
         pass
 
 
@@ -161,15 +161,15 @@ def test_threads_of_many_processes_never_wait_for_each_other_for_ever() -> None:
 
 
 def test_a_killed_process_keeps_neither_its_place_nor_a_lock() -> None:
-    places = Places(1)
+    places = ConcurrencyLimit(1)
     child = os.fork()
     if not child:
-        with places.place():
+        with places.slot():
             time.sleep(60)
-    wait_for(lambda: places._shared.numbers[Places._PIDS] == child)
+    wait_for(lambda: places._shared.numbers[ConcurrencyLimit._PIDS] == child)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    with places.place():
+    with places.slot():
         pass
 
 
@@ -183,14 +183,14 @@ class Service:
         self._lock = threading.Lock()
         self.accepted: list[float] = []
 
-    def asked_by(self, turns: Turns, calls: int) -> int:
+    def asked_by(self, turns: RateLimit, calls: int) -> int:
         """Have many threads make so many calls, each until it is accepted; returns how many refusals there were."""
         with ThreadPoolExecutor(self.THREADS) as pool:
             return sum(pool.map(lambda _: self._refusals(turns), range(calls)))
 
-    def _refusals(self, turns: Turns) -> int:
+    def _refusals(self, turns: RateLimit) -> int:
         for refused in count():
-            with suppress(RateLimited), turns.turn():
+            with suppress(RateLimited), turns.spending():
                 self._call()
                 return refused
             time.sleep(0.01)

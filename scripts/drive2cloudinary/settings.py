@@ -61,7 +61,7 @@ class Settings:
     patience: float = 600.0
 
     @property
-    def folder(self) -> Path:
+    def results_folder(self) -> Path:
         """The results folder of this Drive folder, relative to where snakemake runs."""
         return Path(self.results) / (self.folder_id or "FOLDER_ID")
 

@@ -24,7 +24,7 @@ from drive2cloudinary.cloudinary.http import connect
 from drive2cloudinary.content import Content
 from drive2cloudinary.errors import ImageError, NoAnswer, StopRun, TooLarge, TransientError, one_line
 from drive2cloudinary.network.http import Network
-from drive2cloudinary.network.services import Limits
+from drive2cloudinary.network.services import Services
 from drive2cloudinary.retrying import calling, patiently
 from drive2cloudinary.settings import Settings
 
@@ -32,7 +32,7 @@ from drive2cloudinary.settings import Settings
 class Cloudinary:
     """The connection to one Cloudinary account; for one process."""
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    def __init__(self, settings: Settings, services: Services) -> None:
         """Read the credentials from the environment or .env. Raises StopRun if they are not there.
 
         In: the settings, and what all processes know together.
@@ -40,11 +40,11 @@ class Cloudinary:
         check_credentials()
         cloudinary.reset_config()
         proxy = cloudinary.config().api_proxy or ""
-        self._network = Network(limits.cloudinary, settings.timeout, proxy=proxy)
-        self._cdn = Network(limits.cdn, settings.timeout, waits=False, proxy=proxy)
+        self._network = Network(services.cloudinary, settings.timeout, proxy=proxy)
+        self._cdn = Network(services.cdn, settings.timeout, waits=False, proxy=proxy)
         connect(self._network)
         self._patiently = patiently(settings.retries)
-        self._uploads = limits.uploads
+        self._uploads = services.uploads
 
     def store(
         self,
@@ -166,7 +166,7 @@ class Cloudinary:
 
     def _call(self, function: Callable[..., Any], argument: Any, **options: Any) -> dict[str, Any]:
         """One call of the client. Out: its JSON object; raises what retrying.py says."""
-        with self._uploads.place(), calling("Cloudinary"):
+        with self._uploads.slot(), calling("Cloudinary"):
             try:
                 answer = function(argument, return_error=True, **options)
             except cloudinary.exceptions.Error as error:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from drive2cloudinary.cloudinary.errors import delivery_error
 from drive2cloudinary.errors import ImageError, MigrationError, TooLarge, one_line
 from drive2cloudinary.network import http
-from drive2cloudinary.network.limits import Turns
-from drive2cloudinary.network.services import Limits, tell_on_stderr
+from drive2cloudinary.network.limits import RateLimit
+from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.retrying import patiently
 from drive2cloudinary.settings import Settings
 
@@ -44,9 +44,9 @@ class Delivery:
         """In: the settings, and how many threads will ask."""
         # As long as one call may last: of one that drips to its end there is no second.
         self._patiently = patiently(settings.retries, 5 * settings.timeout)
-        self._turns = Turns(per_second=PER_SECOND)
+        self._rate_limit = RateLimit(per_second=PER_SECOND)
         self._network = http.Network(
-            Limits.of(settings, tell_on_stderr).cdn, settings.timeout, connections=threads, waits=False
+            Services.of(settings, tell_on_stderr).cdn, settings.timeout, connections=threads, waits=False
         )
 
     def ask(self, url: str, expected: int | None) -> Answer:
@@ -96,7 +96,7 @@ class Delivery:
             nonlocal count
             count += len(part)
 
-        with self._turns.turn():
+        with self._rate_limit.spending():
             try:
                 answer = self._network.call(
                     method,

@@ -26,7 +26,7 @@ from drive2cloudinary.drive.http import DriveHttp
 from drive2cloudinary.drive.signin import read_credentials, sign_in_error
 from drive2cloudinary.errors import ImageError, TooLarge, TransientError, one_line
 from drive2cloudinary.network.contact import Tell
-from drive2cloudinary.network.services import Limits, tell_on_stderr
+from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.retrying import calling, patiently
 from drive2cloudinary.settings import Settings
 
@@ -50,17 +50,17 @@ class _Page:
 class Drive:
     """One connection to Drive, signed in with the token file; for one process and one thread."""
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    def __init__(self, settings: Settings, services: Services) -> None:
         """Sign in (the access token itself is fetched with the first call).
 
         In: the settings, and what all processes know together. Raises StopRun if there are no usable credentials.
         """
-        self._http = DriveHttp(settings, limits)
+        self._http = DriveHttp(settings, services)
         self._token = Path(settings.token)
         self._impersonate = settings.impersonate
         self._credentials = read_credentials(self._token, self._impersonate)
         self._patiently = patiently(settings.retries)
-        self._units = limits.units
+        self._units = services.units
         authorized = google_auth_httplib2.AuthorizedHttp(self._credentials, http=self._http, max_refresh_attempts=1)
         self._service = build(
             "drive",
@@ -73,7 +73,7 @@ class Drive:
     @classmethod
     def of(cls, settings: Settings, tell: Tell = tell_on_stderr) -> Drive:
         """The connection of a process that is alone in asking. Raises StopRun. In: who is told what is waited for."""
-        return cls(settings, Limits.of(settings, tell))
+        return cls(settings, Services.of(settings, tell))
 
     def file(self, file_id: str, resource_key: str = "") -> DriveFile:
         """What Drive says of one file or folder.
@@ -212,7 +212,7 @@ class Drive:
 
     def _execute(self, request: HttpRequest, units: int) -> Any:
         """One call, when there are units of Drive's quota for it. Raises MigrationError."""
-        with self._units.turn(units), calling("Drive"):
+        with self._units.spending(units), calling("Drive"):
             try:
                 return request.execute()
             except HttpError as error:

@@ -12,7 +12,7 @@ import httplib2
 import requests
 
 from drive2cloudinary.network.http import ANSWER, Answer, Network
-from drive2cloudinary.network.services import Limits, tell_on_stderr
+from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.settings import Settings
 
 GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
@@ -27,10 +27,10 @@ class DriveHttp:
     redirected would take the token, or the client's secret, to wherever an answer says.
     """
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    def __init__(self, settings: Settings, services: Services) -> None:
         self._endpoint = settings.drive_endpoint.rstrip("/") + "/"
-        self._drive = Network(limits.drive, settings.timeout)
-        self._sign_in = Network(limits.sign_in, settings.timeout)
+        self._drive = Network(services.drive, settings.timeout)
+        self._sign_in = Network(services.sign_in, settings.timeout)
         self._file_size: int | None = None
 
     @contextmanager
@@ -81,7 +81,7 @@ class ConsentHttp(requests.adapters.BaseAdapter):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._network = Network(Limits.of(settings, tell_on_stderr).sign_in, settings.timeout)
+        self._network = Network(Services.of(settings, tell_on_stderr).sign_in, settings.timeout)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         """One request as requests makes it. Raises MigrationError."""

@@ -8,7 +8,7 @@ from drive2cloudinary.results.listing import Image
 from drive2cloudinary.settings import Settings
 
 
-def skipped(settings: Settings, image: Image) -> str:
+def excluded(settings: Settings, image: Image) -> str:
     """The setting that leaves an image out, in words; "" if it is to be moved."""
     if not any(fnmatchcase(image.mime_type, pattern) for pattern in settings.include):
         return f"include has no {image.mime_type}"

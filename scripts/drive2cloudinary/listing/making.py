@@ -20,7 +20,7 @@ from drive2cloudinary.drive.walk import FoundImage, images_below
 from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError
 from drive2cloudinary.files import open_lock
 from drive2cloudinary.listing import public_ids
-from drive2cloudinary.listing.filters import skipped
+from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.contact import Tell
 from drive2cloudinary.results import layout, listing, marker
 from drive2cloudinary.results.listing import Image, Listing
@@ -38,7 +38,7 @@ def list_images(settings: Settings, output: Path, tell: Tell, run: str = "") -> 
     drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)
     found = images_below(drive, root, settings, warn)
-    with alone(settings.folder.parent):
+    with alone(settings.results_folder.parent):
         make_listing(settings, root, found, run).write(output)
 
 
@@ -68,15 +68,18 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
     one whose content has changed knows which asset it replaces; and at the listings beside it, so that no image of
     another Drive folder has the same. To be called within `alone`, until the listing is written.
     """
-    folder = settings.folder
+    results_folder = settings.results_folder
     ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
-    last = _last_images(folder)
-    markers = marker.by_file(folder)
+    last = _last_images(results_folder)
+    markers = marker.by_file(results_folder)
     folder_name = settings.cloudinary_folder(root.name)
     own = {each.file.id for each in ordered}
     given = public_ids.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
-        {**public_ids.held_beside(folder, own, folder_name), **public_ids.held(folder, own, last, markers)},
+        {
+            **public_ids.held_beside(results_folder, own, folder_name),
+            **public_ids.held(results_folder, own, last, markers),
+        },
     )
     images = []
     for each in ordered:
@@ -94,9 +97,9 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
             no_download=not file.can_download,
             photos=file.photos,
         )
-        replaces = _replaces(folder, image, markers.get(file.id, []), last.get(file.id))
-        left_out = skipped(settings, image)
-        images.append(replace(image, replaces=replaces, skipped=left_out) if replaces or left_out else image)
+        replaces = _replaces(results_folder, image, markers.get(file.id, []), last.get(file.id))
+        reason = excluded(settings, image)
+        images.append(replace(image, replaces=replaces, skipped=reason) if replaces or reason else image)
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
     return Listing(settings.folder_id, root.name, folder_name, listed_at, run, images)
 
@@ -110,21 +113,21 @@ def alone(results: Path) -> Iterator[None]:
         yield
 
 
-def _last_images(folder: Path) -> dict[str, Image]:
+def _last_images(results_folder: Path) -> dict[str, Image]:
     try:
-        return {image.id: image for image in listing.read(layout.listing(folder)).images}
+        return {image.id: image for image in listing.read(layout.listing(results_folder)).images}
     except MigrationError:
         return {}
 
 
-def _replaces(folder: Path, image: Image, markers: list[str], last: Image | None) -> dict[str, Any] | None:
+def _replaces(results_folder: Path, image: Image, markers: list[str], last: Image | None) -> dict[str, Any] | None:
     """What is known of the asset that an older content of this image has in Cloudinary.
 
     Once its job has begun, only the last listing knows: the job removes the old marker before it uploads.
     """
     if marker.name_of(image.id, image.fingerprint) in markers:
         return None
-    known = [(each, name) for name in markers if (each := marker.read(marker.named(folder, name)))]
+    known = [(each, name) for name in markers if (each := marker.read(marker.named(results_folder, name)))]
     if not known:
         return last.replaces if last else None
     # The version is a time by Cloudinary's clock; ours may have been wrong.

@@ -45,15 +45,15 @@ def _choices(name: str, file_id: str) -> Iterator[str]:
         yield with_suffix(name, f"{file_id}_{number}")
 
 
-def held_beside(folder: Path, own: set[str], folder_name: str) -> dict[str, str]:
+def held_beside(results_folder: Path, own: set[str], folder_name: str) -> dict[str, str]:
     """File ID → public_id, of the images of other Drive folders that go to the same place in Cloudinary.
 
     The same is what the service may take for it.
     """
     target = names.asset_key(names.asset_folder(folder_name, ""))
     held: dict[str, str] = {}
-    for path in layout.listings_below(folder.parent):
-        if path.parent == folder:
+    for path in layout.listings_below(results_folder.parent):
+        if path.parent == results_folder:
             continue
         try:
             other = names.asset_key(names.asset_folder(listing.head(path).cloudinary_folder, ""))
@@ -65,11 +65,13 @@ def held_beside(folder: Path, own: set[str], folder_name: str) -> dict[str, str]
     return held
 
 
-def held(folder: Path, present: set[str], last: dict[str, Image], markers: dict[str, list[str]]) -> dict[str, str]:
+def held(
+    results_folder: Path, present: set[str], last: dict[str, Image], markers: dict[str, list[str]]
+) -> dict[str, str]:
     """File ID → the public_id it holds: by the last listing, or by a marker, whose asset stays in Cloudinary."""
     held = {file_id: image.public_id for file_id, image in last.items() if file_id in present}
     for file_id in markers.keys() - held.keys():
         for name in markers[file_id]:
-            if each := marker.read(marker.named(folder, name)):
+            if each := marker.read(marker.named(results_folder, name)):
                 held[file_id] = each.drive["public_id"]
     return held

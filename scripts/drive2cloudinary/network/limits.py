@@ -12,7 +12,7 @@ from drive2cloudinary.errors import RateLimited
 from drive2cloudinary.network.shared_memory import Shared
 
 
-class Turns:
+class RateLimit:
     """A rate limit of all workers together, be they processes or threads: so many units a minute and a second.
 
     What is assumed about the service: each call costs units, and what it accepts in any minute or second is limited; a
@@ -43,7 +43,7 @@ class Turns:
         self._shared.numbers[self._RATE] = per_second
 
     @contextmanager
-    def turn(self, units: float = 1.0) -> Iterator[None]:
+    def spending(self, units: float = 1.0) -> Iterator[None]:
         """Wait for one's turn; the call within costs so many units, and raises RateLimited if it is refused."""
         began = self._begin(units)
         try:
@@ -120,7 +120,7 @@ class Turns:
             shared[self._NEXT] = now + self._pause(shared)
 
 
-class Places:
+class ConcurrencyLimit:
     """So many calls at once, of all workers together.
 
     A refusal sets the number to that of the other calls under way; each ten seconds without one add a place, up to
@@ -136,7 +136,7 @@ class Places:
         self._shared.numbers[self._LIMIT] = at_once
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Wait for a place; the call within raises RateLimited if the service refuses it."""
         while (mine := self._take()) is None:
             time.sleep(0.01)

@@ -6,30 +6,30 @@ import sys
 from dataclasses import dataclass
 
 from drive2cloudinary.network.contact import Contact, Tell
-from drive2cloudinary.network.limits import Places, Turns
+from drive2cloudinary.network.limits import ConcurrencyLimit, RateLimit
 from drive2cloudinary.settings import Settings
 
 
 @dataclass(frozen=True)
-class Limits:
+class Services:
     """To be made before the processes are forked that share it.
 
     units: Drive's rate limit; uploads: Cloudinary's concurrency limit; the rest: whether each of the services answers.
     """
 
-    units: Turns
-    uploads: Places
+    units: RateLimit
+    uploads: ConcurrencyLimit
     drive: Contact
     sign_in: Contact
     cloudinary: Contact
     cdn: Contact
 
     @classmethod
-    def of(cls, settings: Settings, tell: Tell) -> Limits:
+    def of(cls, settings: Settings, tell: Tell) -> Services:
         """Those of the settings. In: who is told what is waited for."""
         return cls(
-            units=Turns(per_minute=settings.drive_units_per_minute),
-            uploads=Places(settings.uploads_at_once),
+            units=RateLimit(per_minute=settings.drive_units_per_minute),
+            uploads=ConcurrencyLimit(settings.uploads_at_once),
             drive=Contact("Drive", settings.patience, tell),
             sign_in=Contact("Google's sign-in", settings.patience, tell),
             cloudinary=Contact("Cloudinary", settings.patience, tell),

@@ -46,9 +46,9 @@ OF_FOLDER = ("folder_id", "folder")
 """What the combined mapping of many folders has besides."""
 
 
-def rows(images: Iterable[Image], folder: Path, warn: Callable[[str], None]) -> list[Row]:
+def rows(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None]) -> list[Row]:
     """The mapping of a listing's images, by what lies in their results folder, in the mapping's order."""
-    found = [_row(image, folder, warn) for image in images]
+    found = [_row(image, results_folder, warn) for image in images]
     return sorted(found, key=lambda row: (row.folder_path, row.filename, row.file_id))
 
 
@@ -65,14 +65,14 @@ def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
     return found
 
 
-def write(mapping: Sequence[Mapping[str, Any]], folder: Path, columns: Sequence[str]) -> None:
+def write(mapping: Sequence[Mapping[str, Any]], results_folder: Path, columns: Sequence[str]) -> None:
     """Write both forms, each whole or not at all: CSV by RFC 4180, safe to open in a spreadsheet; JSON verbatim."""
-    with replacing(layout.mapping_csv(folder), newline="") as stream:
+    with replacing(layout.mapping_csv(results_folder), newline="") as stream:
         table = csv.writer(stream)
         table.writerow(columns)
         for row in mapping:
             table.writerow([cell(row[name]) for name in columns])
-    with replacing(layout.mapping_json(folder)) as stream:
+    with replacing(layout.mapping_json(results_folder)) as stream:
         stream.write("[")
         for number, row in enumerate(mapping):
             stream.write(("," if number else "") + "\n" + json.dumps(row, ensure_ascii=False))
@@ -120,8 +120,8 @@ def _is_row(row: Row) -> bool:
     )
 
 
-def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:
-    found = marker.fitting(folder, image, warn)
+def _row(image: Image, results_folder: Path, warn: Callable[[str], None]) -> Row:
+    found = marker.of_image(results_folder, image, warn)
     public_id, error = image.public_id, ""
     if found:
         url, jpg_url, status = found.cloudinary["secure_url"], found.jpg_url, str(found.status)
@@ -129,7 +129,7 @@ def _row(image: Image, folder: Path, warn: Callable[[str], None]) -> Row:
     elif image.skipped:
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:
-        record = failure.read(folder, image.id)
+        record = failure.read(results_folder, image.id)
         url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed"
         error = record.message if record else "not moved: the run ended before"
     return Row(

@@ -15,13 +15,13 @@ def merge_markers(listed: Path) -> int:
 
     Raises MigrationError, OSError.
     """
-    images, folder = listing.read(listed).images, listed.parent
-    rows = mapping.rows(images, folder, warn)
-    mapping.write([vars(row) for row in rows], folder, mapping.COLUMNS)
-    orphans.write(images, folder)
+    images, results_folder = listing.read(listed).images, listed.parent
+    rows = mapping.rows(images, results_folder, warn)
+    mapping.write([vars(row) for row in rows], results_folder, mapping.COLUMNS)
+    orphans.write(images, results_folder)
     return sum(row.status == "failed" for row in rows)
 
 
-def merge_mappings(mappings: Iterable[Path], folder: Path) -> None:
+def merge_mappings(mappings: Iterable[Path], results_folder: Path) -> None:
     """Write the mapping of many Drive folders. In: mapping.json of each. Raises MigrationError, OSError."""
-    mapping.write(mapping.combined(mappings), folder, (*mapping.COLUMNS, *mapping.OF_FOLDER))
+    mapping.write(mapping.combined(mappings), results_folder, (*mapping.COLUMNS, *mapping.OF_FOLDER))

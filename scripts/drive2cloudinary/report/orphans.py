@@ -14,19 +14,19 @@ from drive2cloudinary.results.listing import Image
 COLUMNS = ("file_id", "folder_path", "filename", "public_id", "cloudinary_url", "marker")
 
 
-def write(images: Iterable[Image], folder: Path) -> None:
+def write(images: Iterable[Image], results_folder: Path) -> None:
     """Name every marker in a results folder whose Drive file is not among the listed images, in orphans.csv.
 
     Their assets stay in Cloudinary, and their markers where they are: what to do with them is the user's to decide.
     """
-    markers = marker.by_file(folder)
+    markers = marker.by_file(results_folder)
     listed = {image.id for image in images}
-    with replacing(layout.orphans(folder), newline="") as stream:
+    with replacing(layout.orphans(results_folder), newline="") as stream:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for file_id in sorted(markers.keys() - listed):
             for name in sorted(markers[file_id]):
-                if found := marker.read(marker.named(folder, name)):
+                if found := marker.read(marker.named(results_folder, name)):
                     drive, cloudinary = found.drive, found.cloudinary
                     row = (file_id, drive.get("folder_path"), drive.get("name"), cloudinary["public_id"])
                     table.writerow([cell(value) for value in (*row, cloudinary["secure_url"], name)])

@@ -36,13 +36,13 @@ EXAMPLES = 5
 
 def write_report(listed: Path) -> None:
     """Write the report of a listing and its mapping beside them. Raises MigrationError, OSError."""
-    folder = listed.parent
-    text = page(listing.read(listed), mapping.read(layout.mapping_json(folder)), folder)
-    with replacing(layout.report(folder)) as stream:
+    results_folder = listed.parent
+    text = page(listing.read(listed), mapping.read(layout.mapping_json(results_folder)), results_folder)
+    with replacing(layout.report(results_folder)) as stream:
         stream.write(text)
 
 
-def page(listed: Listing, rows: Sequence[Row], folder: Path) -> str:
+def page(listed: Listing, rows: Sequence[Row], results_folder: Path) -> str:
     """The page as HTML: it needs nothing but itself, and asks the network for nothing but thumbnails in Cloudinary.
 
     In: a listing, its mapping, and the results folder, whose markers and failures say more of each image. No name and
@@ -50,11 +50,11 @@ def page(listed: Listing, rows: Sequence[Row], folder: Path) -> str:
     the page's Content-Security-Policy lets nothing run, or load, that is not named in it.
     """
     images = {image.id: image for image in listed.images}
-    failures = {row.file_id: failure.read(folder, row.file_id) for row in rows if row.status == "failed"}
+    failures = {row.file_id: failure.read(results_folder, row.file_id) for row in rows if row.status == "failed"}
     causes = {file_id: failure.cause_of(record) for file_id, record in failures.items()}
     deliveries = _Deliveries()
     entries = [
-        _entry(row, _marker_of(row, images.get(row.file_id), folder), causes.get(row.file_id), deliveries)
+        _entry(row, _marker_of(row, images.get(row.file_id), results_folder), causes.get(row.file_id), deliveries)
         for row in rows
     ]
     styles, scripts = _inlined(STYLES), _inlined(SCRIPTS)
@@ -143,10 +143,10 @@ class _Deliveries:
         return self._known[jpg], path
 
 
-def _marker_of(row: Row, image: Image | None, folder: Path) -> Marker | None:
+def _marker_of(row: Row, image: Image | None, results_folder: Path) -> Marker | None:
     if image is None or row.status not in ("uploaded", "existing"):
         return None
-    return marker.read(marker.path_of(folder, image.id, image.fingerprint))
+    return marker.read(marker.path_of(results_folder, image.id, image.fingerprint))
 
 
 def _entry(row: Row, moved: Marker | None, cause: Cause | None, deliveries: _Deliveries) -> dict[str, Any]:

@@ -53,16 +53,16 @@ def rows_with_url(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.cloudinary_url not in ("", UPLOAD_FAILED)]
 
 
-def verify(rows: Iterable[Row], folder: Path, delivery: Delivery, at_once: int) -> Iterator[Verified]:
+def verify(rows: Iterable[Row], results_folder: Path, delivery: Delivery, at_once: int) -> Iterator[Verified]:
     """Ask the CDN for the URL of each row, so many at once; the results come in the order of the rows.
 
     In: the rows that have a URL, and their results folder with the markers. jpg_url is not asked for: that would have
     Cloudinary make each JPG, and count it. Raises StopRun if the CDN wants to be left alone, or does not answer at all.
     """
-    markers = marker.by_file(folder)
+    markers = marker.by_file(results_folder)
 
     def check(row: Row) -> Verified:
-        expected = _stored_bytes(row, folder, markers.get(row.file_id, []))
+        expected = _stored_bytes(row, results_folder, markers.get(row.file_id, []))
         return _verified(row, expected, delivery.ask(row.cloudinary_url, expected))
 
     in_vain = 0
@@ -77,10 +77,10 @@ def verify(rows: Iterable[Row], folder: Path, delivery: Delivery, at_once: int) 
                 )
 
 
-def _stored_bytes(row: Row, folder: Path, markers: Iterable[str]) -> int | None:
+def _stored_bytes(row: Row, results_folder: Path, markers: Iterable[str]) -> int | None:
     """What Cloudinary said that it stored, which with `fit` is not what Drive has."""
     for name in markers:
-        found = marker.read(marker.named(folder, name))
+        found = marker.read(marker.named(results_folder, name))
         if found and found.cloudinary["secure_url"] == row.cloudinary_url:
             stored = found.cloudinary.get("bytes")
             return stored if isinstance(stored, int) else None

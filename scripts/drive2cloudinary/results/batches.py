@@ -12,7 +12,7 @@ from drive2cloudinary.results import layout
 from drive2cloudinary.results.listing import is_marker_name
 
 
-def write(folder: Path, run_id: str, markers: Sequence[str], size: int) -> list[str]:
+def write(results_folder: Path, run_id: str, markers: Sequence[str], size: int) -> list[str]:
     """Put the file names of the markers that a run is to make into batches of so many; returns their flags.
 
     Each batch is batches/RUN-NUMBER.txt in the results folder; the flag that it was moved, batches/RUN-NUMBER.done. A
@@ -20,7 +20,7 @@ def write(folder: Path, run_id: str, markers: Sequence[str], size: int) -> list[
     """
     flags = []
     for number, start in enumerate(range(0, len(markers), size), 1):
-        path = layout.batch(folder, f"{run_id}-{number}")
+        path = layout.batch(results_folder, f"{run_id}-{number}")
         with replacing(path) as stream:
             stream.writelines(f"{Path(marker).name}\n" for marker in markers[start : start + size])
         flags.append(str(path.with_suffix(".done")))
@@ -47,6 +47,6 @@ def read(path: Path) -> list[str]:
     return names
 
 
-def forget(folder: Path) -> None:
+def forget(results_folder: Path) -> None:
     """Remove the batches of the last run: each run makes its own of what is pending then."""
-    shutil.rmtree(folder / layout.BATCHES, ignore_errors=True)
+    shutil.rmtree(results_folder / layout.BATCHES, ignore_errors=True)

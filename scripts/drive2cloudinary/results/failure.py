@@ -32,19 +32,19 @@ class Failure:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(one_line(error), now, error.cause.key)
 
-    def write(self, folder: Path, file_id: str) -> None:
+    def write(self, results_folder: Path, file_id: str) -> None:
         """Record it below a results folder. Raises OSError."""
-        write_json(path_of(folder, file_id), asdict(self))
+        write_json(path_of(results_folder, file_id), asdict(self))
 
 
-def path_of(folder: Path, file_id: str) -> Path:
+def path_of(results_folder: Path, file_id: str) -> Path:
     """Where the failure of one Drive file is recorded below a results folder."""
-    return layout.failure(folder, file_id)
+    return layout.failure(results_folder, file_id)
 
 
-def read(folder: Path, file_id: str) -> Failure | None:
+def read(results_folder: Path, file_id: str) -> Failure | None:
     """The recorded failure of one Drive file, None if there is none, or what is there is no whole record."""
-    value = read_json_object(path_of(folder, file_id))
+    value = read_json_object(path_of(results_folder, file_id))
     if value is None or not {"message", "time"} <= value.keys():
         return None
     # Earlier versions wrote more.
@@ -52,9 +52,9 @@ def read(folder: Path, file_id: str) -> Failure | None:
     return record if is_line(record.message) and is_line(record.cause) and is_time(record.time) else None
 
 
-def forget(folder: Path, file_id: str) -> None:
+def forget(results_folder: Path, file_id: str) -> None:
     """The image succeeded."""
-    path_of(folder, file_id).unlink(missing_ok=True)
+    path_of(results_folder, file_id).unlink(missing_ok=True)
 
 
 def cause_of(failure: Failure | None) -> Cause:

@@ -10,9 +10,9 @@ MARKERS = "markers"
 BATCHES = "batches"
 
 
-def listing(folder: Path) -> Path:
+def listing(results_folder: Path) -> Path:
     """All images of the Drive folder, as a run has found them."""
-    return folder / LISTING
+    return results_folder / LISTING
 
 
 def listings_below(results: Path) -> list[Path]:
@@ -25,9 +25,9 @@ def naming_lock(results: Path) -> Path:
     return results / ".naming.lock"
 
 
-def markers(folder: Path) -> Path:
+def markers(results_folder: Path) -> Path:
     """A marker for each image that is in Cloudinary."""
-    return folder / MARKERS
+    return results_folder / MARKERS
 
 
 def markers_below(results: Path) -> list[Path]:
@@ -35,66 +35,66 @@ def markers_below(results: Path) -> list[Path]:
     return list(results.glob(f"*/{MARKERS}"))
 
 
-def failure(folder: Path, file_id: str) -> Path:
+def failure(results_folder: Path, file_id: str) -> Path:
     """The last error of one image that could not be moved."""
-    return folder / "failures" / f"{file_id}.json"
+    return results_folder / "failures" / f"{file_id}.json"
 
 
-def batch(folder: Path, name: str) -> Path:
+def batch(results_folder: Path, name: str) -> Path:
     """The marker names of some pending images, which one job moves."""
-    return folder / BATCHES / f"{name}.txt"
+    return results_folder / BATCHES / f"{name}.txt"
 
 
-def mapping_json(folder: Path) -> Path:
+def mapping_json(results_folder: Path) -> Path:
     """The result, for programs."""
-    return folder / MAPPING
+    return results_folder / MAPPING
 
 
-def mapping_csv(folder: Path) -> Path:
+def mapping_csv(results_folder: Path) -> Path:
     """The result, for people."""
-    return folder / "mapping.csv"
+    return results_folder / "mapping.csv"
 
 
-def orphans(folder: Path) -> Path:
+def orphans(results_folder: Path) -> Path:
     """The markers of images that are not in the Drive folder any more."""
-    return folder / "orphans.csv"
+    return results_folder / "orphans.csv"
 
 
-def report(folder: Path) -> Path:
+def report(results_folder: Path) -> Path:
     """The run, to look at."""
-    return folder / "report.html"
+    return results_folder / "report.html"
 
 
-def verified(folder: Path) -> Path:
+def verified(results_folder: Path) -> Path:
     """What the CDN delivered when it was last asked."""
-    return folder / "verify.csv"
+    return results_folder / "verify.csv"
 
 
-def run(folder: Path) -> Path:
+def run(results_folder: Path) -> Path:
     """The run that holds the folder: its lock."""
-    return folder / "run.json"
+    return results_folder / "run.json"
 
 
-def reason_to_stop(folder: Path) -> Path:
+def reason_to_stop(results_folder: Path) -> Path:
     """The line that says why the run was stopped."""
-    return folder / "logs" / "stop.txt"
+    return results_folder / "logs" / "stop.txt"
 
 
-def waits(folder: Path, service: str) -> Path:
+def waits(results_folder: Path, service: str) -> Path:
     """The line that says that a service is waited for."""
-    return folder / "logs" / f"{service}.waits"
+    return results_folder / "logs" / f"{service}.waits"
 
 
-def all_waits(folder: Path) -> list[Path]:
+def all_waits(results_folder: Path) -> list[Path]:
     """The lines about all services that are waited for, or were."""
-    return list((folder / "logs").glob("*.waits"))
+    return list((results_folder / "logs").glob("*.waits"))
 
 
-def pool_log(folder: Path) -> Path:
+def pool_log(results_folder: Path) -> Path:
     """What the processes of the pool say that nobody foresaw."""
-    return folder / "logs" / "pool.log"
+    return results_folder / "logs" / "pool.log"
 
 
-def log(folder: Path, rule: str) -> Path:
+def log(results_folder: Path, rule: str) -> Path:
     """What the script of a rule has said."""
-    return folder / "logs" / f"{rule}.log"
+    return results_folder / "logs" / f"{rule}.log"

@@ -26,7 +26,7 @@ class Marker:
     drive: the listing's entry that was uploaded; cloudinary: public_id, asset_id, version, secure_url, format, bytes,
     etag, width, height, as Cloudinary answered; jpg_url; status: uploaded, or existing if the same bytes were there
     already; uploaded_at: ISO time in UTC; remark: what the user should know of how it came there, mostly ""; seconds:
-    how long "download" and "upload" took, as Transfer.move measures them, {} in a marker from before it did.
+    how long "download" and "upload" took, as Transfer.run measures them, {} in a marker from before it did.
     """
 
     drive: dict[str, Any]
@@ -54,14 +54,14 @@ def name_of(file_id: str, fingerprint: str) -> str:
     return f"{file_id}.{fingerprint}.json"
 
 
-def path_of(folder: Path, file_id: str, fingerprint: str) -> Path:
+def path_of(results_folder: Path, file_id: str, fingerprint: str) -> Path:
     """Where the marker of one image lies below a results folder; the rest as for `name_of`."""
-    return named(folder, name_of(file_id, fingerprint))
+    return named(results_folder, name_of(file_id, fingerprint))
 
 
-def named(folder: Path, name: str) -> Path:
+def named(results_folder: Path, name: str) -> Path:
     """Where the marker of this file name lies below a results folder."""
-    return layout.markers(folder) / name
+    return layout.markers(results_folder) / name
 
 
 def read(path: Path) -> Marker | None:
@@ -99,12 +99,12 @@ def _is_asset(value: Any) -> bool:
     )
 
 
-def fitting(folder: Path, image: Image, warn: Callable[[str], None]) -> Marker | None:
+def of_image(results_folder: Path, image: Image, warn: Callable[[str], None]) -> Marker | None:
     """The marker of an image's present content, None if there is none.
 
     A file that should be it and is no marker is put aside as `….corrupt` and said, so that the image is pending.
     """
-    path = path_of(folder, image.id, image.fingerprint)
+    path = path_of(results_folder, image.id, image.fingerprint)
     marker = read(path)
     if marker is None and path.exists():
         path.replace(path.with_suffix(".corrupt"))
@@ -112,11 +112,11 @@ def fitting(folder: Path, image: Image, warn: Callable[[str], None]) -> Marker |
     return marker
 
 
-def by_file(folder: Path) -> dict[str, list[str]]:
+def by_file(results_folder: Path) -> dict[str, list[str]]:
     """All markers of a results folder: Drive file ID → the file names of its contents' markers. Opens none of them."""
     found: dict[str, list[str]] = defaultdict(list)
     try:
-        with os.scandir(layout.markers(folder)) as entries:
+        with os.scandir(layout.markers(results_folder)) as entries:
             for entry in entries:
                 if is_marker_name(entry.name):
                     found[entry.name.partition(".")[0]].append(entry.name)
@@ -125,7 +125,7 @@ def by_file(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def remove_unfinished(folder: Path) -> None:
+def remove_unfinished(results_folder: Path) -> None:
     """Remove what jobs that were killed while they put their marker in place have left."""
-    for path in layout.markers(folder).glob("*.json.*"):
+    for path in layout.markers(results_folder).glob("*.json.*"):
         path.unlink(missing_ok=True)

@@ -21,22 +21,24 @@ class Pending:
     reason: Reason
 
 
-def pending(images: Iterable[Image], folder: Path, warn: Callable[[str], None]) -> list[Pending]:
+def pending(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None]) -> list[Pending]:
     """The images without a marker that fits, except those that a setting leaves out.
 
     In: the listing's images, their results folder, and who is told of a corrupt marker.
     """
     found = []
     for image in images:
-        if image.skipped or marker.fitting(folder, image, warn):
+        if image.skipped or marker.of_image(results_folder, image, warn):
             continue
-        if failure.read(folder, image.id):
+        if failure.read(results_folder, image.id):
             found.append(Pending(image, "failed before"))
         else:
             found.append(Pending(image, "changed" if image.replaces else "new"))
     return found
 
 
-def left_out(images: Iterable[Image], folder: Path) -> int:
+def count_excluded(images: Iterable[Image], results_folder: Path) -> int:
     """How many images a setting leaves out that are not in Cloudinary from an earlier run."""
-    return sum(not marker.path_of(folder, image.id, image.fingerprint).exists() for image in images if image.skipped)
+    return sum(
+        not marker.path_of(results_folder, image.id, image.fingerprint).exists() for image in images if image.skipped
+    )

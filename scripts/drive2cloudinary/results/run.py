@@ -31,11 +31,11 @@ _SAID_OF_LATE = 60.0
 class Run:
     """A results folder's run.json: it names the run that holds the folder, which keeps it locked while it lives."""
 
-    folder: Path
+    results_folder: Path
 
     @property
     def path(self) -> Path:
-        return layout.run(self.folder)
+        return layout.run(self.results_folder)
 
     @property
     def id(self) -> str:
@@ -47,9 +47,9 @@ class Run:
     def stopped_because(self) -> str:
         """The line that says why the last run was stopped; "" if it was not."""
         try:
-            with open_file(layout.reason_to_stop(self.folder)) as stream:
+            with open_file(layout.reason_to_stop(self.results_folder)) as stream:
                 line = one_line(stream.read().decode(errors="replace"))
-                return line or f"{self.folder} cannot be written to: is the disk full?"
+                return line or f"{self.results_folder} cannot be written to: is the disk full?"
         except OSError:
             return ""
 
@@ -57,22 +57,22 @@ class Run:
     def unwritable_because(self) -> str:
         """The line that says why nothing can be written to the folder; "" if something can."""
         try:
-            with tempfile.TemporaryFile(dir=self.folder) as stream:
+            with tempfile.TemporaryFile(dir=self.results_folder) as stream:
                 stream.write(bytes(4096))
         except OSError as error:
-            return f"{self.folder} cannot be written to: {error.strerror}"
+            return f"{self.results_folder} cannot be written to: {error.strerror}"
         return ""
 
     def stop_because(self, line: str) -> None:
         """Leave the line that the run will end with, if the disk lets us."""
-        with contextlib.suppress(OSError), replacing(layout.reason_to_stop(self.folder)) as stream:
+        with contextlib.suppress(OSError), replacing(layout.reason_to_stop(self.results_folder)) as stream:
             stream.write(f"{line}\n")
 
     @property
     def waits_for(self) -> dict[str, str]:
         """For each service that the run waits for, the line that says so."""
         lines = {}
-        for path in layout.all_waits(self.folder):
+        for path in layout.all_waits(self.results_folder):
             # What a process that was killed meanwhile has left is not said again and again.
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime < _SAID_OF_LATE:
@@ -81,7 +81,7 @@ class Run:
 
     def wait_for(self, service: str, line: str) -> None:
         """Leave that line, for the process that talks to the user; "" takes it away."""
-        path = layout.waits(self.folder, service)
+        path = layout.waits(self.results_folder, service)
         with contextlib.suppress(OSError):
             if not line:
                 path.unlink(missing_ok=True)
@@ -95,14 +95,14 @@ class Run:
         Raises MigrationError if another run has it, or if it cannot be written to.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.results_folder.mkdir(parents=True, exist_ok=True)
             lock = open_lock(self.path)
         except OSError as error:
             raise MigrationError(
-                f"{self.folder} cannot be the results folder: {error.strerror} ({error.filename})"
+                f"{self.results_folder} cannot be the results folder: {error.strerror} ({error.filename})"
             ) from error
         if not _lock(lock.fileno()):
-            raise MigrationError(f"another run holds {self.folder}: {self._holder()}; wait for it, or stop it")
+            raise MigrationError(f"another run holds {self.results_folder}: {self._holder()}; wait for it, or stop it")
         last = self.id
         text = json.dumps(
             {

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from drive2cloudinary.files import make_older
-from drive2cloudinary.listing.filters import skipped
+from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.services import tell_on_stderr
 from drive2cloudinary.results import batches, layout, listing, marker
 from drive2cloudinary.results.listing import Listing
@@ -26,17 +26,17 @@ class Migration:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.folder = settings.folder
-        self.run = Run(self.folder)
-        self.listing = layout.listing(self.folder)
-        self.mapping = layout.mapping_json(self.folder)
-        self.report = layout.report(self.folder)
+        self.results_folder = settings.results_folder
+        self.run = Run(self.results_folder)
+        self.listing = layout.listing(self.results_folder)
+        self.mapping = layout.mapping_json(self.results_folder)
+        self.report = layout.report(self.results_folder)
         self._old_mapping = "unknown"
 
     @property
     def targets(self) -> list[str]:
         """What a run makes of it."""
-        return [str(layout.mapping_csv(self.folder)), str(self.mapping), str(self.report)]
+        return [str(layout.mapping_csv(self.results_folder)), str(self.mapping), str(self.report)]
 
     def begin(self, run_id: str) -> None:
         """Take the results folder for a run, and clear away what the last one has left. Raises MigrationError."""
@@ -44,10 +44,10 @@ class Migration:
         self._put_aside_what_is_no_file()
         # Only then does Snakemake list anew.
         make_older(self.listing, self.run.path)
-        marker.remove_unfinished(self.folder)
-        batches.forget(self.folder)
-        said = layout.log(self.folder, "list_images"), layout.reason_to_stop(self.folder)
-        for path in (*said, *layout.all_waits(self.folder)):
+        marker.remove_unfinished(self.results_folder)
+        batches.forget(self.results_folder)
+        said = layout.log(self.results_folder, "list_images"), layout.reason_to_stop(self.results_folder)
+        for path in (*said, *layout.all_waits(self.results_folder)):
             path.unlink(missing_ok=True)
 
     def hold(self, run_id: str) -> None:
@@ -80,26 +80,26 @@ class Migration:
     def listed_as_set(self) -> Listing:
         """The listing at hand with what the present settings leave out; it may have been made with others."""
         listed = listing.read(self.listing)
-        return replace(listed, images=[replace(each, skipped=skipped(self.settings, each)) for each in listed.images])
+        return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
 
     def pending(self, listed: Listing) -> list[Pending]:
         """What of a listing is to be moved; who has a corrupt marker is told on the terminal."""
-        return pending(listed.images, self.folder, say)
+        return pending(listed.images, self.results_folder, say)
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
         """The markers that these images will have."""
-        return [str(marker.path_of(self.folder, image.id, image.fingerprint)) for image in images]
+        return [str(marker.path_of(self.results_folder, image.id, image.fingerprint)) for image in images]
 
     def said_while_listing(self) -> list[str]:
         """The lines that the checkpoint had to say."""
-        log = layout.log(self.folder, "list_images")
+        log = layout.log(self.results_folder, "list_images")
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         # Ctrl-C in a terminal reaches it, too, wherever it is; its traceback stays in the log.
         return [INTERRUPTED if line == "KeyboardInterrupt" else line for line in lines]
 
     def need_mapping(self) -> None:
         """The listing is new: see to it that Snakemake takes the mapping at hand for an old one. Raises OSError."""
-        for path in (self.mapping, layout.mapping_csv(self.folder), layout.orphans(self.folder)):
+        for path in (self.mapping, layout.mapping_csv(self.results_folder), layout.orphans(self.results_folder)):
             make_older(path, self.listing)
         self._old_mapping = _state_of(self.mapping)
 

@@ -18,7 +18,7 @@ from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.report import mapping
 from drive2cloudinary.results import batches, listing, marker
-from drive2cloudinary.results.pending import left_out
+from drive2cloudinary.results.pending import count_excluded
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, profiles
 from drive2cloudinary.run.console import say
@@ -65,7 +65,7 @@ class Pipeline:
         self._migrations = {each.folder_id: Migration(each) for each in folders}
         self._workflow, self._checkpoints = workflow, checkpoints
         # Of the run as a whole: where its lock and its reason to stop are looked for.
-        home = (folders or [self.settings])[0].folder
+        home = (folders or [self.settings])[0].results_folder
         self._run = Run(home)
         self._progress = Progress(self._job_failed)
         self._begun = False
@@ -189,7 +189,7 @@ class Pipeline:
     @property
     def run_folder(self) -> str:
         """The results folder of the run as a whole."""
-        return str(self._run.folder)
+        return str(self._run.results_folder)
 
     def threads(self, wildcards: object) -> int:
         """The cores that an image takes: none in the pool, whose processes are as many as there are cores."""
@@ -248,7 +248,10 @@ class Pipeline:
         except MigrationError as error:
             say(str(error), logging.ERROR)
         except OSError as error:
-            say(f"{error.filename or self._run.folder} cannot be written to: {error.strerror or error}", logging.ERROR)
+            say(
+                f"{error.filename or self._run.results_folder} cannot be written to: {error.strerror or error}",
+                logging.ERROR,
+            )
 
     def _job_failed(self) -> None:
         """A job outside the pool cannot end the run when nothing else can succeed: it leaves the reason."""
@@ -330,8 +333,8 @@ class Pipeline:
         again = asked.forceall or "upload_image" in asked.forcerun
         images = [each for each in listed.images if not each.skipped] if again else [each.image for each in found]
         if not dryrun:
-            skipped = left_out(listed.images, migration.folder)
-            self._progress.listed(migration.folder, images, len(listed.images), skipped)
+            skipped = count_excluded(listed.images, migration.results_folder)
+            self._progress.listed(migration.results_folder, images, len(listed.images), skipped)
         wanted = migration.markers(images)
         if dryrun:
             return wanted[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
@@ -341,7 +344,7 @@ class Pipeline:
         # A batch moves those of its images that have no marker.
         for path in wanted if again else ():
             Path(path).unlink(missing_ok=True)
-        return batches.write(migration.folder, self._run_id, wanted, size)
+        return batches.write(migration.results_folder, self._run_id, wanted, size)
 
     def _images_per_job(self, pending: int) -> int:
         if self.settings.images_per_job != "auto":
@@ -382,8 +385,7 @@ def _marker_request(job: Any) -> list[str]:
 
 def _batch_requests(job: Any) -> list[str]:
     path = Path(job.input[0])
-    folder = path.parents[1]
-    paths = [marker.named(folder, name) for name in batches.read(path)]
+    paths = [marker.named(path.parents[1], name) for name in batches.read(path)]
     return [task.request_for(each) for each in paths if not each.exists()]
 
 
@@ -400,12 +402,12 @@ def _have_a_user_name() -> None:
         os.environ["USER"] = str(os.getuid())
 
 
-def _need_writable(folder: Path) -> None:
+def _need_writable(directory: Path) -> None:
     """Raise MigrationError if Snakemake cannot keep its .snakemake in the working directory; it shows a traceback."""
-    own = folder / ".snakemake"
-    if not os.access(own if own.exists() else folder, os.W_OK | os.X_OK, effective_ids=True):
+    own = directory / ".snakemake"
+    if not os.access(own if own.exists() else directory, os.W_OK | os.X_OK, effective_ids=True):
         raise MigrationError(
-            f"{folder} cannot be written to, where Snakemake keeps its .snakemake: run it in a folder of your own"
+            f"{directory} cannot be written to, where Snakemake keeps its .snakemake: run it in a folder of your own"
         )
 
 

@@ -76,12 +76,12 @@ class Progress(logging.Handler):
                 say(f"no more waiting for {service}", logging.WARNING)
                 del said_at[service]
 
-    def listed(self, folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
+    def listed(self, results_folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
         """The listing of a results folder is there: so many images, of which some are to be moved and some left out."""
         for image in to_move:
-            self._names[str(marker.path_of(folder, image.id, image.fingerprint))] = image.path
+            self._names[str(marker.path_of(results_folder, image.id, image.fingerprint))] = image.path
         found = Listed(total, len(to_move), skipped)
-        self._tally.listed(folder, found)
+        self._tally.listed(results_folder, found)
         self._last_progress = time.monotonic()
         say(str(found))
 

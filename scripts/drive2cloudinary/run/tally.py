@@ -39,9 +39,9 @@ class Tally:
         # (moment, images done): some, seconds apart, so that the rate is that of the last minute.
         self._samples: deque[tuple[float, int]] = deque(maxlen=30)
 
-    def listed(self, folder: Path, images: Listed) -> None:
+    def listed(self, results_folder: Path, images: Listed) -> None:
         """The listing of one results folder is there."""
-        self._folders[folder] = images
+        self._folders[results_folder] = images
         if not self._moving_since:
             self._moving_since = self._last = time.monotonic()
             self._samples.append((self._moving_since, 0))
@@ -59,11 +59,11 @@ class Tally:
 
     @property
     def to_move(self) -> int:
-        return sum(folder.to_move for folder in list(self._folders.values()))
+        return sum(listed.to_move for listed in list(self._folders.values()))
 
     @property
     def skipped(self) -> int:
-        return sum(folder.skipped for folder in list(self._folders.values()))
+        return sum(listed.skipped for listed in list(self._folders.values()))
 
     @property
     def done(self) -> int:

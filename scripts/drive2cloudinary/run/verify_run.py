@@ -31,7 +31,7 @@ class VerifyRun:
     @property
     def tables(self) -> list[str]:
         """verify.csv of each folder."""
-        return [str(layout.verified(each.folder)) for each in self._migrations]
+        return [str(layout.verified(each.results_folder)) for each in self._migrations]
 
     def begin(self, run_id: str) -> None:
         """Take the results folders for a run. Raises MigrationError if one is in use, or has no mapping yet."""

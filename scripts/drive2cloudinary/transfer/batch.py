@@ -27,12 +27,12 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
 
     Raises MigrationError as soon as nothing else can succeed either, OSError.
     """
-    folder = path.parent.parent
-    run, results = Run(folder), folder.parent
+    results_folder = path.parent.parent
+    run, results = Run(results_folder), results_folder.parent
     processes = min(processes, settings.uploads_at_once)
     units = settings.drive_units_per_minute * processes / settings.uploads_at_once
     share = replace(settings, drive_units_per_minute=units, uploads_at_once=processes)
-    markers = (named(folder, name) for name in batches.read(path))
+    markers = (named(results_folder, name) for name in batches.read(path))
     requests = [task.request_for(marker) for marker in markers if not marker.exists()]
     pool = Pool(
         task=task.FUNCTION,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError, MigrationError, TransientError, one_line
 from drive2cloudinary.files import replacing
-from drive2cloudinary.network.limits import Turns
-from drive2cloudinary.network.services import Limits
+from drive2cloudinary.network.limits import RateLimit
+from drive2cloudinary.network.services import Services
 from drive2cloudinary.results import failure, layout, marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Entries
@@ -31,7 +31,7 @@ THREADS = 2
 
 def argument(settings: Settings, run: Run, in_batch: bool = False) -> str:
     """What `prepare` takes. In: the run whose reason to stop holds; whether this is a batch on a cluster's node."""
-    return json.dumps({"settings": settings.to_json(), "run": str(run.folder), "in_batch": in_batch})
+    return json.dumps({"settings": settings.to_json(), "run": str(run.results_folder), "in_batch": in_batch})
 
 
 def prepare(text: str) -> Callable[[], UploadTask]:
@@ -41,11 +41,11 @@ def prepare(text: str) -> Callable[[], UploadTask]:
 
     value = json.loads(text)
     settings, run = Settings.from_json(value["settings"]), Run(Path(value["run"]))
-    limits = Limits.of(settings, run.wait_for)
+    services = Services.of(settings, run.wait_for)
     if value["in_batch"]:
         # It does not know what the last one on this node has spent of the minute: it spends its share evenly.
-        limits = replace(limits, units=Turns(per_second=settings.drive_units_per_minute / 60))
-    return lambda: UploadTask(lambda: Transfer(settings, limits), Path(settings.results), run)
+        services = replace(services, units=RateLimit(per_second=settings.drive_units_per_minute / 60))
+    return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run)
 
 
 def request_for(path: Path) -> str:
@@ -68,7 +68,7 @@ def record_lost(request: str, results: Path, line: str) -> None:
 
 def log_of(run: Run) -> Path:
     """Where the processes say what nobody foresaw: a file that can be appended to. Raises OSError if it cannot."""
-    path = layout.pool_log(run.folder)
+    path = layout.pool_log(run.results_folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.open("ab").close()
     return path
@@ -88,32 +88,32 @@ class UploadTask:
         if line := self._run.stopped_because:
             return f"stop {line}"
         path = marker_of(request, self._results)
-        folder = path.parents[1]
+        results_folder = path.parents[1]
         try:
-            return self._move_or_record(folder, path)
+            return self._transfer_or_record(results_folder, path)
         except MigrationError as error:
             return self._stop(one_line(error))
         except OSError as error:
-            unwritable = Path(error.filename).parent if error.filename else folder
+            unwritable = Path(error.filename).parent if error.filename else results_folder
             return self._stop(one_line(f"{unwritable} cannot be written to: {error.strerror or error}"))
 
-    def _move_or_record(self, folder: Path, path: Path) -> str:
+    def _transfer_or_record(self, results_folder: Path, path: Path) -> str:
         file_id = path.name.partition(".")[0]
         try:
             transfer = self._connect()
-            listed = self._entries(layout.listing(folder))
+            listed = self._entries(layout.listing(results_folder))
             image = listed.image(file_id)
-            if marker.path_of(folder, image.id, image.fingerprint) != path:
+            if marker.path_of(results_folder, image.id, image.fingerprint) != path:
                 raise ImageError("the listing has another version of this file: run snakemake again", Cause.CHANGED)
             # An earlier process may have died as it was about to say so.
             if not marker.read(path):
-                moved = transfer.move(image, listed.head.cloudinary_folder, layout.markers(folder))
+                done = transfer.run(image, listed.head.cloudinary_folder, layout.markers(results_folder))
                 with replacing(path) as stream:
-                    stream.write(f"{moved.to_json()}\n")
-            failure.forget(folder, file_id)
+                    stream.write(f"{done.to_json()}\n")
+            failure.forget(results_folder, file_id)
             return "done"
         except ImageError as error:
-            Failure.of(error).write(folder, file_id)
+            Failure.of(error).write(results_folder, file_id)
             return f"failed {one_line(error)}"
 
     def _connect(self) -> Transfer:

@@ -16,7 +16,7 @@ from drive2cloudinary.cloudinary.asset import ASSET_FIELDS, NewAsset
 from drive2cloudinary.content import IN_MEMORY, Content
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.errors import ImageError, TransientError
-from drive2cloudinary.network.services import Limits
+from drive2cloudinary.network.services import Services
 from drive2cloudinary.results.listing import Image
 from drive2cloudinary.results.marker import Marker
 from drive2cloudinary.results.ownership import Members
@@ -27,16 +27,16 @@ from drive2cloudinary.settings import Settings
 class Transfer:
     """A process' two connections, each for one thread at a time: one image is downloaded while another is uploaded."""
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    def __init__(self, settings: Settings, services: Services) -> None:
         """Sign in to both services. Raises StopRun. In: the settings, and what all workers know together."""
         self._settings = settings
         self._patiently = patiently(settings.retries)
-        self._drive = Drive(settings, limits)
+        self._drive = Drive(settings, services)
         self._downloading, self._uploading = threading.Lock(), threading.Lock()
-        self._cloudinary = Cloudinary(settings, limits)
+        self._cloudinary = Cloudinary(settings, services)
         self._members = Members(Path(settings.results))
 
-    def move(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
+    def run(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
         """Bring one image to Cloudinary.
 
         In: its entry in the listing, the listing's Cloudinary folder, and where the markers lie. Out: its marker, which
