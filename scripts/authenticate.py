@@ -1,6 +1,6 @@
-"""Ask for your consent to read your Drive, once, and keep it as token.json.
+"""Ask once for your consent to read your Drive, and save the token as token.json.
 
-Needs the OAuth client of a Google Cloud project, as credentials.json. Opens a browser; the token can only read.
+Needs the OAuth client of a Google Cloud project, saved as credentials.json. Opens a browser. The token is read-only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # The address has to be there while we wait, in a pipe, too.
+        # Without this, a pipe would hold the address back until the program ends.
         sys.stdout.reconfigure(line_buffering=True)
     try:
         print(authenticate(settings_of(options), not options.no_browser and has_browser(), options.port))

@@ -1,6 +1,6 @@
-"""Show the folders of your Drive as a tree, with the ID of each and the number of images in it.
+"""Show the folders of your Drive as a tree, with the ID and the number of images of each.
 
-The ID is what snakemake takes: snakemake --cores 8 --config folder_id=ID
+Pass an ID to snakemake: snakemake --cores 8 --config folder_id=ID
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a name shows question marks for it.
+        # Print question marks for characters that the terminal cannot show.
         sys.stdout.reconfigure(errors="replace")
     print_trees(settings_of(options), options.which)
 

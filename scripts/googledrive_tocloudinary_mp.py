@@ -1,11 +1,11 @@
-"""The command line of the script that this project replaces: it only calls snakemake.
+"""The command line of the script that this project replaces. It only calls snakemake.
 
   upload FOLDER [FOLDER_NAME] [N]   move the images of a Drive folder to Cloudinary, N at once
   list, shared, drives              show the folders of your Drive, those shared with you, the shared drives
 
-What comes after, from the first option on that is not below, goes through to snakemake (or, of list, shared and drives,
-to drive_folders.py): -n, --config token=FILE … The exit code and the results are snakemake's; results/, token.json and
-.env are those of the working directory.
+The first option that is not listed here, and everything after it, is passed on: by upload to snakemake, by list, shared
+and drives to drive_folders.py. For example: -n, --config token=FILE. The exit code and the results are snakemake's.
+results/, token.json and .env are looked up in the working directory.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FOLDER_LISTS: dict[str, list[str]] = {"list": [], "shared": ["--shared"], "drive
 WITH_NUMBER = ("--workers", "--processes", "--threads")
 SWITCHES = ("--no-recursive", "--force-rescan", "-h", "--help")
 DASHED_ID = r"-[A-Za-z0-9_][A-Za-z0-9_-]{17,}"
-"""A Drive ID that looks like an option; no option of snakemake with one dash is as long."""
+"""A Drive ID that begins with a dash. No option of snakemake with a single dash is this long."""
 
 
 def upload_parser() -> argparse.ArgumentParser:
-    """What `upload` takes itself."""
+    """The parser of the arguments that `upload` does not pass on."""
     parser = argparse.ArgumentParser(
         prog=f"{Path(sys.argv[0]).name} upload",
-        description="Move the images of a Drive folder to Cloudinary. Further options go through to snakemake.",
+        description="Move the images of a Drive folder to Cloudinary. Other options are passed on to snakemake.",
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="FOLDER", help="the Drive folder's ID or its URL")
@@ -44,11 +44,11 @@ def upload_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="images moved at once; all three mean snakemake's --cores (default: the number of CPUs)",
     )
-    parser.add_argument("--no-recursive", action="store_true", help="leave out the images of subfolders")
+    parser.add_argument("--no-recursive", action="store_true", help="do not move the images of subfolders")
     parser.add_argument(
         "--force-rescan",
         action="store_true",
-        help="list the Drive folder anew; every real run does. Nothing is uploaded again",
+        help="list the Drive folder again, as every real run does; nothing is uploaded again",
     )
     return parser
 
@@ -61,9 +61,9 @@ def at_least_one(text: str) -> int:
 
 
 def snakemake_arguments(arguments: list[str]) -> list[str]:
-    """What snakemake is called with. In: what follows `upload`.
+    """The arguments for snakemake. In: the arguments after `upload`.
 
-    Ends the program with a line on how to call it if that is wrong.
+    If they are wrong, prints a usage line and exits.
     """
     parser = upload_parser()
     ours, theirs = split(arguments)
@@ -92,7 +92,7 @@ def snakemake_arguments(arguments: list[str]) -> list[str]:
 
 
 def force_listing(arguments: list[str]) -> list[str]:
-    """The arguments with list_images among the rules that are forced to run."""
+    """The arguments, with list_images added to the rules that are forced to run."""
     at = next((number for number, each in enumerate(arguments, 1) if each in ("-R", "--forcerun")), None)
     if at is None:
         return [*arguments, "--forcerun", "list_images"]
@@ -100,7 +100,10 @@ def force_listing(arguments: list[str]) -> list[str]:
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Our arguments, options last, and snakemake's: from the first foreign option on, all but options of ours."""
+    """Split into our own arguments, options last, and snakemake's.
+
+    From the first unknown option on, everything that is not an option of ours belongs to snakemake.
+    """
     options: list[str] = []
     positionals: list[str] = []
     theirs: list[str] = []
@@ -115,7 +118,7 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
             if name in WITH_NUMBER and not equals and rest:
                 options.append(rest.pop(0))
         elif not theirs and re.fullmatch(DASHED_ID, argument):
-            # In a form that argparse does not take for an option.
+            # argparse would take the bare ID for an option.
             positionals.append(f"https://drive.google.com/drive/folders/{argument}")
         elif theirs or argument.startswith("-"):
             theirs.append(argument)
@@ -125,7 +128,7 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def take_config(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The pairs of every --config, and the other arguments: snakemake itself would take the last --config alone."""
+    """The pairs of all --config options, and the other arguments. snakemake itself uses only the last --config."""
     config: list[str] = []
     others: list[str] = []
     inside = False
@@ -142,7 +145,7 @@ def take_config(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def python() -> str:
-    """The Python that has snakemake: the one that runs this, or that of `make setup`."""
+    """A Python that has snakemake: the current one, or the one that `make setup` installed."""
     ours = ROOT / ".venv" / "bin" / "python"
     if importlib.util.find_spec("snakemake"):
         return sys.executable
@@ -159,7 +162,7 @@ def main() -> None:
     parser.add_argument("command", metavar="COMMAND", choices=commands, help=f"{', '.join(commands)}; --help after it")
     command = parser.parse_args(sys.argv[1:2]).command
     if command == "upload":
-        # -P: what lies in the working directory is no module of snakemake's.
+        # -P: do not import modules from the working directory.
         call = ["-P", "-m", "snakemake", *snakemake_arguments(sys.argv[2:])]
     else:
         call = [str(ROOT / "scripts" / "drive_folders.py"), *FOLDER_LISTS[command], *sys.argv[2:]]

@@ -1,4 +1,4 @@
-"""List every image of a Drive folder: Drive → listing.json."""
+"""List all images of a Drive folder: Drive → listing.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merge the mappings of many folders: mapping.json of each → one mapping.csv and .json."""
+"""Merge the mappings of many Drive folders: mapping.json of each → one mapping.csv and mapping.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drive2cloudinary.report.merging import merge_mappings
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, help="the combined mapping.csv; mapping.json goes beside it")
-    parser.add_argument("mappings", type=Path, nargs="+", help="mapping.json of each folder")
+    parser.add_argument("mappings", type=Path, nargs="+", help="mapping.json of each Drive folder")
     options = parser.parse_args()
     merge_mappings(options.mappings, options.output.parent)
 

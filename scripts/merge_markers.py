@@ -1,4 +1,4 @@
-"""Merge the markers of a listing's images: listing.json, markers/, failures/ → mapping.csv and .json, orphans.csv."""
+"""Merge the markers of a listing: listing.json, markers/, failures/ → mapping.csv, mapping.json, orphans.csv."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main() -> None:
     options = parser.parse_args()
     failed = merge_markers(options.listing)
     if failed:
-        # A marker can have vanished since its job.
+        # A marker may have been deleted after its job had ended.
         raise MigrationError(f"{failed} images have no marker")
 
 

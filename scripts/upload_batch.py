@@ -1,4 +1,4 @@
-"""Move the images of a batch on a cluster's node: a batch's file → the markers of its images, or their failures."""
+"""Transfer the images of a batch on a cluster node: batch file → one marker or failure for each image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json() of the run")
     parser.add_argument("--at-once", required=True, type=int, help="how many uploads at once")
-    parser.add_argument("batch", type=Path, help="a file with a marker's name in each line; removed, it ends the batch")
+    parser.add_argument("batch", type=Path, help="a file with one marker name per line; deleting it stops the batch")
     options = parser.parse_args()
     failed = 0
     for line in upload_batch(options.batch, options.settings, options.at_once):

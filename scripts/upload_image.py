@@ -1,7 +1,7 @@
-"""Move one image, in a process of its own: listing.json → its marker, or its failure.
+"""Transfer one image in a process of its own: listing.json → its marker, or its failure.
 
-This is how Snakemake's local executor runs the rule. With the executor of the profile, a process of the pool does the
-same for one image after the other.
+Snakemake's local executor runs this script. With the profile's executor, the long-lived processes of the pool do the
+same work instead.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ask the CDN for each URL in a mapping: mapping.json, markers/ → verify.csv, for one folder after the other."""
+"""Request each URL of a mapping from the CDN: mapping.json, markers/ → verify.csv, one results folder at a time."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ def tell(line: str) -> None:
     print(line, flush=True)
 
 
-def tell_nobody(line: str) -> None:
+def say_nothing(line: str) -> None:
     pass
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
-    parser.add_argument("--at-once", required=True, type=int, help="how many URLs to ask for at once")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but the outcome")
+    parser.add_argument("--at-once", required=True, type=int, help="how many URLs to request at once")
+    parser.add_argument("--quiet", action="store_true", help="print only the result")
     parser.add_argument("output", type=Path, nargs="+", help="verify.csv in each results folder")
     options = parser.parse_args()
     all_well = True
     for output in options.output:
         try:
-            line, well = verify_urls(options.settings, output, options.at_once, tell_nobody if options.quiet else tell)
+            line, well = verify_urls(options.settings, output, options.at_once, say_nothing if options.quiet else tell)
         except MigrationError as error:
             line, well = one_line(error), False
         except KeyboardInterrupt:
-            sys.exit(f"cancelled: {output} is as it was")
+            sys.exit(f"cancelled: {output} is unchanged")
         print(line, file=sys.stderr)
         all_well = all_well and well
     sys.exit(not all_well)

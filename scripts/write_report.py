@@ -1,4 +1,4 @@
-"""Write the report of a listing: listing.json, mapping.json, markers/, failures/ → report.html."""
+"""Write the report of a run: listing.json, mapping.json, markers/, failures/ → report.html."""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ REFUSED: dict[Callable[[Path], None], str] = {
     writable_by_the_group: "chmod go-w .env",
     writable_by_all: "chmod go-w .env",
     of_another: "belongs to another user",
-    a_fifo: "is no file",
-    a_folder: "is no file",
+    a_fifo: "is not a file",
+    a_folder: "is not a file",
     of_bytes: "is not text",
     with_a_nul: "is not text",
 }

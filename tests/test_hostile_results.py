@@ -233,7 +233,7 @@ def test_whole_runs_survive_what_stands_in_the_results(workspace: Workspace) -> 
     fifo_at(workspace.results / "run.json")
     done = workspace.run()
     done.failed()
-    assert done.lines == [done.line("run.json", "is no file")]
+    assert done.lines == [done.line("run.json", "is not a file")]
     workspace.dry_run().succeeded()
 
 

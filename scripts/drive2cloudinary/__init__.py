@@ -1,1 +1,1 @@
-"""What the scripts and the Snakefile share: moving the images of a Google Drive folder to Cloudinary."""
+"""The package behind the scripts and the Snakefile: it moves the images of a Google Drive folder to Cloudinary."""

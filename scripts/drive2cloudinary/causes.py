@@ -1,4 +1,4 @@
-"""What can keep an image from being moved, and what its owner should do about each of these causes."""
+"""The causes for which the transfer of an image can fail, and what the user should do about each."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from enum import Enum
 
 
 class Cause(Enum):
-    """One cause: `title` says what is the matter, `advice` what to do; `key` stands for it in failures/FILE_ID.json.
+    """One cause: `title` says what is wrong, `advice` what to do; `key` is its name in failures/FILE_ID.json.
 
-    They stand in the order in which people should read of them: what needs a hand first, what only needs another run
-    last.
+    Sorted as the user reads them: first what needs work, last what only needs another run.
     """
 
     TOO_LARGE = (
@@ -22,7 +21,7 @@ class Cause(Enum):
     )
     NOT_AN_IMAGE = (
         "not an image that Cloudinary can read",
-        "Open the file in Drive: replace a damaged one, and leave out with exclude what is no picture.",
+        "Open the file in Drive: replace a damaged one, and exclude what is no picture with the setting exclude.",
     )
     EMPTY = (
         "empty files",
@@ -48,18 +47,18 @@ class Cause(Enum):
     )
     GONE = (
         "gone from Drive, or no longer shared",
-        "Run again: a deleted file is then left out of the listing; otherwise ask its owner to share it.",
+        "Run again: a deleted file is then no longer listed; otherwise ask its owner to share it.",
     )
     ABUSIVE = (
-        "held by Drive to be malware or spam",
-        "Look at the file in Drive: ask there for a review if it is harmless, or leave it out with exclude.",
+        "taken by Drive for malware or spam",
+        "Look at the file in Drive: ask there for a review if it is harmless, or exclude it with the setting exclude.",
     )
     NO_CONTENT = (
-        "without bytes that Drive could hand out",
-        "Export the file in Drive as a picture beside it, and leave the original out with exclude.",
+        "without content that Drive could send",
+        "Export the file in Drive as a picture beside it, and exclude the original with the setting exclude.",
     )
     WRONG_BYTES = (
-        "Drive sends other bytes than it promises",
+        "Drive sent other bytes than its checksum or size says",
         "Run again, in case the file has just changed; if that does not help, set trust_checksum: {FILE_ID: false}, or "
         "{photos: false} for all files from Google Photos.",
     )
@@ -69,31 +68,31 @@ class Cause(Enum):
     )
     REFUSED = (
         "refused for another reason",
-        "Read what the service answered; run again once that is settled, or leave the file out with exclude.",
+        "Read what the service answered; run again once that is solved, or exclude the file with the setting exclude.",
     )
     DOWNLOAD_QUOTA = (
-        "downloaded too often of late",
-        "Run again in about 24 hours: until then Drive does not hand the file out to anybody.",
+        "downloaded too often recently",
+        "Run again in about 24 hours: until then Drive does not send the file to anybody.",
     )
     TOO_FAST = (
-        "the service wanted fewer calls",
+        "too many calls for the service",
         "Run again later, with a lower drive_units_per_minute or uploads_at_once.",
     )
     NO_ANSWER = (
         "no answer came",
-        "Check the connection to the network and run again; with a slow one, set a higher timeout.",
+        "Check the network connection and run again; if it is slow, set a higher timeout.",
     )
     SERVICE = (
         "the service was out of order",
         "Run again later; google.com/appsstatus and status.cloudinary.com say how the services are.",
     )
     WORKER_LOST = (
-        "the program that moved it died",
+        "the process that transferred it died",
         "Run again; if it dies again, memory may be short: use fewer --cores.",
     )
     CHANGED = (
         "another version in Drive than the one that was listed",
-        "Run the same command again: it lists the folder anew.",
+        "Run the same command again: it lists the Drive folder again.",
     )
     NOT_REACHED = (
         "the run ended before their turn",
@@ -106,5 +105,5 @@ class Cause(Enum):
 
     @property
     def key(self) -> str:
-        """Its name in JSON: too_large, name_taken …"""
+        """The cause's name in JSON: too_large, name_taken …"""
         return self.name.lower()

@@ -1,6 +1,6 @@
-"""What a value in a results folder has to be: files there may be damaged, or come from another machine or person.
+"""Checks of values read from a results folder: its files may be damaged, or come from another machine or person.
 
-Each function takes any JSON value, and says whether it is what its name says.
+Each function takes any JSON value and returns whether it is valid.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ def is_md5(value: Any) -> bool:
 
 
 def is_public_id(value: Any) -> bool:
-    """Any text that can be sent; a lone surrogate can not."""
+    """Any text that can be sent; a lone surrogate cannot."""
     return isinstance(value, str) and value != "" and not re.search("[\ud800-\udfff]", value)
 
 
 def is_line(value: Any) -> bool:
-    """What can be printed on a terminal as it is."""
+    """Text that is safe to print on a terminal unchanged."""
     return isinstance(value, str) and value.isprintable()
 
 
 def is_whole_number(value: Any) -> bool:
-    """A size, a version: not negative, and of 63 bits at most."""
+    """A size or a version: not negative, at most 63 bits."""
     return type(value) is int and 0 <= value <= LARGEST_NUMBER
 
 
@@ -49,7 +49,7 @@ def is_number(value: Any) -> bool:
 
 
 def is_time(value: Any) -> bool:
-    """An ISO time with its zone."""
+    """An ISO time with a time zone."""
     try:
         return isinstance(value, str) and bool(in_utc(value))
     except ValueError:
@@ -57,7 +57,7 @@ def is_time(value: Any) -> bool:
 
 
 def in_utc(text: str) -> datetime:
-    """The moment that an ISO time with its zone means. Raises ValueError for any other text."""
+    """The moment that an ISO time with a time zone names. Raises ValueError for any other text."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("no time zone")

@@ -1,4 +1,4 @@
-"""How a program ends that a rule or a person runs: an error is one line, never a traceback."""
+"""How the scripts end: an error is one line, never a traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from drive2cloudinary.errors import MigrationError
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Call a program's main function and exit: with code 1 and one line if it fails, with 0 if it returns."""
+    """Call a script's main function and exit: with code 0, or with code 1 and one line if it fails."""
     try:
         main()
     except MigrationError as error:
@@ -24,5 +24,5 @@ def run(main: Callable[[], None]) -> NoReturn:
 
 
 def warn(message: str) -> None:
-    """A line on standard error that does not end the program."""
+    """Print a warning on standard error."""
     print(f"warning: {message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The bytes of one image on their way: in memory, or in a temporary file if they are many."""
+"""The bytes of one image during its transfer: in memory, or in a temporary file if the image is large."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import IO
 from drive2cloudinary.errors import StopRun
 
 IN_MEMORY = 20_000_000
-"""Bytes: what is larger lies in a temporary file, and goes over the wire in pieces."""
+"""Bytes: a larger image is kept in a temporary file and transferred in pieces."""
 PIECE = 8 * 1024 * 1024
-"""Bytes of one of them; Cloudinary wants every piece but the last to be over 5 MB."""
+"""Bytes of one piece; Cloudinary requires more than 5 MB for all but the last."""
 
 
 class Content:
-    """What was downloaded, with its size in bytes and its md5 (hexadecimal)."""
+    """The downloaded bytes, with their number and their md5 (hexadecimal)."""
 
     def __init__(self, whole: bytes = b"") -> None:
-        """A content in memory."""
+        """Content in memory."""
         self.whole: bytes | None = whole
         self.size = len(whole)
         self._digest = hashlib.md5(whole, usedforsecurity=False)
@@ -28,7 +28,7 @@ class Content:
 
     @classmethod
     def in_file(cls) -> Content:
-        """An empty content in a temporary file, to be written to; `whole` is None."""
+        """Empty content in a temporary file, to be written to; `whole` is None."""
         content = cls()
         content.whole, content._file = None, tempfile.TemporaryFile()  # noqa: SIM115 (closed by close)
         return content
@@ -48,21 +48,21 @@ class Content:
             raise StopRun(f"{tempfile.gettempdir()} cannot be written to: {error.strerror}") from error
 
     def stream(self) -> IO[bytes]:
-        """The bytes to read again, from their beginning."""
+        """The bytes as a stream, from the beginning."""
         if self._file is None:
             return io.BytesIO(self.whole or b"")
         self._file.seek(0)
         return self._file
 
     def pieces(self) -> Iterator[tuple[int, bytes]]:
-        """The file from its beginning in pieces, each with where it begins."""
+        """The file in pieces, each with its offset."""
         stream, start = self.stream(), 0
         while piece := stream.read(PIECE):
             yield start, piece
             start += len(piece)
 
     def close(self) -> None:
-        """Give back the memory or the disk."""
+        """Free the memory or the disk space."""
         self.whole = None
         if self._file:
             self._file.close()

@@ -70,7 +70,7 @@ def open_file(path: Path) -> IO[bytes]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise NotAFile(errno.EINVAL, "is no file", str(path))
+        raise NotAFile(errno.EINVAL, "is not a file", str(path))
     return os.fdopen(descriptor, "rb")
 
 
@@ -82,7 +82,7 @@ def open_lock(path: Path) -> IO[bytes]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise NotAFile(errno.EINVAL, "is no file", str(path))
+        raise NotAFile(errno.EINVAL, "is not a file", str(path))
     return os.fdopen(descriptor, "r+b")
 
 

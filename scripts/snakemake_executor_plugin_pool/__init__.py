@@ -1,11 +1,11 @@
 """A Snakemake executor that runs the jobs of some rules in long-lived processes, and all others as `local` does.
 
-A job that is a fresh process spends most of its time on starting, importing and signing in. Here the workflow names the
-rules whose jobs are requests to a pool of processes that have done that once:
+A job that starts a new process spends most of its time on starting, importing and signing in. Here the workflow names
+rules whose jobs become requests to a pool of processes that have done that once:
 
     run_in_pool(Task({"upload_image": lambda job: [str(job.output[0])]}, "package.module:function", argument))
 
-Snakemake imports this package each time it starts, so nothing here takes long.
+Snakemake imports this package each time it starts, so the import must be fast.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ common_settings = CommonSettings(
 
 @dataclass
 class ExecutorSettings(ExecutorSettingsBase):  # type: ignore[misc]
-    """On the command line and in a profile: --pool-patience."""
+    """The executor's options, for the command line and profiles: --pool-patience."""
 
     patience: int = field(
         default=3600,

@@ -1,4 +1,4 @@
-"""What came of a request to the pool."""
+"""The result of a request to the pool."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Status = Literal["done", "failed", "stop", "lost", "dropped"]
 
 
 def outcome(future: Future[str]) -> tuple[Status, str]:
-    """The status of a request that is over, and the line that says why it is not `done`.
+    """The status of a completed request, and a line that explains any status but `done`.
 
-    A task answers `done`, or `failed` or `stop` and a line; `stop` says that no other request can succeed either.
-    `lost`: the processes that had it died, or the task raised an exception. `dropped`: the pool was ended before, or
-    while a process had it.
+    A task answers `done`, or `failed` or `stop` followed by a line. `stop` means that no other request can succeed
+    either. `lost`: the processes that ran the request died, or the task raised an exception. `dropped`: the pool ended
+    before the request was answered.
     """
     try:
         status, _, line = future.result().partition(" ")

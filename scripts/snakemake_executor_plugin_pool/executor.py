@@ -1,4 +1,4 @@
-"""The executor: a job of a rule that the workflow named is some requests to the pool; all others are for `local`."""
+"""The executor: jobs of the rules that the workflow named become requests to the pool; `local` runs all others."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .pool import Pool
 
 @dataclass(frozen=True)
 class Task:
-    """What a workflow has the pool do.
+    """The work that a workflow gives to the pool.
 
-    requests: for each rule, what its jobs ask for, as a function of the job. function: "module:function" of what
-    prepares the processes, and argument, its argument: see pool.py; for its answers, see answers.py. threads: how many
-    requests one process has in hand. log: where the processes say what nobody foresaw. answered: told what came of each
-    request that was not dropped, in a thread that must not wait.
+    requests: rule name → function that returns the requests of a job. function: "module:function" that prepares the
+    processes, and argument, its argument (see pool.py; for its answers, see answers.py). threads: how many requests
+    one process works on at once. log: the file for unexpected errors of the processes. answered: called with the
+    outcome of each request that was not dropped, in a thread that must not block.
     """
 
     requests: Mapping[str, Callable[[Any], Sequence[str]]]
@@ -43,19 +43,19 @@ _executor: Executor | None = None
 
 
 def run_in_pool(task: Task) -> None:
-    """Have this process' workflow do this; to be called before the scheduler begins."""
+    """Register the task of this process' workflow. Call it before the scheduler starts."""
     global _task
     _task = task
 
 
 def drop() -> None:
-    """Begin no further request: those under way are finished, and the jobs of the others end without a word."""
+    """Start no further requests. Those under way are finished; the jobs of the others end without a message."""
     if _executor:
         _executor.drop()
 
 
 class Executor(RealExecutor):  # type: ignore[misc]
-    """See the package."""
+    """The executor that Snakemake instantiates; see the package's docstring."""
 
     def __post_init__(self) -> None:
         global _executor
@@ -73,12 +73,12 @@ class Executor(RealExecutor):  # type: ignore[misc]
             )
 
     def run_job_pre(self, job: Any) -> None:
-        """Announce a job, unless it is one of very many: what Snakemake says of each takes a tenth of a run."""
+        """Announce a job, but not the pool's: there are very many, and Snakemake's messages take a tenth of the run."""
         if not self._is_pooled(job):
             self._local.run_job_pre(job)
 
     def print_job_error(self, job_info: SubmittedJobInfo, msg: str | None = None, **kwargs: Any) -> None:
-        """Nothing: the task has told of what it could not do."""
+        """Print nothing: the task has already reported the error."""
 
     def run_job(self, job: Any) -> None:
         """As RealExecutor.run_job."""
@@ -86,31 +86,32 @@ class Executor(RealExecutor):  # type: ignore[misc]
             self._local.run_job(job)
             return
         assert _task and self._pool
-        # With --force and its like, what stands is to be made anew. Who cannot remove it cannot write it, and says so.
+        # With --force, an existing output is made again. If it cannot be removed, the task cannot replace it either,
+        # and reports that.
         with suppress(OSError):
             for output in job.output:
                 Path(output).unlink(missing_ok=True)
-        # The outputs appear whole or not at all, so Snakemake need not know which are incomplete.
+        # The outputs are written atomically, so Snakemake need not record which ones are incomplete.
         self.report_job_submission(SubmittedJobInfo(job), register_job=False)
         _Requests(_task, job, self).submit(self._pool)
 
     def ended(self, job: Any, problem: str | None) -> None:
-        """All requests of a job are answered. In: the line that says why it failed; None if it did not."""
+        """Report a job whose requests are all answered. In: why it failed, in one line; None if it succeeded."""
         if problem is None:
             self.report_job_success(SubmittedJobInfo(job))
             return
         if job.log and problem:
             log = Path(job.log[0])
-            # The task itself has recorded what matters: the job ends also where the disk is full.
+            # The task has recorded its failure itself, so the job can end although the disk is full.
             with suppress(OSError):
                 log.parent.mkdir(parents=True, exist_ok=True)
                 log.write_text(f"{problem}\n", encoding="utf-8")
         self.report_job_error(SubmittedJobInfo(job))
 
     def stop(self) -> None:
-        """Nothing else can succeed: the run ends when what is under way has ended."""
+        """End the run when the requests under way are finished, because no other request can succeed."""
         self.drop()
-        # The scheduler's lock may be held by who waits for this thread.
+        # The scheduler's lock may be held by a thread that waits for this one.
         threading.Thread(target=self.workflow.scheduler.exit_gracefully).start()
 
     def drop(self) -> None:
@@ -118,7 +119,7 @@ class Executor(RealExecutor):  # type: ignore[misc]
             self._pool.drop()
 
     def cancel(self) -> None:
-        """As RealExecutor.cancel: at once."""
+        """As RealExecutor.cancel: kills the processes at once."""
         if self._pool:
             self._pool.kill()
         self._local.cancel()
@@ -155,7 +156,7 @@ class Executor(RealExecutor):  # type: ignore[misc]
 
 
 class _Requests:
-    """The requests of one job, until the last of them is answered."""
+    """The requests of one job; ends the job when the last of them is answered."""
 
     def __init__(self, task: Task, job: Any, executor: Executor) -> None:
         self._task, self._job, self._executor = task, job, executor
@@ -173,7 +174,7 @@ class _Requests:
         try:
             self._take(request, *outcome(future))
         except Exception as error:
-            # A future drops the exceptions of its callbacks: the run would wait for this job for ever.
+            # A future swallows exceptions of its callbacks, and the run would wait for this job forever.
             self._executor.workflow.scheduler.executor_error_callback(error)
 
     def _take(self, request: str, status: Status, line: str) -> None:

@@ -1,9 +1,10 @@
-"""The program that forks the processes of a pool, and what such a process does. pool.py starts it, by its path.
+"""The host: the program that forks the processes of a pool, and the code that these processes run.
 
-It has nothing loaded but the task, and no threads, so that forking is safe and the processes share its memory.
-The pool is at the other end of the control socket. It writes one line of JSON: what to run. It reads one back: null, or
-why that cannot be run. Then it sends one socket for each process that it wants. A process keeps that socket alone. Its
-end is the notice of the process' death on the one side, and the order to end on the other.
+pool.py starts it, by its path. It loads only the task and has no threads, so forking is safe and the processes share
+its memory. The pool is at the other end of the control socket. It writes one line of JSON: what to run. It reads one
+line back: null, or why that cannot be run. Then it sends one socket for each process that it wants. Each process keeps
+only its own socket. When the socket closes, the pool knows that the process is dead, and the process knows that it
+has to exit.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def main() -> None:
         _log_traceback()
         control.sendall(_json_line(_one_line(error)))
         return
-    # What is loaded now is shared by all processes, as long as no garbage collection writes to it.
+    # The processes share what is loaded now, as long as no garbage collection writes to it.
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, _reap)
@@ -58,7 +59,7 @@ def main() -> None:
 
 
 def _serve(control: socket.socket, prepare: Callable[[], Run], threads: int) -> None:
-    """Fork a process for each socket that comes, until who submits is gone."""
+    """Fork a process for each socket received, until the pool closes the control socket."""
     while True:
         try:
             received, sockets, _, _ = socket.recv_fds(control, 1, 1)
@@ -72,7 +73,7 @@ def _serve(control: socket.socket, prepare: Callable[[], Run], threads: int) -> 
                 try:
                     child = os.fork()
                 except OSError:
-                    # The closed socket says that this process is dead; another is asked for in time.
+                    # The closed socket tells the pool that this process is dead; it will request another.
                     _log_traceback()
                     continue
                 if not child:
@@ -92,7 +93,7 @@ def _be_process(connection: socket.socket, prepare: Callable[[], Run], threads: 
 
 
 class _Process:
-    """Answers requests, each in a thread, until its socket ends."""
+    """Answers requests in several threads until its socket closes."""
 
     def __init__(self, connection: socket.socket, prepare: Callable[[], Run]) -> None:
         self._connection = connection
@@ -111,7 +112,7 @@ class _Process:
                 self._requests.put(line)
 
     def _work(self) -> None:
-        """What a thread does. An exception that leaves it (no memory, sys.exit()) is the end of the whole process."""
+        """The loop of one thread. An uncaught exception (out of memory, sys.exit()) ends the whole process."""
         try:
             while True:
                 number, request = json.loads(self._requests.get())
@@ -124,7 +125,7 @@ class _Process:
             os._exit(1)
 
     def _answer(self, request: str) -> tuple[bool, str]:
-        """Whether `run` answered, and its answer, or else its exception in one line."""
+        """(True, the answer of `run`), or (False, its exception in one line)."""
         try:
             with self._preparing:
                 run = self._run = self._run or self._prepare()
@@ -151,13 +152,13 @@ def _one_line(error: Exception) -> str:
 
 
 def _log_traceback() -> None:
-    # A full disk is no reason to die.
+    # A full disk must not end the process.
     with contextlib.suppress(OSError):
         sys.stderr.write(traceback.format_exc())
 
 
 def _reap(_: int, __: FrameType | None) -> None:
-    """Say in the log how a process ended: SIGKILL that nobody sent is the kernel's answer to too little memory."""
+    """Log how a process ended. A SIGKILL that nobody sent usually means that memory ran out."""
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             status = os.waitstatus_to_exitcode(ended[1])
@@ -167,7 +168,7 @@ def _reap(_: int, __: FrameType | None) -> None:
 
 
 def _die_with_parent() -> None:
-    """Even if the thread that reads the socket cannot run. Linux only (prctl(2))."""
+    """Have the kernel kill this process when its parent dies, even if no thread of it can run. Linux only: prctl(2)."""
     pr_set_pdeathsig = 1
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -1,10 +1,10 @@
-"""A pool of long-lived processes that answer requests. One that dies costs each request it had in hand one more try.
+"""A pool of long-lived processes that answer requests. If a process dies, only the requests it had are tried again.
 
-`concurrent.futures` would lose all requests with one process. Here each process has a socket of its own, so the end of
-that socket is the notice of its death, and of its alone. host.py forks the processes; it says how they are talked to.
+`concurrent.futures` would lose all requests with one process. Here each process has a socket of its own. When that
+socket closes, that process, and no other, is dead. host.py forks the processes and describes the protocol.
 
 One thread owns the processes. Other threads, signal handlers and the futures' callbacks only set flags, append to a
-deque and wake it, so no method takes a lock.
+deque and wake that thread, so no method takes a lock.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 TRIES = 4
-"""How many processes a request may lose; and how often a host is started that ends before it is ready."""
+"""How many processes one request may lose, and how often to start a host that dies before it is ready."""
 _SHORTEST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
 """Seconds between two tries."""
@@ -36,15 +36,15 @@ _HOST = Path(__file__).with_name("host.py")
 
 
 class Lost(Exception):
-    """A request has no answer: its processes died, or were ended. The text says in one line why."""
+    """A request got no answer, because its processes died or were killed. The message says why, in one line."""
 
 
 class Ended(Lost):
-    """The pool was ended before a process had answered."""
+    """The pool ended before a process had answered."""
 
 
 class Crashed(Exception):
-    """The task raised an exception, whose type and text this is, in one line. The log has its traceback."""
+    """The task raised an exception. The message is its type and text in one line; the traceback is in the log."""
 
 
 @dataclass(eq=False)
@@ -53,31 +53,31 @@ class _Request:
     future: Future[str] = field(default_factory=Future)
     tries: int = 0
     due: float = 0.0
-    """Under way: when its process is killed. Waiting for another try: when that begins."""
+    """Under way: when its process will be killed. Waiting for a retry: when the retry begins. Monotonic time."""
 
 
 class _Peer:
-    """Who is at the other end of a socket pair. The two write lines of JSON, each a message."""
+    """The peer at the other end of a socket pair. Each message is one line of JSON."""
 
     def __init__(self) -> None:
         self.socket, self._other = socket.socketpair()
         self._incoming = bytearray()
 
     def send(self, message: object) -> None:
-        """Blocks while a long message is taken, which a process always does at once."""
-        # If the peer has ended, that is still to be read.
+        """Send one message. Blocks until the peer has read it; a process reads at once."""
+        # A dead peer is noticed by read().
         with suppress(ConnectionError):
             self.socket.sendall(json.dumps(message).encode() + b"\n")
 
     def read(self) -> list[Any] | None:
-        """The messages that are complete now; None if the peer has ended. Blocks if select() did not name it."""
+        """The messages that are complete; None if the peer is dead. Blocks unless select() reported the socket."""
         try:
             chunk = self.socket.recv(_CHUNK)
         except ConnectionResetError:
             return None
         self._incoming += chunk
         lines: list[bytearray] = []
-        # Looked for in what is new only: a message may come in thousands of chunks.
+        # Look for a line end in the new chunk only: a message may come in thousands of chunks.
         if b"\n" in chunk:
             *lines, self._incoming = self._incoming.split(b"\n")
         return [json.loads(line) for line in lines] if chunk else None
@@ -88,11 +88,11 @@ class _Peer:
 
 class _Host(_Peer):
     def __init__(self, setup: dict[str, object], log: int) -> None:
-        """Start it. Raises OSError."""
+        """Start the host. Raises OSError."""
         super().__init__()
         self.is_ready = False
         with self._other:
-            # -P: the folder of host.py is no place to import from.
+            # -P: do not import modules from the folder of host.py.
             command = [sys.executable, "-u", "-P", "-X", "faulthandler", str(_HOST), str(self._other.fileno())]
             self._program = subprocess.Popen(
                 command,
@@ -105,7 +105,7 @@ class _Host(_Peer):
         self.send(setup)
 
     def end(self) -> None:
-        """End it: gently if it is ready, because it then collects the processes that have ended."""
+        """End the host. If it is ready, give it time to collect the exit codes of its processes."""
         super().end()
         with suppress(subprocess.TimeoutExpired):
             self._program.wait(_LONGEST_PAUSE if self.is_ready else 0)
@@ -115,7 +115,7 @@ class _Host(_Peer):
 
 class _Process(_Peer):
     def __init__(self, host: _Host) -> None:
-        """Have it made. Raises OSError."""
+        """Have the host fork a process. Raises OSError."""
         super().__init__()
         self.in_hand: dict[int, _Request] = {}
         self.pid: int | None = None
@@ -131,24 +131,23 @@ class _Process(_Peer):
 
 
 class Pool:
-    """Processes that are forked from one host, and replaced when they die. All end with the process that made the pool.
+    """Processes that are forked from one host and replaced when they die. They end when the creating process ends.
 
-    Every method can be called from any thread, from a signal handler and from the callback of a future, more than once.
-    The callbacks of futures run in the pool's only thread, except that of a future which somebody else cancels: they
-    must be quick.
+    All methods can be called more than once, from any thread, from a signal handler and from the callback of a future.
+    The futures' callbacks run in the pool's only thread (or in the thread that cancels the future), so they must be
+    quick.
     """
 
     def __init__(
         self, task: str, argument: str, processes: int, threads: int, log: Path, patience: float = 3600.0
     ) -> None:
-        """Start a host, and from it so many processes.
+        """Start a host, and from it `processes` processes.
 
         In: `task`, "module:function", found on this process' sys.path. The host calls function(argument) once; it must
-        not start threads. What that makes, such as memory to share, is there for all processes. It returns
-        `prepare_process`, which each process calls at its first request. That returns `run`, which each process calls
-        for each request, by so many threads at once. The log is appended to. A process whose request takes longer than
-        `patience`, in seconds, is killed.
-        Raises OSError if the log cannot be written.
+        not start threads. What it creates, such as shared memory, is shared by all processes. It returns
+        `prepare_process`, which each process calls at its first request. That returns `run`, which a process calls for
+        each request, in up to `threads` threads at once. The log is appended to. A process whose request takes longer
+        than `patience` seconds is killed. Raises OSError if the log cannot be written.
         """
         self._setup = {"path": sys.path, "task": task, "argument": argument, "threads": threads}
         self._wanted, self._threads, self._patience = processes, threads, patience
@@ -167,53 +166,53 @@ class Pool:
         self._processes: list[_Process] = []
         self._failed_starts = 0
         self._hopeless = ""
-        """Why no process can be started, ever."""
+        """Why no process can ever be started; "" as long as one may be."""
         self._start_at = self._pause = 0.0
         self._thread = threading.Thread(target=self._live, name="pool", daemon=True)
         self._thread.start()
 
     @property
     def waiting(self) -> int:
-        """How many requests no process has had yet."""
+        """How many requests have not been given to a process yet."""
         return len(self._waiting)
 
     @property
     def in_hand(self) -> int:
-        """How many requests a process has, or had and has lost, so that they wait for another try."""
+        """How many requests are with a process, or wait for a retry because their process died."""
         return len(self._begun)
 
     def submit(self, request: str) -> Future[str]:
-        """Have a request answered. Out: its answer in time, or Crashed, or Lost. After drop(), it is cancelled."""
+        """Queue a request. Out: a future for its answer, or for Crashed or Lost. After drop(), it is cancelled."""
         made = _Request(request)
         self._waiting.append(made)
         self._wake()
         if self._is_over:
-            # The pool's thread may have looked for the last time.
+            # The pool's thread may already have emptied the queue for the last time.
             self._cancel_waiting()
         return made.future
 
     def drop(self) -> None:
-        """Cancel the requests that no process has had yet, and all that come. The others go on."""
+        """Cancel the requests that no process has started, and all later ones. The others go on."""
         self._dropped = True
         self._wake()
 
     def close(self) -> None:
-        """drop(), wait until the other requests are done, and end the processes. (In a callback: without waiting.)"""
+        """drop(), wait until the other requests are done, then end the processes. In a callback it does not wait."""
         self._closed = True
         self.drop()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
     def kill(self) -> None:
-        """End the processes now: those requests that they had are Ended. Does not wait for that; close() after it does.
+        """Kill the processes now; the requests they had are Ended. Does not wait; a close() after it does.
 
-        (Who is interrupted by the signal that leads here may hold what a callback waits for.)
+        Waiting here could deadlock: the code that a signal interrupted may hold a lock that a callback needs.
         """
         self._killed = True
         self.drop()
 
     def _wake(self) -> None:
-        # Full: it is about to wake. Closed: it is over.
+        # A full socket wakes the thread anyway; a closed one means that the pool has ended.
         with suppress(OSError):
             self._waker.send(b".")
 
@@ -240,7 +239,7 @@ class Pool:
     def _read(self, peer: _Host | _Process | None) -> None:
         if peer is None:
             self._woken.recv(_CHUNK)
-        # It may have been ended because of another that select() named.
+        # It may have been closed while an earlier socket of the same select() was handled.
         elif peer.socket.fileno() >= 0:
             messages = peer.read()
             if isinstance(peer, _Host):
@@ -263,9 +262,9 @@ class Pool:
                 future.set_running_or_notify_cancel()
 
     def _until_next(self) -> float | None:
-        """Seconds until something is to be done that no socket tells; None: only sockets tell."""
+        """Seconds until the next timed action; None if only a socket can wake the thread."""
         times = [request.due for process in self._processes for request in process.in_hand.values()]
-        # Those whose turn has come wait for a process.
+        # Retries that are already due wait for a process, not for a time.
         times += [request.due for request in self._again if request.due > time.monotonic()]
         if len(self._processes) < self._wanted and not self._hopeless and (not self._host or self._host.is_ready):
             times.append(self._start_at)
@@ -295,7 +294,7 @@ class Pool:
         self._hopeless = self._hopeless or f"no process can be started ({why}): see {self._log.name}"
 
     def _back_off(self) -> None:
-        """Something died before it was of use: start the next after a pause, which grows until there is an answer."""
+        """Delay the next start after a process died before its first answer; the pause grows until an answer comes."""
         if self._start_at > time.monotonic():
             return
         self._start_at = time.monotonic() + self._pause
@@ -310,7 +309,7 @@ class Pool:
             self._selector.unregister(host.socket)
             host.end()
             self._host = None
-            # Its processes died with it, which their own sockets tell, after the answers that they had given.
+            # Its processes died with it. Their own sockets report that, after the answers that they still hold.
             if host.is_ready:
                 self._back_off()
             else:
@@ -329,7 +328,7 @@ class Pool:
             self._lose(process, "died")
 
     def _lose(self, process: _Process, how: str) -> None:
-        """A process is dead, or has to be: its requests get another try, if they have any left."""
+        """Remove a process that is dead or has to be killed. Its requests are retried, if they have tries left."""
         self._selector.unregister(process.socket)
         process.end()
         self._processes.remove(process)
@@ -363,7 +362,7 @@ class Pool:
             process.send([number, request.text])
 
     def _next(self) -> _Request | None:
-        """The request whose turn it is: those tried again come first."""
+        """The next request; retries that are due come first."""
         if self._again:
             first = min(self._again, key=lambda request: request.due)
             if first.due <= time.monotonic():

@@ -1,4 +1,4 @@
-"""What Snakemake says on the terminal while it runs this workflow: `logger: drive2cloudinary` in the profiles."""
+"""The Snakemake logger plugin of this workflow, for the terminal: `logger: drive2cloudinary` in the profiles."""
 
 from drive2cloudinary.run.console import Console as LogHandler
 

@@ -1,1 +1,1 @@
-"""Cloudinary: what it accepts as a name and as an image, uploading, and what its CDN delivers."""
+"""Cloudinary: valid names and image formats, uploads, and what its CDN delivers."""

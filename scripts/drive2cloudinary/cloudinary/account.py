@@ -1,4 +1,4 @@
-"""Cloudinary's credentials in the environment, or in the user's own .env file."""
+"""Cloudinary's credentials, from the environment or from the user's own .env file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from drive2cloudinary.files import NotAFile, open_file
 
 SET_CREDENTIALS = "set CLOUDINARY_URL=cloudinary://KEY:SECRET@CLOUD in the environment or in .env"
 DOTENV = Path(".env")
-"""In the working directory alone: a parent folder may belong to anybody."""
+"""Only in the working directory: a parent folder may belong to another user."""
 
 
 def check_credentials() -> None:
-    """Raise StopRun with the line that says what to do if the credentials are not complete.
+    """Raise StopRun, which says what to do, if the credentials are incomplete.
 
-    Where the environment has none, those of .env are put into it, so that Cloudinary's client finds them.
+    If the environment has none, those of .env are added to it, where Cloudinary's client finds them.
     """
     if not (os.environ.get("CLOUDINARY_URL") or os.environ.get("CLOUDINARY_CLOUD_NAME")):
         os.environ.update(_in_file(DOTENV))
@@ -39,7 +39,7 @@ def check_credentials() -> None:
 
 
 def _is_private(found: os.stat_result) -> bool:
-    """Whether the group of a file is its owner's own, as many systems make one for each user."""
+    """Whether a file's group has only its owner as a member: many systems create such a group for each user."""
     try:
         group, owner = grp.getgrgid(found.st_gid), pwd.getpwuid(found.st_uid)
     except KeyError:
@@ -50,13 +50,13 @@ def _is_private(found: os.stat_result) -> bool:
 def _in_file(path: Path) -> dict[str, str]:
     """The variables for Cloudinary's client in a .env file; {} if there is no such file.
 
-    Nothing else in it is used, and a `$` stands for itself: other variables could run code, or change where the
-    pictures go. Raises StopRun if the file cannot be read, or if somebody else can have written it.
+    All other variables are ignored, and `$` is not expanded: they could run code or redirect the uploads. Raises
+    StopRun if the file cannot be read, or if another user could have written it.
     """
     try:
         with open_file(path) as stream:
             found = os.fstat(stream.fileno())
-            # In a container, root works in a folder of somebody's.
+            # In a container, root often works in a user's folder.
             trusted = {os.geteuid(), 0, *([Path.cwd().stat().st_uid] if os.geteuid() == 0 else [])}
             if found.st_uid not in trusted:
                 raise StopRun(f"{path} belongs to another user: make it yours, or set CLOUDINARY_URL instead")
@@ -68,7 +68,7 @@ def _in_file(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except NotAFile as error:
-        raise StopRun(f"{path} is no file: remove it, or set CLOUDINARY_URL instead") from error
+        raise StopRun(f"{path} is not a file: remove it, or set CLOUDINARY_URL instead") from error
     except OSError as error:
         raise StopRun(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
-"""Cloudinary's Upload API as this project uses it: storing one image under its public_id, never over someone else's.
+"""Cloudinary's Upload API as this project uses it: store one image, and never replace a foreign asset unasked.
 
-Facts: https://cloudinary.com/documentation/image_upload_api_reference. Only the Upload API is used: of the Admin API an
-account may make some hundred calls an hour.
+Facts: https://cloudinary.com/documentation/image_upload_api_reference. Only the Upload API is used, because an account
+may call the Admin API only some hundred times an hour.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from drive2cloudinary.settings import Settings
 
 
 class Cloudinary:
-    """The connection to one Cloudinary account; for one process."""
+    """The connection of one process to a Cloudinary account."""
 
     def __init__(self, settings: Settings, services: Services) -> None:
-        """Read the credentials from the environment or .env. Raises StopRun if they are not there.
+        """Read the credentials from the environment or .env. Raises StopRun if there are none.
 
-        In: the settings, and what all processes know together.
+        In: the settings, and the limits and contacts that all processes share.
         """
         check_credentials()
         cloudinary.reset_config()
@@ -54,12 +54,12 @@ class Cloudinary:
         replaces: Mapping[str, Any] | None = None,
         overwrite: bool = False,
     ) -> Stored:
-        """Put an image under its public_id, with the proof that just these bytes are there.
+        """Store an image under its public_id, and check that exactly these bytes are stored.
 
-        In: the bytes; `members`, the Drive files whose assets no other image may take; `replaces`, what an older marker
-        says of our own asset that these bytes are to replace; `overwrite`, to replace a foreign asset, too. The first
-        try never overwrites, so it also finds what a lost answer has left. Raises ImageError (another asset holds the
-        name, not an image, too large …), StopRun, or TransientError.
+        In: the bytes; `members`, the Drive files whose assets no other image may replace; `replaces`, what an older
+        marker says about our own asset that these bytes replace; `overwrite`, to replace a foreign asset, too. The
+        first try never overwrites. So it also finds an upload whose answer was lost. Raises ImageError (the name is
+        taken, not an image, too large …), StopRun, or TransientError.
         """
         unanswered = False
 
@@ -93,7 +93,7 @@ class Cloudinary:
         )
 
     def _proved(self, found: Stored, content: Content, new: NewAsset) -> Stored:
-        """`found`, if it holds what was sent; else it is sent once more, and then taken down."""
+        """`found` if it holds the bytes that were sent. If not, they are sent once more; then the asset is deleted."""
         if self._holds(found, content):
             return with_etag(found, content.md5)
         found = self._patiently(self._upload, content, new, True)
@@ -107,7 +107,7 @@ class Cloudinary:
         )
 
     def _holds(self, found: Stored, content: Content) -> bool:
-        # What cannot be looked at is neither replaced nor taken down: it may be right.
+        # If the asset cannot be downloaded, the error is raised: it may be right, so it is not replaced or deleted.
         return found.asset["etag"] == content.md5 or self._delivered_md5(found, content) == content.md5
 
     def _delivered_md5(self, found: Stored, content: Content) -> str:
@@ -131,7 +131,7 @@ class Cloudinary:
         return stored(answer, new)
 
     def _upload_in_pieces(self, content: Content, filename: str, options: dict[str, Any]) -> dict[str, Any]:
-        """The answer to the last piece. A piece that gets none ends the upload: the next try is a new one."""
+        """Upload in pieces; returns the answer to the last. If one gets no answer, the retry starts a new upload."""
         upload_id = uuid.uuid4().hex
         answer: dict[str, Any] = {}
         for start, piece in content.pieces():
@@ -148,29 +148,28 @@ class Cloudinary:
         return answer.get("result") == "ok"
 
     def _stored_md5(self, url: str, size: int) -> str:
-        """The md5 of the about `size` bytes that Cloudinary delivers, for an answer without an etag."""
+        """The md5 of the bytes that Cloudinary delivers, if the answer has no usable etag; "" if more than `size`."""
         digest = hashlib.md5(usedforsecurity=False)
         try:
             answer = self._cdn.call("GET", url, at_most=size, size=size, sink=digest.update)
         except TooLarge:
-            # More bytes are other bytes.
             return ""
         if answer.status != 200:
             raise delivery_error(answer.status, answer.headers.get("X-Cld-Error", ""), answer.headers)
         return digest.hexdigest()
 
     def close(self) -> None:
-        """Give up the connections, whatever state they are in."""
+        """Close the connections, whatever state they are in."""
         self._network.close()
         self._cdn.close()
 
     def _call(self, function: Callable[..., Any], argument: Any, **options: Any) -> dict[str, Any]:
-        """One call of the client. Out: its JSON object; raises what retrying.py says."""
+        """One call of the client. Out: the JSON object of the answer. Raises the errors that retrying.py handles."""
         with self._uploads.slot(), calling("Cloudinary"):
             try:
                 answer = function(argument, return_error=True, **options)
             except cloudinary.exceptions.Error as error:
-                # Of an answer with status 200, which it cannot read.
+                # The client raises this for an answer with status 200 that it cannot parse.
                 raise NoAnswer("Cloudinary's answer is not what its API promises") from error
             except ValueError as error:
                 raise StopRun(

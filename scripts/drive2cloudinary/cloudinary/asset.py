@@ -1,4 +1,4 @@
-"""An asset in Cloudinary: what is to be stored, what an answer says is stored, and whose it is."""
+"""An asset in Cloudinary: what to store, what Cloudinary's answer says is stored, and whether it is our own."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ ASSET_FIELDS = {
     "height": int,
 }
 LONGEST_TEXT = 5000
-"""Characters of a field of an answer: a public_id of 255 emoji makes a URL of more than 3,000."""
+"""The most characters of a field in an answer: a public_id of 255 emoji makes a URL of more than 3,000."""
 
 
 @dataclass(frozen=True)
 class NewAsset:
     """An image to store: its valid public_id, the folder and name that the media library shows, and its context.
 
-    context is written to the asset, so that it can be traced back; the same context on a stored asset means that it is
-    this migration's own.
+    The context is stored with the asset. A stored asset with the same context is this migration's own.
     """
 
     public_id: str
@@ -42,21 +41,21 @@ class NewAsset:
 
 @dataclass(frozen=True)
 class Stored:
-    """The asset as Cloudinary answered it (the keys of ASSET_FIELDS), and whether it was there before."""
+    """The asset as in Cloudinary's answer (the keys of ASSET_FIELDS), and whether it had existed before."""
 
     asset: dict[str, Any]
     existing: bool
 
 
 def with_etag(found: Stored, etag: str) -> Stored:
-    """The same asset, of which this etag has been found out."""
+    """The same asset with this etag."""
     return replace(found, asset={**found.asset, "etag": etag})
 
 
 def stored(answer: Mapping[str, Any], new: NewAsset) -> Stored:
-    """What the answer to an upload says, after a look that it is what the API promises, and about this asset.
+    """Read the answer to an upload.
 
-    Raises TransientError, or ImageError if it names another public_id.
+    Raises TransientError if it is not what the API promises, ImageError if it names another public_id.
     """
     existing = answer.get("existing", False) is True
     needed = {"public_id", "secure_url"} if existing else {"public_id", "secure_url", "etag"}
@@ -84,7 +83,7 @@ def _is_promised(name: str, value: object) -> bool:
 
 
 def _plain_etag(etag: object) -> object:
-    """An etag as HTTP may write it, W/"ABC", as it is in the API: abc."""
+    """An etag in HTTP's form, such as W/"ABC", in the API's form: abc."""
     if not isinstance(etag, str):
         return etag
     return etag.strip(" ").lower().removeprefix("w/").strip('"')
@@ -98,12 +97,12 @@ def drive_id_of(asset: Mapping[str, Any]) -> Any:
 
 
 def is_own(found: Stored, new: NewAsset, replaces: Mapping[str, Any] | None) -> bool:
-    """Whether this migration put an existing asset there for this image.
+    """Whether this migration stored an existing asset for this image.
 
-    Its context decides. Where that names no Drive file, the version or the etag that we know does.
+    Its context decides. If that names no Drive file, the version or etag of the older marker decides.
     """
     drive_id = drive_id_of(found.asset)
     if drive_id is not None:
         return bool(drive_id == new.context["drive_id"])
-    held = {key: value for key, value in (replaces or {}).items() if key in ("etag", "version") and value}
-    return any(found.asset[key] == value for key, value in held.items())
+    known = {key: value for key, value in (replaces or {}).items() if key in ("etag", "version") and value}
+    return any(found.asset[key] == value for key, value in known.items())

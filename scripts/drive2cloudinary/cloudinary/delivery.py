@@ -1,7 +1,7 @@
-"""How Cloudinary's CDN answers for a URL: whether it delivers it, and how many bytes, without taking them.
+"""Ask Cloudinary's CDN whether it delivers a URL, and how many bytes, without downloading them.
 
-Facts: https://cloudinary.com/documentation/advanced_url_delivery_options and RFC 9110. Delivery needs no credentials,
-and says what is wrong in the header X-Cld-Error. What has no transformation in its URL is not counted as one.
+Facts: https://cloudinary.com/documentation/advanced_url_delivery_options and RFC 9110. Delivery needs no credentials.
+The header X-Cld-Error holds the reason of an error. A URL without a transformation does not count as one.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from drive2cloudinary.retrying import patiently
 from drive2cloudinary.settings import Settings
 
 PER_SECOND = 100.0
-"""Requests at the most: a CDN takes far more, this one is somebody else's, and 100,000 URLs take 17 minutes."""
+"""The most requests a second. A CDN takes far more, but this is polite, and 100,000 URLs take only 17 minutes."""
 
 _NO_HEAD = (403, 405, 501)
-"""What servers that want no HEAD say to it; some of them deliver all the same."""
+"""The status codes of servers that refuse HEAD; they may still answer GET."""
 _REDIRECTS = 5
 _UNKNOWN = 10_000_000
-"""Bytes: twice as many, or as what was stored, are counted where the CDN does not say how many it delivers."""
+"""The expected bytes if the stored size is unknown. If the CDN states no size, up to twice as many are read."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came for a URL in the end: the HTTP status (None: nothing), the bytes it delivers, why it does not."""
+    """The result for a URL: the HTTP status (None without an answer), the delivered bytes, the error."""
 
     status: int | None
     bytes: int | None = None
@@ -38,11 +38,11 @@ class Answer:
 
 
 class Delivery:
-    """The connections to the CDN, for so many threads."""
+    """The connections to the CDN, shared by several threads."""
 
     def __init__(self, settings: Settings, threads: int) -> None:
-        """In: the settings, and how many threads will ask."""
-        # As long as one call may last: of one that drips to its end there is no second.
+        """In: the settings, and how many threads will send requests."""
+        # No longer than one call may last: an answer that trickles in until the time limit is not tried again.
         self._patiently = patiently(settings.retries, 5 * settings.timeout)
         self._rate_limit = RateLimit(per_second=PER_SECOND)
         self._network = http.Network(
@@ -50,10 +50,10 @@ class Delivery:
         )
 
     def ask(self, url: str, expected: int | None) -> Answer:
-        """How the CDN answers for a URL. Raises StopRun if it wants to be left alone for long.
+        """Request a URL from the CDN. Raises StopRun if the CDN asks for a long pause.
 
-        In: the URL, and the bytes that it should deliver (None: not known). Another number is believed only if GET says
-        it, too: to HEAD, some servers answer any.
+        In: the URL, and its expected size in bytes (None if unknown). A size that differs is checked with GET, because
+        some servers answer HEAD with a wrong size.
         """
         status: int | None = None
         at_most = 2 * (expected or _UNKNOWN)
@@ -76,7 +76,7 @@ class Delivery:
             return Answer(status, error=error)
 
     def _reply(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Reply:
-        """The answer to one request, at the end of all redirections; one that leaves https is not followed."""
+        """The answer to one request, after redirects. A redirect from https to http is not followed."""
         schemes: tuple[str, ...] = ("https://", "http://")
         for _ in range(_REDIRECTS + 1):
             if not url.startswith(schemes):
@@ -117,7 +117,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class _Reply:
-    """One answer: status, the bytes of the whole if it says so, where it redirects to ("": nowhere), headers."""
+    """One answer: status, the size of the whole file if known, the redirect's target ("" if none), headers."""
 
     status: int
     size: int | None
@@ -126,7 +126,7 @@ class _Reply:
 
     @classmethod
     def of(cls, answer: http.Answer, count: int | None) -> _Reply:
-        """What is in an answer. In: the bytes of its body, where nothing but counting tells how many they are."""
+        """Read an answer. In: the counted bytes of its body, for an answer whose headers do not state the size."""
         if answer.status == 206:
             size = _number(r"bytes 0-0/([0-9]{1,18})", answer.headers.get("Content-Range", ""))
         elif "Content-Length" in answer.headers:
@@ -137,7 +137,7 @@ class _Reply:
 
     @property
     def error(self) -> MigrationError:
-        """What it means, not being a success."""
+        """The error that this answer means, if it is not a success."""
         return delivery_error(self.status, self.headers.get("X-Cld-Error", ""), self.headers)
 
 

@@ -1,4 +1,4 @@
-"""What error answers of Cloudinary and of its CDN mean, as its Upload API reference says."""
+"""The errors that answers of Cloudinary and its CDN mean, by the Upload API reference."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CLOUDINARY_PERMANENT = {
     "File size too large": Cause.TOO_LARGE,
     "Invalid image file": Cause.NOT_AN_IMAGE,
 }
-"""How the messages of its 400s begin; it gives no codes."""
+"""The beginnings of the messages of status 400, which has no error codes."""
 
 
 def cloudinary_error(status: int, message: str) -> MigrationError:
-    """What an error answer of Cloudinary means. In: the HTTP status and the error's message (HTML's first words)."""
-    # "Invalid Signature … String to sign - '…'" repeats the signed parameters.
+    """The error that an answer of Cloudinary means. In: the HTTP status and the error's message."""
+    # "Invalid Signature … String to sign - '…'" repeats the signed parameters, which are secret.
     shown = re.sub(r"(?i)(invalid signature).*", r"\1", message)
     said = one_line(f"Cloudinary answered {status}: {shown}", 300)
     if status == 401 and "stale request" in message.lower():
@@ -38,9 +38,9 @@ def cloudinary_error(status: int, message: str) -> MigrationError:
 
 
 def delivery_error(status: int, cause: str, headers: Mapping[str, str]) -> MigrationError:
-    """What an error answer of Cloudinary's CDN means. In: the HTTP status, its X-Cld-Error ("" without), its headers.
+    """The error that an answer of Cloudinary's CDN means. In: the HTTP status, X-Cld-Error ("" if none), the headers.
 
-    A 404 is an answer: an asset can be delivered as soon as the answer to its upload is there.
+    A 404 is final: an asset can be delivered as soon as its upload is answered.
     """
     said = one_line(f"the CDN answered {status}{f': {cause}' if cause else ''}", 300)
     if status in (420, 429):
@@ -51,7 +51,7 @@ def delivery_error(status: int, cause: str, headers: Mapping[str, str]) -> Migra
 
 
 def try_again_on(message: str) -> float | None:
-    """Seconds until the time in Cloudinary's "Try again on 2026-10-04 14:00:00 UTC"; None without a usable one."""
+    """Seconds until the time in "Try again on 2026-10-04 14:00:00 UTC"; None if the message has no usable time."""
     found = re.search(r"Try again on (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", message, re.ASCII)
     try:
         until = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) if found else None

@@ -1,7 +1,7 @@
-"""What Cloudinary makes of each kind of image, as its page "Supported image formats" says.
+"""Which image formats Cloudinary can store, and which it can deliver as a JPG.
 
-Facts: https://cloudinary.com/documentation/transformations_on_image_formats. Drive says the kind as a MIME type; where
-that is none of these, the extension of the file's name decides, as it does for Cloudinary itself with raw photos.
+Facts: https://cloudinary.com/documentation/transformations_on_image_formats. Drive's MIME type or the extension of the
+file name identifies the format; Cloudinary itself uses the extension for raw photos.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ONLY_STORED = {
     "dng": ["image/x-adobe-dng"],
     "djvu": ["image/vnd.djvu", "image/x-djvu", "image/x.djvu"],
 }
-"""Extension → MIME types, of what can be uploaded, and not be delivered as a JPG."""
+"""Extension → MIME types of formats that can be uploaded, but not delivered as a JPG."""
 _SHOWN = {
     "ai": ["application/illustrator"],
     "avif": ["image/avif"],
@@ -42,16 +42,16 @@ _SHOWN = {
     "tiff": [],
     "webp": ["image/webp"],
 }
-"""The same, of what Cloudinary can deliver as a JPG."""
+"""Extension → MIME types of formats that can be delivered as a JPG."""
 
 
 def fate(mime_type: str, filename: str) -> Fate:
-    """Whether Cloudinary shows an image as a JPG, only stores it, or does not take it.
+    """Whether Cloudinary can deliver an image as a JPG, can only store it, or does not accept it.
 
-    In: what Drive says of it, which nobody has looked at: a text file that is named x.jpg counts as a JPEG.
+    In: Drive's MIME type and the file name. The content is not checked: a text file named x.jpg counts as a JPEG.
     """
     kinds = {mime_type.lower(), PurePosixPath(filename.lower()).suffix.removeprefix(".")}
-    # A raw photo is often said to be a TIFF, which it is, too.
+    # Raw photos come first, because many have the MIME type of TIFF, on which they are based.
     if kinds & _names(_ONLY_STORED):
         return "only stored"
     return "shown" if kinds & _names(_SHOWN) else "not taken"

@@ -1,4 +1,4 @@
-"""HTTP for Cloudinary's client: what it takes for its urllib3.PoolManager, over our own connections."""
+"""HTTP for Cloudinary's client: a replacement for its urllib3.PoolManager that uses our own connections."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from drive2cloudinary.network.http import Network
 
 
 def connect(network: Network) -> None:
-    """Have the client call the API over `network` from now on; it has no other way to be given connections."""
+    """Make the client use `network` from now on. The client has no public way to set its connections."""
     cloudinary.uploader._http = _Connector(network)
 
 
 class _Connector:
-    """What Cloudinary's client takes for a urllib3.PoolManager; raises what an error of Cloudinary means."""
+    """Stands in for urllib3.PoolManager in Cloudinary's client. Raises the error that an answer means."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -27,7 +27,7 @@ class _Connector:
     def request(
         self, method: str, url: str, fields: Sequence[tuple[str, Any]], headers: Mapping[str, str]
     ) -> urllib3.HTTPResponse:
-        """One call of the API, which answers every success with 200."""
+        """One call of the API. Every success has status 200."""
         body, content_type = urllib3.encode_multipart_formdata(fields)
         answer = self._network.call(method, url, headers={**headers, "Content-Type": content_type}, body=body)
         if answer.is_redirect:
@@ -38,7 +38,7 @@ class _Connector:
 
 
 def _message(body: bytes) -> str:
-    """What an error answer says, which may be HTML."""
+    """The message of an error answer, which may be HTML instead of JSON."""
     try:
         return str(json.loads(body)["error"]["message"])
     except (ValueError, KeyError, TypeError, RecursionError):

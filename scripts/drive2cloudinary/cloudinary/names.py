@@ -1,8 +1,8 @@
-"""The names that Cloudinary takes: public_id, folder and display name of an asset.
+"""Valid names for Cloudinary: public_id, folder and display name of an asset.
 
-The rules are those of Cloudinary's "public_id" parameter: 1–255 characters, none of `? & # \\ % < > +`, no space or `/`
-at either end, and no folder called `v` and digits (that is a version in a delivery URL). The service may replace other
-special characters: see `asset_key`.
+The rules of the parameter "public_id": 1–255 characters, none of `? & # \\ % < > +`, no space or `/` at either end, and
+no folder named `v` and digits (that is a version in a delivery URL). The service may replace other special characters:
+see `asset_key`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _JOINERS = {"\u200c", "\u200d"}
 
 
 class _Plain(dict[int, int]):
-    """For str.translate: all that the service may replace in a part of a path becomes `_`."""
+    """A table for str.translate that maps every character that the service may replace to `_`."""
 
     def __missing__(self, code: int) -> int:
         kept = chr(code) in "./-" or unicodedata.category(chr(code))[0] in "LN"
@@ -29,16 +29,16 @@ _PLAIN = _Plain()
 
 
 def stem(filename: str) -> str:
-    """A Drive file's name without its extension: `a.b.jpg` → `a.b`; `.hidden` and `no extension` stay as they are."""
+    """A file name without its extension: `a.b.jpg` → `a.b`; `.hidden` and `no extension` are unchanged."""
     name, dot, extension = filename.rpartition(".")
     return name if dot and name and re.fullmatch(r"\w{1,8}", extension) else filename
 
 
 def public_id(folder_name: str, folder_path: str, filename: str) -> str:
-    """The valid public_id that an image would have if it were the only one.
+    """The valid public_id of an image, before collisions are resolved.
 
-    In: the Cloudinary folder, the image's folder in Drive relative to the migrated one ("" for itself), and its file
-    name there, all of them any text at all. Out: `folder_name/folder_path/stem`, each part made valid.
+    In: the Cloudinary folder; the image's path below the migrated Drive folder ("" for that itself); its file name. All
+    three may be any text. Out: `folder_name/folder_path/stem`, each part made valid.
     """
     folder = asset_folder(folder_name, folder_path)
     name = _segment(stem(filename).replace("/", "_"))
@@ -46,7 +46,7 @@ def public_id(folder_name: str, folder_path: str, filename: str) -> str:
 
 
 def unchanged(folder_name: str, folder_path: str, filename: str) -> str:
-    """The public_id that people expect: their own words, which Cloudinary may not take. In: as for `public_id`."""
+    """The public_id that users expect, from the names as they are. It may be invalid. In: as for `public_id`."""
     expected = "/".join(part for part in (folder_name, folder_path, stem(filename)) if part)
     return unicodedata.normalize("NFC", expected)
 
@@ -62,29 +62,29 @@ def asset_folder(folder_name: str, folder_path: str) -> str:
 
 
 def display_name(filename: str) -> str:
-    """A file's name as Cloudinary's media library shows it: no slash or control character, at most 255 characters."""
+    """The name for Cloudinary's media library: no slash or control character, at most 255 characters."""
     return _printable(filename.replace("/", "_"))[:LONGEST].strip() or "_"
 
 
 def with_suffix(name: str, suffix: str) -> str:
-    """`name` with `_suffix` at its end, shortened before it if the whole would be too long."""
+    """`name_suffix`; `name` is shortened if the result would be too long."""
     return f"{name[: LONGEST - len(suffix) - 1].rstrip(' /')}_{suffix}"
 
 
 def asset_key(public_id: str) -> str:
-    """The form in which two public_ids may be one asset to the service: equal for all that may be. Never sent.
+    """A key for comparison: public_ids that the service may take for the same asset have equal keys. Never sent.
 
-    The service keeps letters and digits of any language, `.` and `-`. It replaces other special characters by `_` and
-    cuts them off at the ends, but does not say which ones. So in each part of the path every other character counts as
-    `_`, and `_` at its ends does not count. A part of nothing else stays as an empty one: `a/(/b` is not `a/b`.
+    The service keeps letters and digits of any language, `.` and `-`. It replaces some other characters with `_` and
+    strips them at the ends, but does not document which. So, in each part of the path, every other character becomes
+    `_`, and `_` at the ends is removed. A part that has no other characters becomes empty: `a/(/b` is not `a/b`.
     """
     return "/".join([part.strip("_") for part in public_id.translate(_PLAIN).split("/")])
 
 
 def hidden(character: str) -> bool:
-    """Whether a character shows nothing, or turns letters round: a control or format character, a lone surrogate.
+    """Whether a character is invisible or changes the text's direction: control and format characters, lone surrogates.
 
-    The latter can stand in JSON, but in no URL.
+    A lone surrogate is valid in JSON, but not in a URL.
     """
     category = unicodedata.category(character)
     return category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _JOINERS)
@@ -98,7 +98,7 @@ def _segment(text: str) -> str:
 def _printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
-    # NFC, so that one name written in two ways is one name.
+    # NFC, so that two encodings of one name are equal.
     return unicodedata.normalize("NFC", "".join("_" if hidden(character) else character for character in text))
 
 

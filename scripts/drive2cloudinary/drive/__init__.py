@@ -1,1 +1,1 @@
-"""Google Drive: signing in, finding images, downloading them."""
+"""Google Drive: sign-in, searching for images, downloads."""
