@@ -171,7 +171,7 @@ def test_on_a_server_the_address_that_does_not_load_is_pasted(workspace: Workspa
         script.paste(f"  {answer.removeprefix('http://')} ")
         done = script.end()
     assert_signed_in(workspace, done)
-    assert done.said.count("That is not it.") == 2
+    assert done.said.count("This is not the address.") == 2
     assert f"ssh -L {urlsplit(answer).port}:127.0.0.1:{urlsplit(answer).port} " in done.said
     assert not (workspace.path / "opened").exists()
 

@@ -1,4 +1,4 @@
-"""The errors that reach the user: each message is one clear line that says what is wrong and what to do."""
+"""The errors that users see: each message is one clear line that says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from drive2cloudinary.causes import Cause
 
 
 class MigrationError(Exception):
-    """Something is wrong that the user should read as one line; the program ends with exit code 1."""
+    """An error that is shown to the user as one line; the program ends with exit code 1."""
 
 
 class StopRun(MigrationError):
-    """Nothing else can succeed either (revoked token, wrong credentials, daily limit, full disk): the run ends."""
+    """No other image can succeed either (revoked token, wrong credentials, daily limit, full disk): the run ends."""
 
 
 class ImageError(MigrationError):
-    """One image could not be moved, for this cause; trying it again in this run is useless, the others go on."""
+    """The transfer of one image failed for this cause. A retry in this run is useless; the other images go on."""
 
     def __init__(self, message: str, cause: Cause = Cause.REFUSED) -> None:
         super().__init__(message)
@@ -29,13 +29,13 @@ class QuotaError(ImageError):
 
 
 class NotAMember(ImageError):
-    """The account is no member of the shared drive that it asked about, though some of it may be shared with it."""
+    """The account is not a member of the shared drive, although some files in it may be shared with the account."""
 
 
 class TransientError(ImageError):
-    """An answer, or a missing one, that may well be different in a moment.
+    """A temporary error: the same call may succeed in a moment.
 
-    `retry_after` is the number of seconds the service asked to wait, or None if it did not say.
+    `retry_after` is the pause in seconds that the service asked for, or None.
     """
 
     def __init__(self, message: str, retry_after: float | None = None, cause: Cause = Cause.SERVICE) -> None:
@@ -44,13 +44,13 @@ class TransientError(ImageError):
 
 
 class TooLarge(TransientError):
-    """More came than the answer to this call may have; the rest was not read."""
+    """The answer has more bytes than expected; the rest was not read."""
 
 
 class NoAnswer(TransientError):
-    """Nobody knows whether the call was carried out: its answer got lost.
+    """The answer got lost, so the call may or may not have been carried out.
 
-    `counts` is False where no call of any process is answered: then trying again costs the image none of its tries.
+    `counts` is False if no call of any process is answered. Then this try does not count against `retries`.
     """
 
     def __init__(self, message: str, counts: bool = True) -> None:
@@ -59,7 +59,7 @@ class NoAnswer(TransientError):
 
 
 class RateLimited(TransientError):
-    """The service wants fewer calls, of all workers; for a while it is asked again however often it says so."""
+    """The service's rate limit refused the call. It is retried for some minutes, however often that happens."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message, retry_after, Cause.TOO_FAST)
@@ -68,7 +68,7 @@ class RateLimited(TransientError):
 def one_line(text: object, limit: int = 500) -> str:
     """Any text as one line of printable characters, so that a hostile name or answer cannot forge output.
 
-    In: anything with a str(); out: at most `limit` characters.
+    In: any object; its str() is used. Out: at most `limit` characters.
     """
     printable = "".join(character if character.isprintable() else " " for character in str(text))
     line = " ".join(printable.split())

@@ -1,4 +1,4 @@
-"""Writing and reading small files so that each is there whole or not at all."""
+"""Read small files, and write them atomically."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import IO, Any
 
 LARGEST = 16 * 1024 * 1024
-"""Bytes: more than any object has that this project writes."""
+"""Bytes: more than any JSON object that this project writes."""
 
 
 @contextmanager
 def replacing(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
-    """A text file to write into that takes the place of `path` only when it is complete.
+    """Write a temporary text file that is renamed to `path` when it is complete.
 
-    The temporary file lies beside `path`, begins with a dot, and is gone whatever happens. Raises OSError (a full disk,
-    a read-only folder), in which case `path` is as it was.
+    It is created beside `path`, with a name that begins with a dot, and removed in any case. Raises OSError (a full
+    disk, a read-only folder); then `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    # What has this name already is a killed process's, or a link that somebody has laid here.
+    # A file with this name was left by a killed process, or is a link that somebody planted.
     temporary.unlink(missing_ok=True)
     try:
-        # A name from Drive can hold lone surrogates: as \udXXX they are valid JSON, and readable elsewhere.
+        # A name from Drive can contain lone surrogates; written as \udXXX they are valid JSON.
         with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline=newline) as stream:
             yield stream
         temporary.replace(path)
@@ -37,17 +37,17 @@ def replacing(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Put `value` into `path` as JSON, whole or not at all. Raises OSError."""
+    """Write `value` to `path` as JSON, atomically. Raises OSError."""
     with replacing(path) as stream:
         json.dump(value, stream, ensure_ascii=False, indent=1)
         stream.write("\n")
 
 
 def make_older(path: Path, than: Path) -> None:
-    """Give `path` an earlier time than that of another file, if it has none. Raises OSError.
+    """Make the modification time of `path` earlier than that of the file `than`. Raises OSError.
 
-    Snakemake goes by these times, and a clock that was ahead, or a copy, leaves times to come. The file is replaced by
-    a copy, because only its owner may set its time.
+    Snakemake compares these times. They can be in the future if a clock was ahead or files were copied. The file is
+    replaced by a copy, because only its owner may set its time.
     """
     limit = than.stat().st_mtime_ns
     if not path.exists() or path.stat().st_mtime_ns < limit:
@@ -62,11 +62,11 @@ def make_older(path: Path, than: Path) -> None:
 
 
 class NotAFile(OSError):
-    """What has the name is a folder, a pipe or a device."""
+    """The path is a folder, a pipe or a device."""
 
 
 def open_file(path: Path) -> IO[bytes]:
-    """Open a regular file, or a link to one, for reading. Raises OSError; never waits for the other end of a pipe."""
+    """Open a regular file, or a link to one, for reading. Raises OSError. Never blocks, not even for a pipe."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -75,9 +75,9 @@ def open_file(path: Path) -> IO[bytes]:
 
 
 def open_lock(path: Path) -> IO[bytes]:
-    """Open a file to lock or to rewrite in place, made if need be; what is in it stays. Raises OSError.
+    """Open a file to lock it or to rewrite it in place. Creates it if needed, keeps its content. Raises OSError.
 
-    A link is not followed: it could lead to any file of the user's.
+    A link is not followed: it could point to any file of the user.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -87,10 +87,10 @@ def open_lock(path: Path) -> IO[bytes]:
 
 
 def read_json(path: Path, at_most: int = -1) -> Any:
-    """The JSON value in `path`. Raises ValueError if there is anything else, OSError if it cannot be read.
+    """The JSON value in `path`. Raises ValueError if it is not valid JSON, OSError if it cannot be read.
 
-    In: the bytes that are read, -1 for all; what is longer is cut, and so is no JSON. NaN and Infinity are none either,
-    although Python writes and reads them.
+    In: the most bytes to read, -1 for all; a longer file is cut and therefore invalid. NaN and Infinity, which Python
+    accepts, are invalid, too.
     """
     with open_file(path) as stream:
         content = stream.read(at_most)
@@ -101,9 +101,9 @@ def read_json(path: Path, at_most: int = -1) -> Any:
 
 
 def read_json_object(path: Path) -> dict[str, Any] | None:
-    """The JSON object in `path`; None if there is no such file or it holds anything else.
+    """The JSON object in `path`; None if there is no such file or its content is anything else.
 
-    For small files: no more than LARGEST bytes are read. Raises OSError.
+    For small files: at most LARGEST bytes are read. Raises OSError.
     """
     try:
         value = read_json(path, LARGEST)
@@ -113,4 +113,4 @@ def read_json_object(path: Path) -> dict[str, Any] | None:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

@@ -1,4 +1,4 @@
-"""Drive v3 as this project uses it: looking files up, searching for them, downloading them.
+"""The Drive v3 API as this project uses it: get a file's metadata, search for files, download them.
 
 Facts: https://developers.google.com/workspace/drive/api/reference/rest/v3/files and …/guides/handle-errors.
 """
@@ -31,13 +31,13 @@ from drive2cloudinary.retrying import calling, patiently
 from drive2cloudinary.settings import Settings
 
 LIST, GET, DOWNLOAD = 100, 5, 200
-"""Units of Drive's quota (2026) that each kind of call costs; that `alt=media` is a download to it is likely."""
+"""The cost of each kind of call in units of Drive's quota (2026). `alt=media` probably counts as a download."""
 NOTHING_NEW = 100
-"""So many pages in a row without a new file end a search: Drive may send a short or an empty page, but not for ever."""
+"""A search fails after this many pages in a row without a new file: Drive may send empty pages, but not forever."""
 
 
 class Incomplete(TransientError):
-    """Drive did not look everywhere, or lost its place among the pages: the whole search has to be asked for again."""
+    """Drive did not search everywhere, or refused a page token, so the whole search has to be repeated."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,13 @@ class _Page:
 
 
 class Drive:
-    """One connection to Drive, signed in with the token file; for one process and one thread."""
+    """A connection to Drive, signed in with the token file. For one process and one thread."""
 
     def __init__(self, settings: Settings, services: Services) -> None:
         """Sign in (the access token itself is fetched with the first call).
 
-        In: the settings, and what all processes know together. Raises StopRun if there are no usable credentials.
+        In: the settings, and the limits and contacts that all processes share. Raises StopRun if there are no usable
+        credentials.
         """
         self._http = DriveHttp(settings, services)
         self._token = Path(settings.token)
@@ -72,13 +73,16 @@ class Drive:
 
     @classmethod
     def of(cls, settings: Settings, tell: Tell = tell_on_stderr) -> Drive:
-        """The connection of a process that is alone in asking. Raises StopRun. In: who is told what is waited for."""
+        """A connection with limits of its own, for a single process. In: called with messages about waiting.
+
+        Raises StopRun.
+        """
         return cls(settings, Services.of(settings, tell))
 
     def file(self, file_id: str, resource_key: str = "") -> DriveFile:
-        """What Drive says of one file or folder.
+        """The metadata of one file or folder.
 
-        Raises ImageError if it is gone, in the bin or not shared with this account, StopRun or TransientError.
+        Raises ImageError if it is deleted, in the bin or not shared with this account, StopRun or TransientError.
         """
         request = self._service.files().get(fileId=file_id, fields=FILE_FIELDS, supportsAllDrives=True)
         _with_keys(request, {file_id: resource_key})
@@ -88,7 +92,7 @@ class Drive:
         return replace(found, resource_key=found.resource_key or resource_key)
 
     def account(self) -> str:
-        """Who has signed in, as "Name <address>" in one line. Raises StopRun or TransientError."""
+        """The signed-in account, as "Name <address>" in one line. Raises StopRun or TransientError."""
         request = self._service.about().get(fields="user(emailAddress,displayName)")
         user = self._patiently(self._json, request, GET).get("user")
         if not isinstance(user, dict):
@@ -97,27 +101,27 @@ class Drive:
         return f"{name} <{address}>" if name and address else name or address
 
     def shared_drives(self) -> list[DriveFile]:
-        """The shared drives that the account is a member of, each as the folder at its top, which has the same ID.
+        """The shared drives that the account is a member of, each as its top folder, which has the same ID.
 
-        Raises ImageError, StopRun or TransientError. Facts: …/v3/drives/list (100 on a page at the most).
+        Raises ImageError, StopRun or TransientError. Facts: …/v3/drives/list (at most 100 on a page).
         """
         query = {"pageSize": 100, "fields": "nextPageToken,drives(id,name)"}
         return self._all_pages(lambda token: self._service.drives().list(pageToken=token, **query), _drives_page)
 
     def search(self, condition: str, drive_id: str = "") -> list[DriveFile]:
-        """All files outside the bin for which a condition in Drive's query language holds; only PLACE_FIELDS of them.
+        """All files outside the bin that match a condition in Drive's query language, with PLACE_FIELDS only.
 
-        In: the shared drive to look in, "" for what belongs to the account or is shared with it. Raises as `query`.
+        In: the shared drive to search, "" for what belongs to the account or is shared with it. Raises as `query`.
         """
         return self.query(f"trashed=false and ({condition})", PLACE_FIELDS, drive_id)
 
     def query(self, q: str, fields: str, drive_id: str = "", keys: Mapping[str, str] | None = None) -> list[DriveFile]:
-        """All files that a query in Drive's language finds, each once.
+        """All files that match a query in Drive's language, each once.
 
-        In: the fields to be filled in; the shared drive to look in ("": not one alone); the resource keys of the
-        folders that the query names, by their IDs. Raises ImageError (NotAMember if the shared drive is closed to the
-        account), StopRun or TransientError, Incomplete among them if Drive says twice that it did not look everywhere:
-        then nothing of what came is to be used.
+        In: the fields to request; the shared drive to search ("": all that the account sees); folder ID → resource key
+        of the Drive folders in the query. Raises ImageError (NotAMember if the account is no member of the shared
+        drive), StopRun or TransientError; Incomplete, a TransientError, if Drive says twice that it did not search
+        everywhere.
         """
         query = dict(
             q=q,
@@ -132,15 +136,17 @@ class Drive:
         )
 
     def download(self, file_id: str, resource_key: str, size: int) -> bytes:
-        """The bytes of one file of at most `size` bytes, in one call.
+        """Download a file of at most `size` bytes in one call.
 
         Raises ImageError, StopRun or TransientError (not retried here).
         """
         return self._bytes(self._media(file_id, resource_key), size)
 
     def download_in_pieces(self, file_id: str, resource_key: str, size: int, into: Content) -> None:
-        """The same for a large file of `size` bytes, in ranges; after a passing error it goes on with the one that was
-        cut."""
+        """Download a large file of `size` bytes in ranges. After a TransientError, only the failed range is retried.
+
+        Raises as `download`.
+        """
         while into.size < size:
             request = self._media(file_id, resource_key)
             wanted = min(PIECE, size - into.size)
@@ -151,7 +157,7 @@ class Drive:
             into.write(piece)
 
     def close(self) -> None:
-        """Give up the connections, whatever state they are in."""
+        """Close the connections, whatever state they are in."""
         self._http.close()
 
     def _media(self, file_id: str, resource_key: str) -> HttpRequest:
@@ -170,7 +176,7 @@ class Drive:
         return content
 
     def _all_pages(self, request: Callable[[str | None], HttpRequest], read: Callable[[Any], _Page]) -> list[DriveFile]:
-        """What is on all pages of one question. In: the request for a page by its token, and who reads its answer."""
+        """The files on all pages of a search. In: makes the request for a page token; reads a page's answer."""
         again = self._patiently.copy(
             retry=tenacity.retry_if_exception_type(Incomplete), stop=tenacity.stop_after_attempt(2)
         )
@@ -189,7 +195,7 @@ class Drive:
             except ImageError as error:
                 if not token:
                     raise
-                # Drive's advice for a page token that it refuses: begin again at page one.
+                # If Drive refuses a page token, it advises to begin again with the first page.
                 raise Incomplete(one_line(error)) from error
             if not page.is_complete:
                 raise Incomplete("Drive could not search everywhere: try again in a minute")
@@ -211,12 +217,12 @@ class Drive:
         return answer
 
     def _execute(self, request: HttpRequest, units: int) -> Any:
-        """One call, when there are units of Drive's quota for it. Raises MigrationError."""
+        """One call, as soon as the rate limit allows it. Raises MigrationError."""
         with self._units.spending(units), calling("Drive"):
             try:
                 return request.execute()
             except HttpError as error:
-                raise drive_error(*_said(error)) from error
+                raise drive_error(*_parsed(error)) from error
             except RefreshError as error:
                 raise sign_in_error(error, self._token, self._credentials, self._impersonate) from error
 
@@ -240,14 +246,14 @@ def _page_of(answer: dict[str, Any], files: Any) -> _Page:
 
 
 def _with_keys(request: HttpRequest, resource_keys: Mapping[str, str]) -> HttpRequest:
-    """The request with what link-shared files ask for. In: file ID → resource key, "" for those that need none."""
+    """The request with the resource keys that link-shared files need. In: file ID → resource key, "" if none."""
     keys = ",".join(f"{file_id}/{key}" for file_id, key in resource_keys.items() if key)
     if keys:
         request.headers["X-Goog-Drive-Resource-Keys"] = keys
     return request
 
 
-def _said(error: HttpError) -> tuple[int, str, str, dict[str, str]]:
+def _parsed(error: HttpError) -> tuple[int, str, str, dict[str, str]]:
     """Status, reason, message and headers of an error answer, which may be HTML."""
     reason, message = "", f"{error.resp.get('content-type', 'no type')} of {len(error.content or b'')} bytes"
     try:

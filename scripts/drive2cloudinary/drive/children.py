@@ -1,8 +1,8 @@
-"""What lies directly in folders, also where Drive leaves folders out of an answer without a word.
+"""List the direct children of Drive folders, and cope with incomplete answers.
 
-One query may name many folders, which saves nearly all calls of a listing. But Drive has been seen to leave whole
-folders out of such an answer, and to call it complete (rclone #3114, #4289, #9810). So only a hit in a folder proves
-that Drive looked into it: each folder without one is asked for by itself before it counts as empty.
+One query may name many Drive folders, which saves nearly all calls of a listing. But Drive sometimes omits whole
+folders from such an answer, although it calls the answer complete (rclone #3114, #4289, #9810). Only a hit in a folder
+proves that Drive searched it. So each folder without a hit is queried alone before it counts as empty.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from drive2cloudinary.errors import ImageError, MigrationError, NotAMember, Tran
 
 
 class Children:
-    """Asks one Drive for the children of folders, and remembers where it cannot be asked for many folders at once."""
+    """Queries Drive for the children of folders, and remembers where a query must not name many folders."""
 
     def __init__(self, drive: Drive, folders_per_query: int) -> None:
-        """In: how many folders one query may name; 1 asks for each folder by itself from the start."""
+        """In: how many Drive folders one query may name; with 1, each is queried alone from the start."""
         self._drive = drive
         self._at_once = folders_per_query
         self._not_a_member: set[str] = set()
 
     def of(self, folders: Iterable[DriveFile], kinds: str, path: Callable[[DriveFile], str]) -> Iterator[DriveFile]:
-        """All files directly in any of these folders; at least one of these is among each file's `parents`.
+        """All files directly in any of these Drive folders. Each file's `parents` has at least one of them.
 
-        In: as many folders as there may be; a condition on the MIME type in Drive's query language; what a folder is
-        called in messages. Raises StopRun, or a MigrationError that names the folder, if anything could not be read:
-        then nothing of what came is to be used.
+        In: any number of Drive folders; a condition on the MIME type in Drive's query language; a function that returns
+        a folder's name for messages. Raises StopRun, or a MigrationError that names the folder, if anything could not
+        be read. The files yielded before are then incomplete and must not be used.
         """
         for _, group in groupby(sorted(folders, key=_drive_id), key=_drive_id):
             while batch := list(islice(group, self._at_once)):
@@ -43,21 +43,21 @@ class Children:
         found = self._together(folders, kinds, path)
         yield from found or ()
         asked = {folder.id for folder in folders}
-        # A file in two of them proves that Drive looked into one, and nobody knows which.
+        # A file with two of them as parents proves only that Drive searched one of the two.
         parents = (asked.intersection(file.parents) for file in found or ())
         hit = {parent for of_file in parents if len(of_file) == 1 for parent in of_file}
         for folder in folders:
             if folder.id not in hit:
                 alone = self._alone(folder, kinds, path)
                 if alone and found is not None:
-                    # It does leave folders out, so from now on a query of many would only be a query more.
+                    # Drive does omit folders here, so a query for many would only cost one more call from now on.
                     self._at_once = 1
                 yield from alone
 
     def _together(
         self, folders: Sequence[DriveFile], kinds: str, path: Callable[[DriveFile], str]
     ) -> list[DriveFile] | None:
-        """What one query finds in many folders; None if they have to be asked for one by one."""
+        """The files that one query finds in many folders; None if each folder has to be queried alone."""
         if len(folders) == 1 or folders[0].drive_id in self._not_a_member:
             return None
         try:
@@ -70,10 +70,10 @@ class Children:
         except TransientError as error:
             raise cannot_list(f"{path(folders[0])} and {len(folders) - 1} more", error) from error
         except ImageError:
-            # Too complex for Drive, or one of them is gone: asked for alone, each shows what it is.
+            # The query is too complex, or one folder is gone. Querying each alone shows which.
             return None
         asked = {folder.id for folder in folders}
-        # Of a file that does not say where it lies, nobody knows in which of them it was found.
+        # Without `parents`, a file cannot be assigned to one of the folders.
         return found if all(asked.intersection(file.parents) for file in found) else None
 
     def _alone(self, folder: DriveFile, kinds: str, path: Callable[[DriveFile], str]) -> list[DriveFile]:
@@ -83,7 +83,7 @@ class Children:
                     return self._in(folder, kinds, folder.drive_id)
                 except NotAMember:
                     self._not_a_member.add(folder.drive_id)
-            # What is shared with somebody who is no member of its shared drive is found only outside of that drive.
+            # For an account that is no member of the shared drive, Drive finds its files only without driveId.
             return self._in(folder, kinds, "")
         except ImageError as error:
             raise cannot_list(path(folder), error) from error
@@ -98,7 +98,7 @@ class Children:
 
 
 def cannot_list(what: str, error: ImageError) -> MigrationError:
-    """The error that ends a listing. In: the folder's path, and what came of asking for it."""
+    """The error that ends a listing. In: the folder's path, and the error of its query."""
     said = "it is gone, or not shared with this account" if error.cause is Cause.GONE else error
     return MigrationError(f"cannot list {one_line(what, 200)}: {said}")
 

@@ -1,4 +1,4 @@
-"""The user's consent to read their Drive: from the OAuth client to the token file."""
+"""The OAuth consent to read a user's Drive: OAuth client → token file."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ IN_THE_BROWSER = "Consent in the browser that opens now. If none does, open this
 
 
 def authenticate(settings: Settings, browser: bool, port: int) -> str:
-    """Go through the consent, unless none is needed, and leave the token file; returns the lines to say.
+    """Get the user's consent, unless none is needed, and write the token file. Returns the text to print.
 
-    In: whether to open a browser, and the local port that it comes back to (0: any). Raises MigrationError.
+    In: whether to open a browser, and the local port for Google's redirect (0: any). Raises MigrationError.
     """
     token, credentials = Path(settings.token), Path(settings.credentials)
     kind = _kind_of(token)
@@ -55,9 +55,10 @@ def authenticate(settings: Settings, browser: bool, port: int) -> str:
 
 
 def consent(credentials: Path, browser: bool, port: int, connection: ConsentHttp) -> dict[str, object]:
-    """Go through Google's consent in a browser, here or elsewhere; returns what belongs into the token file.
+    """Get the consent in a browser, here or on another computer. Returns the content of the token file.
 
-    In: the OAuth client's JSON; how to reach the token endpoint; the rest as above. Raises MigrationError.
+    In: the OAuth client's JSON; the connection to the token endpoint; the rest as for `authenticate`. Raises
+    MigrationError.
     """
     flow = _flow(credentials)
     flow.oauth2session.mount("https://", connection)
@@ -77,7 +78,7 @@ def consent(credentials: Path, browser: bool, port: int, connection: ConsentHttp
 
 
 def _granted(flow: InstalledAppFlow, **options: object) -> Any:
-    """The credentials that come of the consent; None if it leaves out what was asked for. Raises MigrationError."""
+    """The credentials that the user granted; None if their scope is not the one requested. Raises MigrationError."""
     try:
         return flow.run_local_server(
             host="127.0.0.1",
@@ -86,14 +87,14 @@ def _granted(flow: InstalledAppFlow, **options: object) -> Any:
             **options,
         )
     except Warning:
-        # This is how oauthlib says that the scope is not the one that was asked for.
+        # oauthlib raises a Warning if the granted scope is not the requested one.
         return None
     except (OAuth2Error, GoogleAuthError, OSError) as error:
         raise MigrationError(f"Google did not grant access: {one_line(error, 200)}") from error
 
 
 def write_token(path: Path, value: dict[str, object]) -> None:
-    """Put the token into its file, which nobody else can read at any moment. Raises MigrationError."""
+    """Write the token file atomically, readable by its owner only. Raises MigrationError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
@@ -105,7 +106,7 @@ def write_token(path: Path, value: dict[str, object]) -> None:
 
 
 def _flow(credentials: Path) -> InstalledAppFlow:
-    """The consent's flow for an OAuth client. Raises MigrationError that says what else the file is."""
+    """The OAuth flow for a client. Raises MigrationError, which says what the file is instead."""
     try:
         value = json.loads(credentials.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -113,7 +114,7 @@ def _flow(credentials: Path) -> InstalledAppFlow:
     except OSError as error:
         raise MigrationError(f"{credentials} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise MigrationError(f"{credentials} is not JSON, so it is no OAuth client: {WHERE}") from error
+        raise MigrationError(f"{credentials} is not JSON, so it is not an OAuth client: {WHERE}") from error
     kind = _kind_of(credentials)
     if kind == "service_account":
         raise MigrationError(
@@ -133,7 +134,7 @@ def _flow(credentials: Path) -> InstalledAppFlow:
 
 
 def _kind_of(path: Path) -> str:
-    """What Google's JSON in a file is: service_account, token, client; "" for anything else, or none."""
+    """The kind of Google's JSON in a file: service_account, token or client; "" for anything else or no file."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What Drive's error answers mean. The table is that of its page "Resolve errors"."""
+"""The errors that answers of Drive mean, by its documentation page "Resolve errors"."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ DRIVE_STOP = {
 }
 DRIVE_PERMANENT = {
     "cannotDownloadAbusiveFile": (
-        "Drive holds this file to be malware or spam and does not hand it out",
+        "Drive takes this file for malware or spam and does not send it",
         Cause.ABUSIVE,
     ),
     "insufficientFilePermissions": ("this account may not read the file", Cause.NOT_ALLOWED),
     "appNotAuthorizedToFile": ("this app may not read the file", Cause.NOT_ALLOWED),
     "domainPolicy": ("the file's domain does not allow this app", Cause.NOT_ALLOWED),
     "cannotDownloadFile": ("its owner does not allow the file to be downloaded", Cause.NOT_ALLOWED),
-    "fileNotDownloadable": ("Drive cannot hand out this kind of file", Cause.NO_CONTENT),
+    "fileNotDownloadable": ("Drive has no content to download for this kind of file", Cause.NO_CONTENT),
     "notFound": ("the file is gone, or not shared with this account", Cause.GONE),
 }
 
 
 def drive_error(status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> MigrationError:
-    """What an error answer of Drive means.
+    """The error to raise for an error answer of Drive.
 
     In: the HTTP status, the first `reason` of the error envelope ("" if there is none, as in HTML), its message and the
-    answer's headers. Out: the error to raise.
+    answer's headers.
     """
     said = one_line(f"Drive answered {status}{f' {reason}' if reason else ''}: {message}", 300)
     if reason in DRIVE_STOP:

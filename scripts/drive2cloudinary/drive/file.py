@@ -1,4 +1,4 @@
-"""A file, folder or shortcut as Drive describes it."""
+"""The metadata of a file, folder or shortcut in Drive."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ FILE_FIELDS = (
     "capabilities/canDownload,shortcutDetails(targetId,targetMimeType,targetResourceKey)"
 )
 PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
-"""What is enough to know where a file lies."""
+"""The fields that tell in which folder a file is."""
 
 
 @dataclass(frozen=True)
 class DriveFile:
-    """A file, folder or shortcut as Drive describes it.
+    """The metadata of a file, folder or shortcut in Drive.
 
-    size in bytes, and md5, are None where Drive has none; resource_key is "" where none is needed; drive_id is the
-    shared drive's or "". target: of a shortcut, the (id, MIME type, resource key) that it points to, if Drive says so.
-    owned: by the account that asks, if it was asked for. can_download is False where this account may look at the file
-    in Drive and not have its bytes. photos: it came from Google Photos.
+    size (in bytes) and md5 are None if Drive has none; resource_key is "" if none is needed; drive_id is the ID of the
+    shared drive or "". target: for a shortcut, the (id, MIME type, resource key) of its target, if Drive knows it.
+    owned: the account owns the file (if the field was requested). can_download is False if the account may view the
+    file but not download it. photos: the file came from Google Photos.
     """
 
     id: str
@@ -47,7 +47,7 @@ class DriveFile:
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
-        """Check what Drive says of a file. Raises TransientError if it is not what the API promises."""
+        """Read and check Drive's JSON for a file. Raises TransientError if it is not what the API promises."""
         try:
             md5 = answer.get("md5Checksum")
             details = answer.get("shortcutDetails") if answer["mimeType"] == SHORTCUT else None
@@ -89,7 +89,7 @@ class DriveFile:
 
 
 def _size(text: Any) -> int:
-    """Bytes from the decimal digits that Drive sends; a 64-bit number by its discovery document. Raises ValueError."""
+    """The number of bytes, which Drive sends as decimal digits of a 64-bit number. Raises ValueError."""
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,19}", text):
         raise ValueError("size is no number")
     size = int(text)

@@ -1,9 +1,9 @@
-"""The folders that an account sees in Drive, as trees with the number of images in each.
+"""The Drive folders that an account sees, as trees with the number of images in each.
 
-Own folders and shared drives are read with a few queries, however many folders there are: all folders, all images, a
-thousand on each page, and the trees are built from `parents`. What is shared with the account is walked instead, some
-folders with each query, because a query for everything does not promise what lies below a shared folder
-(`corpora=user`: what the account created, opened, or was directly given).
+Own folders and shared drives take few queries, however many folders there are: all folders and all images are read, a
+thousand per page, and the trees are built from `parents`. Folders shared with the account are walked level by level
+instead, because a query for everything need not find what is below them (`corpora=user` covers what the account
+created, opened, or was given directly).
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ IMAGES = "mimeType contains 'image/'"
 
 @dataclass
 class Branch:
-    """A folder, the images directly in it, those in it and all folders below it, and these, by name."""
+    """A Drive folder with its number of images: `here`, directly in it; `images`, including all folders below it.
+
+    below: its subfolders, sorted by name.
+    """
 
     folder: DriveFile
     here: int
@@ -32,9 +35,10 @@ class Branch:
 
 
 def own(drive: Drive) -> list[Branch]:
-    """My Drive, and each own folder that lies in a folder of somebody else, or nowhere.
+    """My Drive, and each own folder outside of it: in another user's folder, or without a parent.
 
-    Below them also what others have put there. Raises ImageError, StopRun or TransientError, as do all of these.
+    The trees include what others have put there. Raises ImageError, StopRun or TransientError, as do all functions
+    here.
     """
     found = _by_id([drive.file("root"), *drive.search(FOLDERS)])
     top = next(iter(found.values()))
@@ -47,7 +51,7 @@ def own(drive: Drive) -> list[Branch]:
 
 
 def shared_with_me(drive: Drive) -> list[Branch]:
-    """Each folder that was shared with the account, unless it lies in another one of them."""
+    """Each folder shared with the account, unless it is inside another of them."""
     given = _by_id(drive.search(f"sharedWithMe and {FOLDERS}"))
     found, level = dict(given), list(given.values())
     inside: set[str] = set()
@@ -62,7 +66,7 @@ def shared_with_me(drive: Drive) -> list[Branch]:
             inside.add(file.id)
             if file.id not in found:
                 below.append(file)
-            # What the walk says of its parents holds; a folder that was shared may keep them to itself.
+            # The walk knows the parents; the metadata of a shared folder may omit them.
             found[file.id] = file
         level = below
     roots = [folder for folder in given.values() if folder.id not in inside]
@@ -78,7 +82,7 @@ def shared_drives(drive: Drive) -> list[Branch]:
 
 
 def _grow(roots: Iterable[DriveFile], folders: Iterable[DriveFile], images: Iterable[DriveFile]) -> list[Branch]:
-    """The trees below these roots. A folder or an image with several parents counts for the first that is known."""
+    """Build the trees below these roots. A file with several parents counts for the first one that is known."""
     found = _by_id(folders)
     inside: dict[str, list[DriveFile]] = defaultdict(list)
     tops = _by_id(roots)
@@ -91,14 +95,14 @@ def _grow(roots: Iterable[DriveFile], folders: Iterable[DriveFile], images: Iter
     for branch in every:
         branch.below = sorted((Branch(each, here[each.id], 0) for each in inside[branch.folder.id]), key=_by_name)
         every += branch.below
-    # Whatever lies below a folder comes after it.
+    # A folder comes before its subfolders in the list, so in reverse their sums are ready.
     for branch in reversed(every):
         branch.images = branch.here + sum(each.images for each in branch.below)
     return trees
 
 
 def _is_below_own(folder_id: str, parents: dict[str, str], found: dict[str, DriveFile], top: str) -> bool:
-    """Whether an own folder, or My Drive itself, is above this one."""
+    """Whether a folder is inside an own folder, or inside My Drive itself."""
     passed = {folder_id}
     while (folder_id := parents[folder_id]) and folder_id not in passed:
         if folder_id == top or found[folder_id].owned:
@@ -112,7 +116,7 @@ def _known_parent(file: DriveFile, found: dict[str, DriveFile]) -> str:
 
 
 def _by_id(files: Iterable[DriveFile]) -> dict[str, DriveFile]:
-    """Each file once: Drive has been seen to put one on two pages when something changed meanwhile."""
+    """Files by ID. This removes duplicates: a change during the search can put one file on two pages."""
     return {file.id: file for file in files}
 
 

@@ -1,4 +1,4 @@
-"""HTTP for Google's clients: what they take for httplib2.Http, or for an adapter of requests, over our connections."""
+"""HTTP for Google's clients: replacements for httplib2.Http and for an adapter of requests that use our connections."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.settings import Settings
 
 GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
-"""Where Google may redirect the download of a file to."""
+"""The hosts to which Google may redirect a download."""
 _REDIRECTS = 3
 
 
 class DriveHttp:
-    """The connections to Drive and to Google's sign-in, for one thread; knows as much of httplib2 as the clients use.
+    """The connections of one thread to Drive and to Google's sign-in, with the part of httplib2's API the clients use.
 
-    Only the https download of a file may be redirected, within Google's hosts and without the token: whatever else is
-    redirected would take the token, or the client's secret, to wherever an answer says.
+    Only the https download of a file may be redirected, only to Google's hosts, and without the token. Any other
+    redirect could send the token or the client's secret to a foreign host.
     """
 
     def __init__(self, settings: Settings, services: Services) -> None:
@@ -35,7 +35,7 @@ class DriveHttp:
 
     @contextmanager
     def expecting(self, file_size: int) -> Iterator[None]:
-        """While this lasts, calls of Drive download a file, or a part of it, of at most so many bytes."""
+        """Within this context, calls of Drive download a file, or a part of it, of at most `file_size` bytes."""
         self._file_size = file_size
         try:
             yield
@@ -51,7 +51,7 @@ class DriveHttp:
         redirections: int = 0,
         connection_type: Any = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """One request as httplib2.Http makes it. Raises TransientError."""
+        """As httplib2.Http.request. Raises TransientError."""
         sent = dict(headers or {})
         if uri.startswith(self._endpoint):
             at_most = ANSWER if self._file_size is None else self._file_size
@@ -71,20 +71,20 @@ class DriveHttp:
         return _as_httplib2(answer), answer.body
 
     def close(self) -> None:
-        """Give up the connections, whatever state they are in."""
+        """Close the connections, whatever state they are in."""
         self._drive.close()
         self._sign_in.close()
 
 
 class ConsentHttp(requests.adapters.BaseAdapter):
-    """How the consent's flow, which uses requests, reaches the token endpoint; it follows no redirect either."""
+    """An adapter of requests, with which the consent's flow reaches the token endpoint. It follows no redirects."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self._network = Network(Services.of(settings, tell_on_stderr).sign_in, settings.timeout)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
-        """One request as requests makes it. Raises MigrationError."""
+        """As requests.adapters.BaseAdapter.send. Raises MigrationError."""
         assert request.method and request.url and isinstance(request.body, str | bytes | None)
         headers = {name: str(value) for name, value in request.headers.items()}
         answer = self._network.call(request.method, request.url, headers=headers, body=request.body)
@@ -97,7 +97,7 @@ class ConsentHttp(requests.adapters.BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Close the connections."""
         self._network.close()
 
 

@@ -1,4 +1,4 @@
-"""The way back from a browser on another computer: the address that it could not load, pasted into the terminal."""
+"""Consent in a browser on another computer: the user pastes the redirect address, which it cannot load, here."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ does not load: copy its address from the browser's address bar, and paste it her
 
 
 def new_state() -> str:
-    """A word that nobody else knows, by which the answer to this request for consent is known."""
+    """A random secret that identifies the answer to this request for consent."""
     return secrets.token_urlsafe(24)
 
 
 def free_port(port: int) -> int:
-    """A local port for the answer, `port` itself unless that is 0. Raises MigrationError if it is taken."""
+    """A local port for the answer: `port`, or any free one if that is 0. Raises MigrationError if it is taken."""
     try:
         with socket.create_server((HOST, port)) as server:
             return int(server.getsockname()[1])
@@ -38,15 +38,15 @@ def free_port(port: int) -> int:
 
 
 def pass_on_pasted(port: int, state: str) -> None:
-    """From now on, hand a pasted address to the local server at `port`, as the browser would have done.
+    """Start a thread that requests a pasted address from the local server at `port`, as the browser would.
 
-    In: the `state` by which the right address is known; for another text, the user is asked again.
+    In: the `state` that the address must have. Without it, the user is asked again.
     """
     threading.Thread(target=_pass_on, args=(port, state), daemon=True).start()
 
 
 def _pass_on(port: int, state: str) -> None:
-    # Without a buffer, whose lock would be in the way of the interpreter when it ends.
+    # Unbuffered: the lock of a buffered stdin, held by this thread, would break the interpreter's shutdown.
     with suppress(OSError), io.FileIO(0, closefd=False) as terminal:
         while line := terminal.readline():
             text = line.decode(errors="replace").strip()
@@ -56,6 +56,6 @@ def _pass_on(port: int, state: str) -> None:
                 return
             if text:
                 print(
-                    f"That is not it. The address begins with http://{HOST}:{port}/?state= and has this state in it: "
+                    f"This is not the address. It begins with http://{HOST}:{port}/?state= and contains this state: "
                     f"{state[:6]}… Paste all of it:"
                 )

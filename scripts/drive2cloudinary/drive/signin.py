@@ -1,4 +1,4 @@
-"""Signing in to Google: the credentials of the token file, and what a refusal of them means."""
+"""Sign-in to Google: read the credentials of the token file, and explain why Google refuses them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 def read_credentials(token: Path, impersonate: str = "") -> Any:
     """Google credentials from the token file, or Application Default Credentials if there is no such file.
 
-    In: `impersonate`, the user in whose name a service account is to read ("": in its own). Facts:
-    https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority. Raises StopRun with
-    the line that says what to do; never shows what is in the file.
+    In: `impersonate`, the user as whom a service account reads ("": as itself). Facts:
+    https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority. Raises StopRun, which
+    says what to do and never shows the file's content.
     """
     try:
         text = token.read_text(encoding="utf-8")
@@ -46,8 +46,8 @@ def read_credentials(token: Path, impersonate: str = "") -> Any:
 
 
 def default_credentials(token: Path) -> Any:
-    """Application Default Credentials. In: the token file that is not there. Raises StopRun."""
-    # Asking for a metadata server that is not there takes seconds; where there is one, the machine says Google.
+    """Application Default Credentials. In: the token file that does not exist. Raises StopRun."""
+    # Looking for a metadata server takes seconds. Only Google's machines have one, and their product name says Google.
     if "google" not in _text_of(Path("/sys/class/dmi/id/product_name")).lower():
         os.environ.setdefault("NO_GCE_CHECK", "true")
     try:
@@ -60,13 +60,13 @@ def default_credentials(token: Path) -> Any:
 
 
 def sign_in_error(error: RefreshError, token: Path, credentials: Any, impersonate: str) -> MigrationError:
-    """What it means that Google's sign-in gave no access token for the credentials of this token file."""
+    """The error to raise when Google's sign-in gives no access token for the credentials of this token file."""
     answer = error.args[1] if len(error.args) > 1 else None
     if "gcloud auth" in str(error):
-        # Application Default Credentials of a person say themselves what to do.
+        # For a user's Application Default Credentials, the message itself says what to do.
         return StopRun(one_line(error, 300))
     if error.retryable or not (isinstance(answer, dict) and isinstance(answer.get("error"), str)):
-        # The library takes an HTML 502 for a refusal, too.
+        # The library raises the same error for an HTML 502.
         return TransientError("Google's sign-in is out of order")
     said = one_line(error.args[0], 150)
     if impersonate:
@@ -80,7 +80,7 @@ def sign_in_error(error: RefreshError, token: Path, credentials: Any, impersonat
 
 
 def token_warning(token: Path) -> str | None:
-    """A line to say if others can read the token file; None if not (or if there is none)."""
+    """A warning if other users can read the token file, else None."""
     try:
         mode = token.stat().st_mode
     except OSError:
@@ -92,12 +92,12 @@ def _in_the_name_of(user: str, credentials: Any, where: Path | str) -> Any:
     if not user:
         return credentials
     if not hasattr(credentials, "with_subject"):
-        raise StopRun(f"impersonate needs a service account's key, and {where} is none: set token to the key's file")
+        raise StopRun(f"impersonate needs a service account's key, which {where} is not: set token to the key's file")
     return credentials.with_subject(user)
 
 
 def _authorized_user(value: dict[str, Any]) -> Credentials:
-    """The credentials that google-auth's `to_json` wrote; its own reader would ignore the token_uri."""
+    """The credentials that google-auth's `to_json` wrote. Its own reader would ignore the token_uri."""
     expiry = value.get("expiry")
     return Credentials(
         token=value.get("token"),
@@ -106,7 +106,7 @@ def _authorized_user(value: dict[str, Any]) -> Credentials:
         client_id=value["client_id"],
         client_secret=value["client_secret"],
         scopes=value.get("scopes"),
-        # google-auth counts in UTC without saying so.
+        # google-auth expects a UTC time without a time zone.
         expiry=datetime.fromisoformat(expiry).replace(tzinfo=None) if expiry else None,
     )
 

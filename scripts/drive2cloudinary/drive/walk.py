@@ -1,4 +1,4 @@
-"""Finding every image below a Drive folder, each once."""
+"""Find every image below a Drive folder, each once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from drive2cloudinary.errors import ImageError, TransientError, one_line
 from drive2cloudinary.settings import Settings
 
 OF_GOOGLE = "application/vnd.google-apps."
-"""How the types of folders, shortcuts, Docs … begin: of none of them are there bytes to move."""
+"""The prefix of the MIME types of folders, shortcuts, Docs …, which have no content to download."""
 
 
 @dataclass(frozen=True)
 class FoundImage:
-    """An image and where it was found: its folder's path below the root, "" for the root itself."""
+    """An image, and the path of its Drive folder below the root ("" for the root itself)."""
 
     file: DriveFile
     folder_path: str
@@ -31,11 +31,11 @@ class _Place:
 
 
 def images_below(drive: Drive, root: DriveFile, settings: Settings, warn: Callable[[str], None]) -> list[FoundImage]:
-    """Every image in a folder, and in its subfolders if the settings say so; shortcuts to either are followed.
+    """Every image in a Drive folder, and in its subfolders if `recursive` is set. Shortcuts are followed.
 
-    In: `warn`, who is told of a shortcut that leads nowhere. Out: each image once, where it really lies if that is
-    below the root, else where the first shortcut to it lies. A folder is entered once, so a shortcut to an ancestor is
-    no loop. Raises MigrationError, which names the folder, when anything could not be read: half a listing is none.
+    In: `warn`, called for each broken shortcut. Out: each image once, at its real path if that is below the root, else
+    at the path of the first shortcut to it. A folder is entered only once, so a shortcut to an ancestor makes no loop.
+    Raises MigrationError, which names the folder, if anything could not be read: a listing must be complete.
     """
     recursive, include = settings.recursive, settings.include
     children = Children(drive, settings.folders_per_query)
@@ -70,7 +70,7 @@ def images_below(drive: Drive, root: DriveFile, settings: Settings, warn: Callab
 
 
 def _children(children: Children, places: list[_Place], kinds: str) -> Iterator[tuple[DriveFile, str]]:
-    """The files in all these folders, each with its folder's path."""
+    """The files in all these Drive folders, each with its folder's path."""
     paths = {place.folder.id: place.path for place in places}
 
     def path(folder: DriveFile) -> str:
@@ -88,9 +88,10 @@ def _follow(
     wanted: Callable[[str], bool],
     warn: Callable[[str], None],
 ) -> list[_Place]:
-    """Add the images that shortcuts point to; returns the folders that they point to and nobody has entered yet.
+    """Add the images that shortcuts point to. Returns the folders they point to that are not entered yet.
 
-    In: `wanted`, whether files of a MIME type are; the shortcut's own word for it may be missing or old.
+    In: `wanted`, whether a MIME type is wanted. It is asked again for the target, because the MIME type in a shortcut
+    may be missing or outdated.
     """
     folders: list[_Place] = []
     for shortcut, path in shortcuts:
@@ -116,7 +117,7 @@ def _follow(
 
 
 def _kinds(include: Sequence[str], recursive: bool) -> str:
-    """The condition on MIME types in Drive's query language, where `contains` looks at the beginning."""
+    """The condition on MIME types in Drive's query language, in which `contains` matches a prefix."""
     prefixes = dict.fromkeys(["image/", *(pattern.partition("*")[0] for pattern in include)])
     quoted = [prefix.replace("\\", r"\\").replace("'", r"\'") for prefix in prefixes if prefix]
     if len(quoted) < len(prefixes):

@@ -1,1 +1,1 @@
-"""From what Drive has to the listing: which images, under which public_id, and what replaces what."""
+"""Make the listing: which images there are, under which public_id each is stored, and which asset it replaces."""

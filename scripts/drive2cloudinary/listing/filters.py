@@ -1,4 +1,4 @@
-"""What the settings include and exclude leave out."""
+"""Which images the settings include and exclude leave to be moved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from drive2cloudinary.settings import Settings
 
 
 def excluded(settings: Settings, image: Image) -> str:
-    """The setting that leaves an image out, in words; "" if it is to be moved."""
+    """The setting that excludes an image, in words; "" if the image is to be moved."""
     if not any(fnmatchcase(image.mime_type, pattern) for pattern in settings.include):
         return f"include has no {image.mime_type}"
     matching = (each for each in settings.exclude if each == image.id or fnmatchcase(image.path, each))

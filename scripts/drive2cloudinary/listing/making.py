@@ -1,4 +1,4 @@
-"""Making the listing of a Drive folder."""
+"""Make the listing of a Drive folder."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from drive2cloudinary.settings import Settings
 
 
 def list_images(settings: Settings, output: Path, tell: Tell, run: str = "") -> None:
-    """Write a run's listing of the settings' folder to `output`. Raises MigrationError; then that is as it was.
+    """Write the listing of the settings' Drive folder to `output`. Raises MigrationError; then it is unchanged.
 
-    In: who is told what is waited for; the run's ID, "" for a dry run.
+    In: `tell`, called with messages about waiting; `run`, the run's ID, "" for a dry run.
     """
     warning = token_warning(Path(settings.token))
     if warning:
@@ -38,12 +38,12 @@ def list_images(settings: Settings, output: Path, tell: Tell, run: str = "") -> 
     drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)
     found = images_below(drive, root, settings, warn)
-    with alone(settings.results_folder.parent):
+    with naming_lock(settings.results_folder.parent):
         make_listing(settings, root, found, run).write(output)
 
 
 def root_folder(drive: Drive, settings: Settings) -> DriveFile:
-    """The folder to migrate; a shortcut to a folder is followed. Raises StopRun if it is none, or not to be had."""
+    """The Drive folder to migrate; a shortcut is followed. Raises StopRun if it is not a folder or cannot be read."""
     try:
         root = drive.file(settings.folder_id, settings.resource_key)
         if root.target and root.target[1] == FOLDER:
@@ -62,11 +62,11 @@ def root_folder(drive: Drive, settings: Settings) -> DriveFile:
 
 
 def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage], run: str) -> Listing:
-    """The listing of what was found in the folder `root` by a run.
+    """The listing of the images that a run found in the Drive folder `root`.
 
-    Looks at the last listing and at the markers in the results folder, so that every image keeps its public_id, and
-    one whose content has changed knows which asset it replaces; and at the listings beside it, so that no image of
-    another Drive folder has the same. To be called within `alone`, until the listing is written.
+    The last listing and the markers in the results folder are read, so that every image keeps its public_id, and a
+    changed image knows which asset it replaces. The listings of other results folders are read, so that no image of
+    another Drive folder has the same public_id. Hold `naming_lock` from this call until the listing is written.
     """
     results_folder = settings.results_folder
     ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
@@ -105,8 +105,8 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
 
 
 @contextmanager
-def alone(results: Path) -> Iterator[None]:
-    """While this lasts, no other process names images below these results: two could choose the same name."""
+def naming_lock(results: Path) -> Iterator[None]:
+    """Hold the lock under which public_ids are assigned, so that two runs cannot choose the same one."""
     results.mkdir(parents=True, exist_ok=True)
     with open_lock(layout.naming_lock(results)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -121,17 +121,17 @@ def _last_images(results_folder: Path) -> dict[str, Image]:
 
 
 def _replaces(results_folder: Path, image: Image, markers: list[str], last: Image | None) -> dict[str, Any] | None:
-    """What is known of the asset that an older content of this image has in Cloudinary.
+    """What is known about the asset in Cloudinary that holds an older content of this image; None if nothing.
 
-    Once its job has begun, only the last listing knows: the job removes the old marker before it uploads.
+    The upload job removes the old marker before it uploads. After that, only the last listing knows the asset.
     """
     if marker.name_of(image.id, image.fingerprint) in markers:
         return None
     known = [(each, name) for name in markers if (each := marker.read(marker.named(results_folder, name)))]
     if not known:
         return last.replaces if last else None
-    # The version is a time by Cloudinary's clock; ours may have been wrong.
+    # The version is a time by Cloudinary's clock, which is more reliable than ours.
     newest, name = max(known, key=lambda each: (each[0].cloudinary.get("version") or 0, each[0].uploaded_at))
-    # What was there before this migration is not its own, though its bytes were the same.
+    # An asset with status `existing` was there before this migration, so it is not our own.
     own = ("version", "etag") if newest.status == "uploaded" else ()
     return {key: newest.cloudinary.get(key) for key in own} | {"marker": name}

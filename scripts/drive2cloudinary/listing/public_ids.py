@@ -1,4 +1,4 @@
-"""Which public_id each image of a listing gets: unique, and the same in every run."""
+"""Assign a public_id to each image of a listing: unique, and the same in every run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from drive2cloudinary.results.listing import Image
 def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[str, str]:
     """One public_id for each image; no new one has the `asset_key` of another.
 
-    In: (file ID, the public_id it would have alone) of all images, the ones that come first having the first choice;
-    and the public_id that each file ID, listed or not, holds from earlier runs. Out: file ID → public_id. Who holds a
-    name keeps it, even where earlier versions gave two with one key; who meets a taken one gets a suffix made of its
-    file ID.
+    In: `wanted`, (file ID, the public_id without collisions) of all images, in order of priority; `held`, file ID → the
+    public_id from earlier runs, also of files that are not listed now. Out: file ID → public_id. An image keeps its
+    held public_id, even if an earlier version assigned two with the same key. On a collision, a new image gets a suffix
+    made of its file ID.
     """
     taken = {asset_key(name) for name in held.values()}
     given: dict[str, str] = {}
@@ -37,7 +37,7 @@ def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[s
 
 
 def _choices(name: str, file_id: str) -> Iterator[str]:
-    """What an image may be called, best first, without end."""
+    """The possible public_ids of an image, best first, without end."""
     yield name
     yield with_suffix(name, file_id[-8:])
     yield with_suffix(name, file_id)
@@ -46,9 +46,9 @@ def _choices(name: str, file_id: str) -> Iterator[str]:
 
 
 def held_beside(results_folder: Path, own: set[str], folder_name: str) -> dict[str, str]:
-    """File ID → public_id, of the images of other Drive folders that go to the same place in Cloudinary.
+    """File ID → public_id of the images of other Drive folders that share a Cloudinary folder with this one.
 
-    The same is what the service may take for it.
+    Cloudinary folders with equal `asset_key` count as the same.
     """
     target = names.asset_key(names.asset_folder(folder_name, ""))
     held: dict[str, str] = {}
@@ -60,7 +60,7 @@ def held_beside(results_folder: Path, own: set[str], folder_name: str) -> dict[s
             if f"{target}/".startswith(f"{other}/") or f"{other}/".startswith(f"{target}/"):
                 held |= {image.id: image.public_id for image in listing.read(path).images if image.id not in own}
         except MigrationError:
-            # Nothing was ever uploaded from what is no listing.
+            # Without a valid listing, nothing was ever uploaded.
             continue
     return held
 
@@ -68,7 +68,7 @@ def held_beside(results_folder: Path, own: set[str], folder_name: str) -> dict[s
 def held(
     results_folder: Path, present: set[str], last: dict[str, Image], markers: dict[str, list[str]]
 ) -> dict[str, str]:
-    """File ID → the public_id it holds: by the last listing, or by a marker, whose asset stays in Cloudinary."""
+    """File ID → the public_id it holds, from the last listing or from a marker, whose asset stays in Cloudinary."""
     held = {file_id: image.public_id for file_id, image in last.items() if file_id in present}
     for file_id in markers.keys() - held.keys():
         for name in markers[file_id]:

@@ -1,1 +1,1 @@
-"""HTTP as both services are called: proxies, certificates, time limits, and the limits that all processes share."""
+"""HTTP for both services: proxies, certificates, timeouts, and the limits that all processes share."""

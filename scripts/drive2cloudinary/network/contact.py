@@ -1,4 +1,4 @@
-"""Whether a service can be reached: known to all processes together, and told to the user while it cannot."""
+"""Whether a service can be reached: shared by all processes, and reported to the user during an outage."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from drive2cloudinary.errors import StopRun
 from drive2cloudinary.network.shared_memory import Shared
 
 TELL_EVERY = 5.0
-"""Seconds from one line about what is waited for to the next, of all processes together."""
+"""Seconds between two messages about waiting, of all processes together."""
 _LONGEST_PAUSE = 120.0
-"""Seconds: nobody who waits for a service leaves it alone for longer."""
+"""Seconds: longer than any pause between two tries of a call. After a longer gap, a failure starts a new outage."""
 
 Tell = Callable[[str, str], None]
-"""Who is told of a service, by its name, what it is waited for; "" when it answers again."""
+"""Called with a service's name and a message about waiting for it, "" when it answers again."""
 
 
 class Contact:
-    """What the calls of all processes have found out about one service; to be made before the processes are forked.
+    """The reachability of one service, shared by all processes. Create it before the processes are forked.
 
-    A service that cannot be reached is waited for. One that has not answered yet, only for a tenth of that time: then
-    something is set up wrongly.
+    Calls wait while the service cannot be reached. If it has never answered, they wait only a tenth of that time,
+    because then the configuration is probably wrong.
     """
 
     _ANSWERED, _FAILING_SINCE, _FAILED, _TOLD, _COUNT = range(5)
 
     def __init__(self, service: str, patience: float, tell: Tell) -> None:
-        """In: the service's name for messages; seconds to wait for it; who is told what is waited for."""
+        """In: the service's name for messages; seconds to wait for it; called with messages about waiting."""
         self.service = service
         self.patience = patience
         self._tell = tell
         self._shared = Shared(self._COUNT)
 
     def answered(self) -> None:
-        """A call was answered, whatever the answer."""
+        """Record that a call was answered, whatever the answer."""
         with self._shared.locked() as numbers:
             numbers[self._ANSWERED] = time.monotonic()
             told = numbers[self._TOLD]
@@ -52,7 +52,7 @@ class Contact:
         return bool(self._shared.numbers[self._ANSWERED] > moment)
 
     def failed(self, began: float) -> float:
-        """A call that began at this monotonic time was in vain; returns for how many seconds none was answered."""
+        """Record that a call got no answer; returns for how many seconds none has. In: its start (monotonic time)."""
         now = time.monotonic()
         with self._shared.locked() as numbers:
             if not numbers[self._FAILING_SINCE] or began - numbers[self._FAILED] > _LONGEST_PAUSE:
@@ -61,7 +61,7 @@ class Contact:
             return float(now - numbers[self._FAILING_SINCE])
 
     def wait_on(self, silent: float, reason: str, next_try: str) -> None:
-        """Tell what is waited for. Raises StopRun if that has been in vain for too long."""
+        """Tell the user about the wait. Raises StopRun if the service has not answered for too long."""
         if silent > (self.patience if self.has_answered else self.patience / 10):
             passed = f"{silent / 60:.0f} minutes" if silent > 90 else f"{silent:.0f} seconds"
             raise StopRun(f"no answer from {self.service} for {passed}: {reason}; run the same command again later")

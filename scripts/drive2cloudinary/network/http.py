@@ -1,4 +1,4 @@
-"""HTTP as every service is called: through the user's proxy, trusting the user's certificates, within limits."""
+"""HTTP calls with the user's proxy and certificates, and with limits on time and size."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from drive2cloudinary.network.tls import VARIABLES, trust
 from drive2cloudinary.network.watchdog import WATCHDOG, watched
 
 ANSWER = 16_000_000
-"""Bytes: the most that is read of an answer that is no file. The largest, a page of a listing, has about a million."""
+"""The most bytes read of an answer that is not a file. The largest such answer, a search page, has about a million."""
 ERROR_TEXT = 1_000_000
-"""Bytes: the most that is read of an error answer; its status tells nearly all."""
+"""The most bytes read of an error answer."""
 CONNECTING = 4.0
-"""Seconds that a connection may take, to all addresses of a host, if `timeout` allows it; then the user is told."""
+"""Seconds to connect to any address of a host, unless `timeout` is shorter. Short, so that the user is soon told."""
 _PIECE = 1 << 16
 _LONGEST_PAUSE = 15.0
 _NOT_CONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -45,7 +45,7 @@ _WORDS: dict[type[BaseException], str] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: its HTTP status, its headers, its body without content coding, and the URL that was asked."""
+    """One answer: its HTTP status, headers, decoded body, and the URL requested."""
 
     status: int
     headers: urllib3.HTTPHeaderDict
@@ -58,7 +58,7 @@ class Answer:
 
     @property
     def redirects_to(self) -> str:
-        """The URL that it redirects to, "" if it does not."""
+        """The target of a redirect, "" if the answer is none."""
         location = self.headers.get("Location", "") if self.is_redirect else ""
         try:
             return urljoin(self.url, location) if location else ""
@@ -67,21 +67,21 @@ class Answer:
 
 
 class Network:
-    """The connections to one service, kept open from call to call; safe to use from many threads.
+    """Persistent connections to one service; thread-safe.
 
-    Where nothing could be sent, it waits and tries again, because that can do no harm. What else goes wrong on the way
-    is a TransientError that names the service: NoAnswer if nobody knows whether the call was carried out, TooLarge if
-    the answer was cut off here, another for an answer that cannot be read. An address that is none is an ImageError.
-    What no other call can pass either, a certificate that is not trusted say, is a StopRun.
+    If nothing could be sent, the call waits and tries again, which is safe. Other network errors are TransientErrors
+    that name the service: NoAnswer if the call may have been carried out, TooLarge if the answer was cut off here, and
+    others for an unreadable answer. An invalid address is an ImageError. An error that affects all calls, such as an
+    untrusted certificate, is a StopRun.
     """
 
     def __init__(
         self, contact: Contact, timeout: float, *, connections: int = 1, waits: bool = True, proxy: str = ""
     ) -> None:
-        """In: what is known of the service, seconds of silence after which a call is given up, how many threads.
+        """In: the service's contact, the timeout in seconds without data, and the number of threads.
 
-        waits: whether a service that cannot be reached is waited for; otherwise that is a NoAnswer like others. proxy:
-        its URL, instead of what the environment says.
+        waits: whether calls wait for an unreachable service instead of raising NoAnswer. proxy: the URL of a proxy to
+        use instead of the environment's.
         """
         self._service = contact.service
         self._contact = contact
@@ -103,12 +103,12 @@ class Network:
         sink: Callable[[bytes], object] | None = None,
         wants_body: Callable[[Answer], bool] = lambda answer: True,
     ) -> Answer:
-        """One request, and its answer whatever the status; no redirect is followed.
+        """Send one request and return its answer, whatever the status. Redirects are not followed.
 
-        In: `at_most`, the bytes that a successful answer may have; `size`, those that it should have if it is a file;
-        `sink`, who takes its body piece by piece instead of having it returned; whether to read the body of an answer
-        at all, which costs the connection if not. The whole may last five times the seconds of silence that are
-        allowed, and longer for what 20 KB/s take.
+        In: `at_most`, the most bytes of a successful answer; `size`, the expected bytes of a file; `sink`, called with
+        the pieces of the body, which is then not returned; `wants_body`, whether to read the body at all (if not, the
+        connection is closed). The whole call may take five times the timeout, plus the time to transfer the bytes at
+        20 KB/s.
         """
         began, pause = time.monotonic(), 1.0
         while True:
@@ -117,7 +117,7 @@ class Network:
             except _Unreachable as error:
                 silent = self._contact.failed(began)
                 tried_for = time.monotonic() - began
-                # Others are answered: then it is this host, or the way to it.
+                # If other calls are answered, the problem is this host or the route to it.
                 is_alone = self._contact.answered_since(began) and tried_for > self._contact.patience / 10
                 if not self._waits or is_alone:
                     raise self._no_answer(error) from error
@@ -134,9 +134,9 @@ class Network:
         return NoAnswer(f"no answer from {self._service}: {error}", counts)
 
     def _is_its_own_fault(self, began: float, url: str, error: NoAnswer) -> bool:
-        """Whether it may be for this call alone that it got no answer. Raises StopRun.
+        """Whether the missing answer may be due to this call alone. Raises StopRun.
 
-        It is not if the service has answered nobody for some time, and does not answer the simplest of questions now.
+        It is not if the service has answered no call for some time, and does not answer a simple HEAD request now.
         """
         silent = self._contact.failed(began)
         if not self._waits or (silent < self._contact.patience / 10 and self._contact.has_answered):
@@ -151,7 +151,7 @@ class Network:
         return True
 
     def redirected(self, answer: Answer) -> TransientError:
-        """What a redirect means where none is followed: whoever sent it would get the request with all its secrets."""
+        """The error for a redirect. Redirects are not followed, because the target would get the request's secrets."""
         try:
             host = urlsplit(answer.redirects_to).hostname
         except ValueError:
@@ -162,7 +162,7 @@ class Network:
         )
 
     def close(self) -> None:
-        """Give up the connections, whatever state they are in."""
+        """Close the connections, whatever state they are in."""
         for manager in self._managers.values():
             manager.clear()
 
@@ -186,11 +186,11 @@ class Network:
                 try:
                     read = self._read(answer, url, at_most, sink, wants_body)
                 finally:
-                    # Only what has been read to its end has given its connection back by now.
+                    # The connection of an answer that was not read to its end cannot be used again.
                     answer.close()
                     answer.release_conn()
                 if limit.expired:
-                    # A connection that ends among the headers looks like an answer without a body.
+                    # A connection that was shut down during the headers looks like an answer without a body.
                     raise TimeoutError
                 return read
             except urllib3.exceptions.LocationValueError as error:
@@ -250,9 +250,9 @@ class Network:
         return self._proxy or proxy_for(url)
 
     def _meaning(self, chain: list[BaseException], url: str, sent: bool) -> MigrationError | _Unreachable:
-        """What kept a call from being answered.
+        """The error that means why a call got no answer.
 
-        In: what was raised, from the outermost to the innermost; whether any of the request went out.
+        In: the exceptions, from the outermost to the innermost; whether any part of the request was sent.
         """
         reason = _in_words(chain)
         if sent:
@@ -276,17 +276,17 @@ class Network:
 
     def _unknown_host(self, error: socket.gaierror, url: str) -> StopRun | _Unreachable:
         proxy = self._proxy_for(url)
-        # Of these two kinds, the proxy does not look up the host.
+        # With these two schemes, the host is resolved here and not by the proxy.
         asks_itself = proxy and not proxy.url.startswith(("socks4:", "socks5:"))
         unknown = f"the proxy {proxy.address}" if proxy and asks_itself else f"the host {urlsplit(url).hostname}"
-        # EAI_AGAIN is a name server that does not answer.
+        # EAI_AGAIN, in contrast, means that the name server does not answer, which may pass.
         if error.errno in (socket.EAI_NONAME, socket.EAI_NODATA) and not self._contact.has_answered:
             return StopRun(f"{self._service} cannot be reached: {unknown} is not known. Is there a network?")
         return _Unreachable(f"{unknown} is not known")
 
     def _not_trusted(self, error: ssl.SSLCertVerificationError, whose: str) -> StopRun:
         why = one_line(error.verify_message or "it cannot be verified", 150)
-        # Numbers of X509_verify_cert(3) for an issuer that is not there, or not trusted.
+        # Codes of X509_verify_cert(3) for an issuer that is missing or not trusted.
         if error.verify_code in (2, 18, 19, 20, 21):
             why += f"; if your company's proxy made it, name the file of its CA in {VARIABLES[0]}"
         return StopRun(f"{whose}'s certificate is not trusted: {why}")
@@ -305,11 +305,11 @@ class Network:
 
 
 class _Unreachable(Exception):
-    """No connection was made, so nothing was sent. Its text is the reason, in words."""
+    """No connection could be made, so nothing was sent. The message is the reason."""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what it was raised for, and so on to the innermost."""
+    """An exception, then its causes, down to the innermost."""
     while error is not None:
         yield error
         inner = next((each for each in error.args if isinstance(each, BaseException)), None)
@@ -317,7 +317,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _in_words(chain: list[BaseException]) -> str:
-    """The reason among these that tells most, in words that people know."""
+    """The most specific reason among these exceptions, in plain words."""
     for kind, words in _WORDS.items():
         if any(isinstance(error, kind) for error in chain):
             return words
@@ -326,9 +326,9 @@ def _in_words(chain: list[BaseException]) -> str:
 
 
 def _pass_on(answer: urllib3.BaseHTTPResponse, take: Callable[[bytes], object], at_most: int) -> bool:
-    """Read the body piece by piece; False if there is more of it than `at_most` bytes."""
+    """Read the body piece by piece; False if it has more than `at_most` bytes."""
     left = at_most
-    # Unpacked, a piece can be a thousand times as long as what came: so no more is asked for than may come.
+    # A compressed piece can decode to a thousand times its size, so never read more than is allowed.
     while piece := answer.read1(min(_PIECE, left + 1)):
         left -= len(piece)
         if left < 0:

@@ -1,4 +1,4 @@
-"""How fast the services let us be: known to all workers together, so that one refusal slows them all."""
+"""Rate and concurrency limits shared by all processes, so that a refusal of one call slows all of them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from drive2cloudinary.network.shared_memory import Shared
 
 
 class RateLimit:
-    """A rate limit of all workers together, be they processes or threads: so many units a minute and a second.
+    """A rate limit in units per minute and per second, shared by all processes and threads.
 
-    What is assumed about the service: each call costs units, and what it accepts in any minute or second is limited; a
-    minute's units may be spent at once. A refused call costs none. The limits may be lower than those given here, and
-    the refusals alone tell. Those of calls that were under way together count as one. Then one call after the other
-    goes out as a probe, after a tenth of a second, 1, 10 and then 60 seconds, until one is accepted, and the others
-    wait. The first refusal is taken for a limit by the second: the rate goes down to nine tenths of the most that any
-    second of the last minute has brought, and rises by a twentieth each second. If a probe is refused although nothing
-    was accepted for a second, it was the minute's limit: what was accepted in the last minute is the budget from then
-    on, but at least a tenth of the last one, because others may have spent the rest. The budget rises again: hardly in
-    the first minutes, twofold in ten. A Retry-After holds all calls.
+    Assumptions about the service: each call costs units; the units per minute and per second are limited; a minute's
+    units may be spent at once; a refused call costs nothing. The service's limits may be lower than the given ones, and
+    only refusals show that.
 
-    The units are counted by the second in which the call's answer came, for sixty seconds after it, because nobody
-    knows when the service counted them; those of a call without an answer by the second in which it began.
+    After a refusal, calls go out one at a time, as probes, while the others wait: after 0.1, 1, 10 and then every 60
+    seconds, until one is accepted. Refusals of calls that were under way at the same time count as one. The first
+    refusal is taken for the limit per second: the rate drops to nine tenths of the best second of the last minute, and
+    then rises by a twentieth each second. If the probe after a second without an accepted call is refused, too, it was
+    the limit per minute. Then the units accepted in the last minute become the new budget, but at least a tenth of the
+    old one, because other programs may have used the rest. The budget rises again, slowly at first: it doubles in ten
+    minutes. A Retry-After stops all calls.
+
+    Units are counted in the second in which the call's answer came, because the time when the service counted them is
+    unknown. They count for sixty seconds. The units of a call without an answer count from its start.
     """
 
     _BUDGET, _LEARNED, _RATE, _RATED, _NEXT, _HELD_UNTIL, _REFUSED, _IN_A_ROW, _SECOND, _UNITS = range(10)
     _SECONDS = 61
-    """Sixty, and the one that has just begun."""
+    """Sixty full seconds and the current one."""
     _POLL = 0.1
 
     def __init__(self, *, per_minute: float = math.inf, per_second: float = math.inf, minute: float = 60.0) -> None:
-        """In: the most units in each; how long a minute is, for tests that cannot wait (a second is a sixtieth)."""
+        """In: the limits; the length of a minute in seconds, shorter in tests (a second is a sixtieth of it)."""
         self._per_minute, self._per_second = per_minute, per_second
         self._second = minute / 60
         self._shared = Shared(self._UNITS + self._SECONDS)
@@ -44,7 +46,7 @@ class RateLimit:
 
     @contextmanager
     def spending(self, units: float = 1.0) -> Iterator[None]:
-        """Wait for one's turn; the call within costs so many units, and raises RateLimited if it is refused."""
+        """Wait until a call that costs `units` is allowed. The call, in this context, raises RateLimited if refused."""
         began = self._begin(units)
         try:
             yield
@@ -54,7 +56,7 @@ class RateLimit:
         self._accepted(units, began)
 
     def _begin(self, units: float) -> float:
-        """Wait until the units are there, and take them; returns the time."""
+        """Wait until the units are available, and take them; returns the time."""
         while True:
             with self._at_present() as (shared, now):
                 wait = self._wait(shared, now, units)
@@ -66,7 +68,7 @@ class RateLimit:
 
     @contextmanager
     def _at_present(self) -> Iterator[tuple[memoryview[float], float]]:
-        """The shared numbers and the time, when the seconds are forgotten that are more than a minute ago."""
+        """Lock the shared numbers, clear the counts of seconds older than a minute; yields the numbers and the time."""
         with self._shared.locked() as shared:
             now = time.monotonic()
             second, last = int(now / self._second), int(shared[self._SECOND])
@@ -76,7 +78,7 @@ class RateLimit:
             yield shared, now
 
     def _wait(self, shared: memoryview[float], now: float, units: float) -> float:
-        """How long to wait at the least before one looks again; 0 or less: a call of so many units may begin."""
+        """Seconds until it is worth checking again; 0 or less if a call of `units` may start now."""
         rate = shared[self._RATE] * (1 + 0.05 * (now - shared[self._RATED]) / self._second)
         shared[self._RATE], shared[self._RATED] = min(self._per_second, rate), now
         risen = 1 + ((now - shared[self._LEARNED]) / (600 * self._second)) ** 4
@@ -86,7 +88,7 @@ class RateLimit:
         return max(shared[self._NEXT], shared[self._HELD_UNTIL]) - now
 
     def _pause(self, shared: memoryview[float]) -> float:
-        """The time from one probe to the next; 0 as long as calls are accepted."""
+        """Seconds between two probes; 0 while calls are accepted."""
         in_a_row = shared[self._IN_A_ROW]
         return min(60.0, 10.0 ** (in_a_row - 2)) * self._second if in_a_row else 0.0
 
@@ -121,10 +123,10 @@ class RateLimit:
 
 
 class ConcurrencyLimit:
-    """So many calls at once, of all workers together.
+    """The most calls at once, shared by all processes and threads.
 
-    A refusal sets the number to that of the other calls under way; each ten seconds without one add a place, up to
-    where it began.
+    A refusal lowers the limit to the number of other calls under way. Every ten seconds without a refusal raise it by
+    one, up to the initial limit.
     """
 
     _LIMIT, _CHANGED, _PAUSED_UNTIL, _PIDS = range(4)
@@ -137,7 +139,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Wait for a place; the call within raises RateLimited if the service refuses it."""
+        """Wait for a free slot. The call, in this context, raises RateLimited if the service refuses it."""
         while (mine := self._take()) is None:
             time.sleep(0.01)
         try:

@@ -1,4 +1,4 @@
-"""Which proxy, if any, the environment wants between this program and an address."""
+"""The proxy, if any, that the environment sets for an address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy: its URL without credentials, and these, each "" if there are none."""
+    """A proxy: its URL without credentials, its user and password ("" if none)."""
 
     url: str
     user: str = ""
@@ -25,12 +25,12 @@ class Proxy:
 
     @property
     def address(self) -> str:
-        """Its host and port, for people."""
+        """Its host and port, for messages."""
         return self.url.partition("://")[2]
 
     @property
     def headers(self) -> dict[str, str]:
-        """What is sent to an HTTP proxy, and to nobody behind it."""
+        """The headers that are sent to an HTTP proxy only."""
         if not self.user and not self.password:
             return {}
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
@@ -38,16 +38,16 @@ class Proxy:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for an address; None for a direct way.
+    """The proxy for an address; None for a direct connection.
 
-    By the variables http_proxy, https_proxy, all_proxy and no_proxy, in small or capital letters, as the standard
-    library reads them. Loopback is never behind a proxy. Raises StopRun if a variable names none.
+    It is taken from the variables http_proxy, https_proxy, all_proxy and no_proxy, in lower or upper case, as the
+    standard library reads them. Loopback is never behind a proxy. Raises StopRun if a variable's value is not a proxy.
     """
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError:
-        # To ask at this address will fail by itself.
+        # The call to this address will fail with a better message.
         return None
     return _proxy_for(parts.scheme, parts.hostname or "", port or (443 if parts.scheme == "https" else 80))
 
@@ -69,7 +69,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def parsed(text: str, variable: str) -> Proxy:
-    """The proxy that a variable names. Raises StopRun, which never shows the text: there may be a password in it."""
+    """The proxy in a variable's value. Raises StopRun, which never shows the value: it may contain a password."""
     refusal = StopRun(f"{variable} names no proxy: it has to be http://HOST:PORT, or socks5h://HOST:PORT")
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")

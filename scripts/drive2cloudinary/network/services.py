@@ -1,4 +1,4 @@
-"""What the processes of a run know of the services together: how fast they may be, and whether they can be reached."""
+"""The state of both services that the processes of a run share: the limits, and whether a service can be reached."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from drive2cloudinary.settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """To be made before the processes are forked that share it.
+    """The limits and contacts that processes share. Create it before they are forked.
 
-    units: Drive's rate limit; uploads: Cloudinary's concurrency limit; the rest: whether each of the services answers.
+    units: Drive's rate limit; uploads: Cloudinary's concurrency limit; the rest: whether each service can be reached.
     """
 
     units: RateLimit
@@ -26,7 +26,7 @@ class Services:
 
     @classmethod
     def of(cls, settings: Settings, tell: Tell) -> Services:
-        """Those of the settings. In: who is told what is waited for."""
+        """The limits and contacts by the settings. In: called with messages about waiting."""
         return cls(
             units=RateLimit(per_minute=settings.drive_units_per_minute),
             uploads=ConcurrencyLimit(settings.uploads_at_once),
@@ -38,6 +38,6 @@ class Services:
 
 
 def tell_on_stderr(service: str, line: str) -> None:
-    """What a program that people run does with what is waited for."""
+    """Print a message about waiting, in a script that a person runs."""
     if line:
         print(line, file=sys.stderr, flush=True)

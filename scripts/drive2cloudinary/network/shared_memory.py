@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _threads = threading.Lock()
-"""One for all: if one thread held a lock while another waited for a second one, the kernel, which knows processes only,
-would see a deadlock where there is none."""
+"""One lock for all `Shared`: the kernel's locks belong to processes. With two of them, held and awaited by two threads
+of one process, the kernel could report a deadlock where there is none."""
 
 
 class Shared:
-    """So many numbers, 0 at first, shared with all processes that are forked later; to be changed within `locked`.
+    """`count` numbers, initially 0, shared with all processes forked later. Change them only within `locked`.
 
-    A lock of the kernel guards them, which a killed process cannot keep. It is one of processes, so `_threads` keeps
-    the threads of each apart.
+    They are guarded by a kernel lock, which is released when its process dies. Such a lock excludes other processes
+    only, so `_threads` excludes the other threads of this process.
     """
 
     def __init__(self, count: int) -> None:
@@ -27,7 +27,7 @@ class Shared:
 
     @contextmanager
     def locked(self) -> Iterator[memoryview[float]]:
-        """The numbers, for this thread of this process alone."""
+        """The numbers, with exclusive access."""
         with _threads:
             fcntl.lockf(self._lock, fcntl.LOCK_EX)
             try:

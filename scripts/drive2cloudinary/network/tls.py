@@ -1,4 +1,4 @@
-"""Which certificates are trusted: those of the system, those that the user names, and the public ones of certifi."""
+"""The trusted certificates: the system's, those that the user names, and certifi's public ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from drive2cloudinary.errors import StopRun
 
 _one_at_a_time = threading.Lock()
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-"""Each may name a file of further certificates, of a company's CA say; requests and OpenSSL know them, too."""
+"""Each may name a file of more certificates, for example of a company's CA; requests and OpenSSL read them, too."""
 
 
 class Trust(truststore.SSLContext):
-    """A TLS context that resumes the last session with a host, which spares a new connection half of its handshake."""
+    """A TLS context that resumes the last session with a host, which halves the handshake of a new connection."""
 
     def __init__(self, protocol: int) -> None:
-        """In: as for ssl.SSLContext. Raises StopRun if a variable names no file of certificates."""
+        """As ssl.SSLContext. Raises StopRun if a variable names a file without certificates."""
         super().__init__(protocol)
         self._sessions: dict[str, ssl.SSLSession] = {}
         self.load_verify_locations(certifi.where())
@@ -33,7 +33,7 @@ class Trust(truststore.SSLContext):
                 try:
                     self.load_verify_locations(**{"capath" if Path(path).is_dir() else "cafile": path})
                 except OSError as error:
-                    raise StopRun(f"{name} names {path}, which is no file of certificates") from error
+                    raise StopRun(f"{name} names {path}, which is not a file of certificates") from error
 
     def wrap_socket(self, sock: socket.socket, *arguments: Any, **options: Any) -> ssl.SSLSocket:
         """As ssl.SSLContext.wrap_socket."""
@@ -41,13 +41,13 @@ class Trust(truststore.SSLContext):
         return super().wrap_socket(sock, *arguments, **options)
 
     def remember(self, sock: ssl.SSLSocket) -> None:
-        """Keep the session of a connection on which an answer has begun: with TLS 1.3 it comes after the handshake."""
+        """Keep a connection's session, when an answer has begun: TLS 1.3 sends the session after the handshake."""
         if sock.server_hostname and sock.session:
             self._sessions[sock.server_hostname] = sock.session
 
 
 def trust() -> Trust:
-    """The context of this process, of which there is one: a session belongs to the context that made it.
+    """The only context of this process, because a session can be resumed only in its own context.
 
     Raises StopRun.
     """

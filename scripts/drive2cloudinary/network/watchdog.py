@@ -1,4 +1,4 @@
-"""Time limits that no timeout of a socket keeps: of a whole call, of connecting at all, of sending."""
+"""Time limits that a socket's timeout cannot enforce: for a whole call, for all connection attempts, for sending."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 _LOOKS_EVERY = 0.5
 """Seconds."""
 _mine = threading.local()
-"""`limit`: that of the call which this thread has under way."""
+"""`limit`: the limit of this thread's current call."""
 
 
 @dataclass(eq=False)
 class Limit:
-    """How long one call may last: until this monotonic time; whether it has lasted longer.
+    """The time limit of one call, as a monotonic time; expired: whether the call took longer.
 
-    sent: whether any of the request went out, so that the service may have it.
+    sent: whether any part of the request was sent, so that the service may have carried it out.
     """
 
     until: float
@@ -34,7 +34,7 @@ class Limit:
 
 
 class Watchdog:
-    """Looks after the calls of all threads of this process: it shuts the connection of one that takes too long."""
+    """Shuts down the connection of any call in this process that exceeds its time limit."""
 
     def __init__(self) -> None:
         self._limits: set[Limit] = set()
@@ -43,11 +43,11 @@ class Watchdog:
 
     @contextmanager
     def limit(self, seconds: float) -> Iterator[Limit]:
-        """The call within, of this thread, may last so many seconds; then its connection is lost."""
+        """Limit the call in this context; after `seconds`, its connection is shut down."""
         limit = _mine.limit = Limit(time.monotonic() + seconds)
         with self._lock:
             self._limits.add(limit)
-            # A forked process has no threads.
+            # Threads do not survive a fork, so each process starts its own.
             if self._process != os.getpid():
                 self._process = os.getpid()
                 threading.Thread(target=self._watch, daemon=True).start()
@@ -66,12 +66,12 @@ class Watchdog:
             for limit in overdue:
                 limit.expired = True
                 sock = getattr(limit.connection, "sock", None)
-                # Of TLS within TLS, to a proxy that is asked over https, the innermost.
+                # With TLS inside TLS (a proxy that is reached over https), find the innermost socket.
                 while sock is not None and not isinstance(sock, socket.socket):
                     sock = getattr(sock, "socket", None)
                 if sock:
                     with suppress(OSError):
-                        # As TLS would do it, it would wait for the other side.
+                        # Not SSLSocket.shutdown: it would wait for the other side.
                         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
@@ -79,10 +79,10 @@ WATCHDOG = Watchdog()
 
 
 def watched(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnectionPool]:
-    """The same kind of pool, whose connections keep to the limit of the call that goes over them.
+    """The same kind of pool, whose connections obey the time limit of the call that uses them.
 
-    `timeout` is the time for connecting, to all addresses of a host together, and for each piece of the answer. What is
-    sent may take as long as the call: to Python's sockets a timeout is one for the whole body.
+    `timeout` limits connecting (to all addresses of a host together) and each piece of the answer. Sending may take as
+    long as the whole call, because Python's sockets apply a timeout to the whole body.
     """
     base: Any = pool.ConnectionCls
 
@@ -141,7 +141,7 @@ def watched(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnecti
 
 
 def _connect(host: str, port: int, seconds: float, options: Any) -> socket.socket:
-    """A connection to one of the addresses of a host, within so many seconds for all of them. Raises OSError."""
+    """Connect to one of the addresses of a host, within `seconds` for all of them together. Raises OSError."""
     deadline = time.monotonic() + seconds
     addresses = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     last: OSError = OSError("no address")
@@ -153,7 +153,7 @@ def _connect(host: str, port: int, seconds: float, options: Any) -> socket.socke
         try:
             for option in options:
                 sock.setsockopt(*option)
-            # The first of them may lead nowhere, as IPv6 does in many a network.
+            # The first address may be unreachable, as IPv6 is in many networks.
             sock.settimeout(max(left / (len(addresses) - number), min(left, 1.0)))
             sock.connect(address)
             return sock
