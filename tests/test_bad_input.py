@@ -173,7 +173,7 @@ def test_a_corrupt_marker_is_said_and_done_again(workspace: Workspace) -> None:
     dry.succeeded()
     assert "5 of 6 images to move" in dry.said
     for name in ("garbage.jpg", "empty.jpg", "half.jpg", "other.jpg", "of another.jpg"):
-        dry.line(paths[name].name, "no whole marker")
+        dry.line(paths[name].name, "not a valid marker")
 
     workspace.cloud.reset()
     workspace.run().succeeded()
@@ -190,7 +190,7 @@ def test_a_real_run_says_a_corrupt_marker_too(workspace: Workspace) -> None:
     marker.write_text("{")
     done = workspace.run()
     done.succeeded()
-    done.line(marker.name, "no whole marker")
+    done.line(marker.name, "not a valid marker")
     assert workspace.markers()[marker.name]
 
 
@@ -237,6 +237,6 @@ def test_a_full_disk_ends_the_run_with_a_line_and_the_same_command_goes_on_later
         subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
         again = workspace.run()
         again.succeeded()
-        assert "no whole marker" not in again.said
+        assert "not a valid marker" not in again.said
         assert len(workspace.audit()) == 40
         assert not workspace.secrets_left()

@@ -217,7 +217,7 @@ def test_whole_runs_survive_what_stands_in_the_results(workspace: Workspace) -> 
     assert dry.lines == [dry.line("listing.json is not a listing")]
     done = workspace.run()
     done.succeeded()
-    done.line(marker_of_one.name, "no whole marker")
+    done.line(marker_of_one.name, "not a valid marker")
     aside = sorted(workspace.results.rglob("*.corrupt"))
     assert [path.name for path in aside] == [
         "listing.json.corrupt",
@@ -243,4 +243,4 @@ def test_a_batch_of_anything_but_markers_is_refused(workspace: Workspace) -> Non
     path.write_text("../../../precious.txt\n")
     done = workspace.script("upload_batch.py", f"--settings={workspace.settings()}", "--at-once=1", str(path))
     done.failed()
-    assert done.lines == [done.line("1.txt is no batch")]
+    assert done.lines == [done.line("1.txt is not a batch")]

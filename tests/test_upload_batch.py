@@ -136,5 +136,5 @@ def test_it_ends_when_the_next_run_has_taken_its_file_away(workspace: Workspace,
     batch.unlink()
     done = end(running)
     done.failed()
-    assert done.lines == [done.line("the run is over")]
+    assert done.lines == [done.line("the run that made this batch is over")]
     assert 2 < len(whole_markers(workspace)) < 16

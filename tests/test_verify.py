@@ -170,7 +170,7 @@ def test_many_are_paced_and_not_all_named_and_a_dead_connection_ends_it(workspac
     workspace.cloud.stop()
     dead = workspace.run("verify", retries=0)
     dead.failed()
-    assert "20 URLs in a row got no answer: look at the connection" in dead.lines[-1]
+    assert "20 URLs in a row got no answer: check the connection" in dead.lines[-1]
     assert "connection refused" in dead.lines[-1]
     assert (workspace.results / "verify.csv").read_bytes() == first, "half of it is never there"
     assert not workspace.leftovers()
@@ -207,7 +207,7 @@ def test_without_a_mapping_and_in_a_dry_run_nothing_is_asked(workspace: Workspac
     assert preview.lines == [preview.line("2 URLs to ask for; mapping written ")]
     both = workspace.run("all", "verify")
     both.failed()
-    assert both.lines == ["verify takes the mapping at hand: run it by itself, after the migration"]
+    assert both.lines == ["verify checks the existing mapping: run it by itself, after the migration"]
     counts = workspace.cloud.stats()["counts"]
     assert not counts.get("delivery.head") and not counts.get("cloudinary.upload"), counts
     path = workspace.results / "mapping.json"
@@ -215,7 +215,7 @@ def test_without_a_mapping_and_in_a_dry_run_nothing_is_asked(workspace: Workspac
     odd = workspace.run("verify")
     odd.failed()
     assert odd.lines == [
-        f"{path.relative_to(workspace.path)} is no mapping: run the migration again, which writes it anew"
+        f"{path.relative_to(workspace.path)} is not a mapping: run the migration again, which writes it anew"
     ]
 
 

@@ -1,8 +1,8 @@
-"""How a call that failed is tried again: how often, and after which pause.
+"""Retry and back-off of failed calls.
 
-What an answer means is decided by drive/errors.py and cloudinary/errors.py: a TransientError is tried again, any other
-ends the image or the run. Both clients are told never to retry by themselves (`num_retries=0`; cloudinary never does),
-so that a permanent error costs one try.
+drive/errors.py and cloudinary/errors.py decide what an answer means. A TransientError is retried; any other error ends
+the image or the run. The clients do not retry by themselves (`num_retries=0`; Cloudinary's never does), so a permanent
+error costs one try.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from drive2cloudinary.errors import (
 )
 
 LONGEST_WAIT = 300.0
-"""Seconds: a service that asks for a longer pause ends the run; the same command goes on later."""
+"""Seconds: if a service asks for a longer pause, the run ends; the same command continues later."""
 LONGEST_PAUSE = 366 * 86_400.0
-"""Seconds: a service that asks for a pause of more than a year has said nothing."""
+"""Seconds: a requested pause of more than a year is ignored as a mistake."""
 
 
 @contextmanager
 def calling(service: str) -> Iterator[None]:
-    """Turn what a client library raises during a call into a passing error of that call. Raises MigrationError.
+    """Turn any exception of a client library in this context into a TransientError. Raises MigrationError.
 
-    The libraries let through whatever their parsers raise over an answer: RecursionError for JSON that is nested too
-    deep, OverflowError for a token that expires in ten million years, KeyError, AttributeError. So only a call of a
-    client belongs inside, and no code of ours that could hide a mistake here.
+    The libraries do not catch what their parsers raise for a malformed answer: RecursionError for JSON that is nested
+    too deep, OverflowError for a token that expires in ten million years, KeyError, AttributeError. Put only the
+    client's call inside: a bug in our own code would be hidden.
     """
     try:
         yield
@@ -49,7 +49,7 @@ def calling(service: str) -> Iterator[None]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a usable Retry-After header, a number or an HTTP date (RFC 9110, 10.2.3); else None."""
+    """The seconds of a valid Retry-After header, a number or an HTTP date (RFC 9110, 10.2.3); else None."""
     value = next((headers[name] for name in headers if name.lower() == "retry-after"), "")
     if re.fullmatch(r"[0-9]+", value):
         return usable(float(value[:20]))
@@ -60,7 +60,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def usable(wait: float) -> float | None:
-    """A pause in seconds, not below 0; None for one that nobody can mean."""
+    """A requested pause in seconds, at least 0; None if it is absurdly long."""
     return max(0.0, wait) if wait < LONGEST_PAUSE else None
 
 
@@ -72,7 +72,7 @@ def rate_limited_or_stop(service: str, said: str, wait: float | None) -> Migrati
 
 
 class _Wait(tenacity.wait.wait_base):
-    """The pause before the next try: 1, 2, 4 … s and up to as much again, or what the service asked for."""
+    """The pause before the next try: what the service asked for, or else 1, 2, 4 … s plus up to 1 s of jitter."""
 
     _backoff = tenacity.wait_exponential_jitter(initial=1, max=60, jitter=1)
 
@@ -85,10 +85,10 @@ class _Wait(tenacity.wait.wait_base):
 
 
 class _Stop(tenacity.stop.stop_base):
-    """The end of trying: after so many tries.
+    """Decide when to give up: after `retries` retries.
 
-    Those that were only too fast don't count for ten minutes; those that nobody answered while the service answered
-    nobody don't count at all, because contact.py knows when to give the service up.
+    Tries that the rate limit refused do not count for ten minutes. Tries without an answer do not count while the
+    service answers no call at all, because contact.py decides when to give up such a service.
     """
 
     def __init__(self, retries: int) -> None:
@@ -98,17 +98,17 @@ class _Stop(tenacity.stop.stop_base):
         error = retry_state.outcome.exception() if retry_state.outcome else None
         if isinstance(error, RateLimited):
             return (retry_state.seconds_since_start or 0.0) > 2 * LONGEST_WAIT
-        # A retry_state is that of one call, from its first try to its last.
+        # tenacity keeps one retry_state for all tries of a call.
         uncounted: int = getattr(retry_state, "uncounted", 0) + (isinstance(error, NoAnswer) and not error.counts)
         retry_state.uncounted = uncounted  # type: ignore[attr-defined]
         return retry_state.attempt_number - uncounted > self._retries
 
 
 def patiently(retries: int, longest: float = math.inf) -> tenacity.Retrying:
-    """A caller that tries again, after a pause, what ended in a TransientError: `patiently(5)(function, argument)`.
+    """A caller that retries a function after a TransientError: `patiently(5)(function, argument)`.
 
-    In: how often to try again after the first time, and the seconds after which that is enough. Whatever else the
-    function raises, and its last TransientError, is raised unchanged.
+    In: the number of retries after the first try, and the seconds after which it gives up. Other exceptions, and the
+    last TransientError, are raised unchanged.
     """
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TransientError),

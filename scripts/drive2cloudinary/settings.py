@@ -1,4 +1,4 @@
-"""What the user asked for: config.yaml and `--config`, checked and in their types."""
+"""The user's settings, from config.yaml and `--config`, checked and typed."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from urllib.parse import parse_qs, urlparse
 from drive2cloudinary.errors import MigrationError, one_line
 
 ID = r"[A-Za-z0-9_-]+"
-"""Drive's file IDs. They become file names here, so nothing else is ever taken for one."""
+"""The pattern of Drive's IDs. They become file names here, so no other text is accepted as an ID."""
 TEXTS = ("folder_id", "folder_name", "token", "impersonate", "credentials", "drive_endpoint", "results")
 SWITCHES = ("recursive", "overwrite", "fit")
 FREE_PLAN = 10 * 1024 * 1024
-"""Bytes: the largest image that Cloudinary's free plan takes."""
+"""Bytes: the largest image that Cloudinary's free plan accepts."""
 LISTS = ("include", "exclude")
 REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
-"""Settings of earlier versions, and what to do now."""
+"""Settings of earlier versions → what to use instead."""
 FOLDERS_PER_QUERY = 22
-"""So many Drive folders can be named in one query: with IDs of 33 characters, a shared drive's and 150 of a page token,
-its URL stays below 2,048 characters, from where on Google's client would send it as a POST."""
+"""The most Drive folders in one query. With IDs of 33 characters, a shared drive's ID and a page token of 150
+characters, the URL stays below 2,048 characters; Google's client would send a longer one as a POST."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of one run; the fields are the keys of config.yaml.
 
-    folder_id is the bare ID ("" if none was given), resource_key the one of a folder URL that has it ("" otherwise),
-    folder_name "" for the Drive folder's own name, timeout is in seconds. folders, where a run has many: the name of a
-    CSV file, or what config.yaml lists; `run/folders.py` reads it.
+    folder_id: the bare ID, "" if none was given. resource_key: from a folder's URL, "" if it has none. folder_name: ""
+    for the Drive folder's own name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV
+    file or the list in config.yaml; `run/folders.py` reads it.
     """
 
     folder_id: str = ""
@@ -66,24 +66,24 @@ class Settings:
         return Path(self.results) / (self.folder_id or "FOLDER_ID")
 
     def trusts_checksum(self, file_id: str, photos: bool) -> bool:
-        """Whether the bytes of a file must have Drive's md5. In: its ID, and whether it came from Google Photos.
+        """Whether a file's bytes must have Drive's md5. In: its ID, and whether it came from Google Photos.
 
-        What is set for the ID comes before what is set for all `photos`.
+        A setting for the ID overrides the setting for all `photos`.
         """
         of_its_kind = self.trust_checksum.get("photos", True) if photos else True
         return self.trust_checksum.get(file_id, of_its_kind)
 
     @property
     def largest(self) -> int | None:
-        """How many bytes an image may have; None if that is for Cloudinary to say."""
+        """The most bytes of an image; None if only Cloudinary's answer decides."""
         return self.max_bytes or (FREE_PLAN if self.fit else None)
 
     def cloudinary_folder(self, drive_folder: str) -> str:
-        """The Cloudinary folder to upload into. In: the Drive folder's name, which holds if none was set."""
+        """The Cloudinary folder to upload into. In: the Drive folder's name, the default."""
         return self.folder_name or drive_folder.replace("/", "_")
 
     def to_json(self) -> str:
-        """The settings of one folder as the one argument that the scripts take; no secret is among them."""
+        """The settings of one Drive folder as an argument for the scripts. They contain no secrets."""
         return json.dumps({**asdict(self), "folders": ()})
 
     @classmethod
@@ -94,11 +94,11 @@ class Settings:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], schema: Path, command_line: Sequence[str] = ()) -> Settings:
-        """The settings of Snakemake's `config`, checked against `schema`.
+        """The settings in Snakemake's `config`, checked against `schema`.
 
-        In: config.yaml with `--config` over it; the JSON Schema; sys.argv, because Snakemake turns an ID that looks
-        like a number into one (1e5, 007), and only there its text survives. Raises MigrationError for an unknown key, a
-        wrong type, or a folder_id that is neither an ID nor a Drive folder's URL.
+        In: config.yaml overridden by `--config`; the JSON Schema; sys.argv, because Snakemake converts an ID that looks
+        like a number (1e5, 007), and the original text is only there. Raises MigrationError for an unknown key, a wrong
+        type, or a folder_id that is neither an ID nor a Drive folder's URL.
         """
         values = {**config, **_texts(config), **_typed_by_name(command_line, config)}
         _check(values, schema)
@@ -107,7 +107,7 @@ class Settings:
         folders = values.pop("folders", None) or ()
         values.pop("folder_id", None)
         texts = {key: values[key] or "" for key in TEXTS if key in values}
-        # As Snakemake compares paths by their text, there is only one text for each.
+        # Normalized, because Snakemake compares paths as texts.
         texts["results"] = str(Path(texts.get("results", cls.results)))
         return cls(
             **{**values, **texts, **lists, "folder_id": folder_id, "resource_key": resource_key},
@@ -116,10 +116,10 @@ class Settings:
 
 
 def folder_of(text: str) -> tuple[str, str]:
-    """The folder ID and resource key ("" if none) in any form in which Drive shows a folder.
+    """The Drive folder's ID and resource key ("" if none) from an ID or any form of its URL.
 
-    An ID; …/drive/folders/ID, …/drive/u/0/folders/ID?resourcekey=KEY, …/open?id=ID, …/folderview?id=ID,
-    …/#folders/ID, …/my-drive. "" gives "". Raises MigrationError for anything else.
+    The URLs: …/drive/folders/ID, …/drive/u/0/folders/ID?resourcekey=KEY, …/open?id=ID, …/folderview?id=ID,
+    …/#folders/ID, …/my-drive. "" gives "". Raises MigrationError for any other text.
     """
     text = text.strip()
     if not text or re.fullmatch(ID, text):
@@ -156,7 +156,7 @@ def _typed_by_name(command_line: Sequence[str], config: dict[str, Any]) -> dict[
         if isinstance(config.get(key), str):
             typed[key] = words.get(config[key].lower(), config[key])
     if isinstance(config.get("trust_checksum"), dict):
-        # On the command line all values of a YAML mapping are texts.
+        # On the command line, all values inside a YAML mapping are texts.
         typed["trust_checksum"] = {
             str(file_id): words.get(str(trusted).lower(), trusted)
             for file_id, trusted in config["trust_checksum"].items()
@@ -169,7 +169,7 @@ def _as_list(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _check(values: dict[str, Any], schema: Path) -> None:
-    """Raise a MigrationError that says in one line what is wrong with the first wrong setting."""
+    """Raise MigrationError for the first wrong setting; the message says in one line what is wrong."""
     from jsonschema import ValidationError
     from snakemake.exceptions import WorkflowError
     from snakemake.utils import validate

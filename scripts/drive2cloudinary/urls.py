@@ -1,4 +1,4 @@
-"""Which texts are addresses of the web that may be asked for, and shown."""
+"""Check that a text is a web address that is safe to request and to show."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _URL = re.compile(r"https?://(?:[^/?#@\\]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]\\
 
 
 def is_url(text: object) -> bool:
-    """Whether this is an http or https URL with a host, without a space or anything that does not print."""
+    """Whether this is an http or https URL with a host, and without spaces or unprintable characters."""
     return isinstance(text, str) and text.isprintable() and " " not in text and _URL.fullmatch(text) is not None

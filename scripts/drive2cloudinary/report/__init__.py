@@ -1,1 +1,1 @@
-"""What came of it: the mapping, the orphans, the page, and the verification of the URLs."""
+"""The results of a run: the mapping, the orphans, the report page, and the verification of the URLs."""

@@ -1,4 +1,4 @@
-"""The mapping: a row for each listed image, with where it is in Cloudinary or why it is not."""
+"""The mapping: one row for each listed image, with its URL in Cloudinary or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ STATUSES = ("uploaded", "existing", "failed", "skipped")
 
 @dataclass(frozen=True)
 class Row:
-    """One image; the fields are the columns of mapping.csv, status is uploaded, existing, failed or skipped.
+    """One image. The fields are the columns of mapping.csv; status is uploaded, existing, failed or skipped.
 
-    error is why it failed or was skipped; of an image that is in Cloudinary, what was special about it, mostly "".
+    error: why the image failed or was excluded; for an image in Cloudinary, a remark about its transfer, usually "".
     """
 
     local_filename: str
@@ -43,19 +43,19 @@ class Row:
 
 COLUMNS = tuple(Row.__dataclass_fields__)
 OF_FOLDER = ("folder_id", "folder")
-"""What the combined mapping of many folders has besides."""
+"""The additional columns of the combined mapping of many Drive folders."""
 
 
 def rows(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None]) -> list[Row]:
-    """The mapping of a listing's images, by what lies in their results folder, in the mapping's order."""
+    """The mapping of a listing's images, made from the markers and failures in their results folder, sorted."""
     found = [_row(image, results_folder, warn) for image in images]
     return sorted(found, key=lambda row: (row.folder_path, row.filename, row.file_id))
 
 
 def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
-    """The rows of several folders' mapping.json, each with its Drive folder's ID and name besides.
+    """The rows of several mapping.json, each with the ID and name of its Drive folder added.
 
-    Raises MigrationError if one has no listing beside it, or is none.
+    Raises MigrationError if one has no listing beside it, or is not a mapping.
     """
     found = []
     for path in mappings:
@@ -66,7 +66,7 @@ def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 def write(mapping: Sequence[Mapping[str, Any]], results_folder: Path, columns: Sequence[str]) -> None:
-    """Write both forms, each whole or not at all: CSV by RFC 4180, safe to open in a spreadsheet; JSON verbatim."""
+    """Write both files atomically: CSV by RFC 4180, safe to open in a spreadsheet, and JSON with unchanged values."""
     with replacing(layout.mapping_csv(results_folder), newline="") as stream:
         table = csv.writer(stream)
         table.writerow(columns)
@@ -80,14 +80,14 @@ def write(mapping: Sequence[Mapping[str, Any]], results_folder: Path, columns: S
 
 
 def read(json_path: Path) -> list[Row]:
-    """The rows of one folder's mapping.json. Raises MigrationError if it is none, or another version's."""
+    """The rows of a mapping.json. Raises MigrationError if it is not a mapping of this version."""
     try:
         found = [Row(**row) for row in read_json(json_path)]
         if not all(map(_is_row, found)):
             raise ValueError("wrong fields")
         return found
     except (TypeError, ValueError, NotAFile) as error:
-        raise MigrationError(f"{json_path} is no mapping: run the migration again, which writes it anew") from error
+        raise MigrationError(f"{json_path} is not a mapping: run the migration again, which writes it anew") from error
 
 
 def counts(json_path: Path) -> Counter[str]:
@@ -96,7 +96,7 @@ def counts(json_path: Path) -> Counter[str]:
 
 
 def failures(json_paths: Iterable[Path]) -> list[failure.Group]:
-    """The failed images of some mapping.json by their causes, as the records beside these say.
+    """The failed images of several mapping.json, grouped by the causes in their failure records.
 
     Raises MigrationError.
     """
@@ -148,6 +148,6 @@ def _row(image: Image, results_folder: Path, warn: Callable[[str], None]) -> Row
 
 
 def cell(value: object) -> str:
-    """A value as a spreadsheet may have it: never the beginning of a formula, which an apostrophe turns to text."""
+    """A value that is safe in a spreadsheet: if it looks like a formula, an apostrophe before it makes it text."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,4 +1,4 @@
-"""From the markers of a listing's images to the mapping, and from many mappings to one."""
+"""Merge the markers of a listing into a mapping, and many mappings into one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from drive2cloudinary.results import listing
 
 
 def merge_markers(listed: Path) -> int:
-    """Write the mapping of a listing, and the orphans, beside it; returns how many images failed.
+    """Write the mapping of a listing and the orphans beside it; returns the number of failed images.
 
     Raises MigrationError, OSError.
     """
@@ -23,5 +23,5 @@ def merge_markers(listed: Path) -> int:
 
 
 def merge_mappings(mappings: Iterable[Path], results_folder: Path) -> None:
-    """Write the mapping of many Drive folders. In: mapping.json of each. Raises MigrationError, OSError."""
+    """Write the combined mapping of many Drive folders. In: mapping.json of each. Raises MigrationError, OSError."""
     mapping.write(mapping.combined(mappings), results_folder, (*mapping.COLUMNS, *mapping.OF_FOLDER))

@@ -1,4 +1,4 @@
-"""The orphans: markers of images that the Drive folder does not hold any more."""
+"""The orphans: markers of images that are no longer in the Drive folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ COLUMNS = ("file_id", "folder_path", "filename", "public_id", "cloudinary_url", 
 
 
 def write(images: Iterable[Image], results_folder: Path) -> None:
-    """Name every marker in a results folder whose Drive file is not among the listed images, in orphans.csv.
+    """Write orphans.csv: every marker in a results folder whose Drive file is not listed any more.
 
-    Their assets stay in Cloudinary, and their markers where they are: what to do with them is the user's to decide.
+    The markers and the assets in Cloudinary are kept: the user decides what to do with them.
     """
     markers = marker.by_file(results_folder)
     listed = {image.id for image in images}

@@ -1,4 +1,4 @@
-"""The report: one HTML page that shows what came of each image of a listing."""
+"""The report: one HTML page that shows the result of each image of a listing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STYLES = ("uPlot.min.css", "page.css")
 SCRIPTS = ("uPlot.iife.min.js", "data.js", "list.js", "plots.js")
 URL = re.compile(r"((https?://[A-Za-z0-9.-]+(?::\d+)?)/[^?#]*?/upload/)(.+)", re.DOTALL)
 EXAMPLES = 5
-"""Images that are named with each cause; the page's table has them all."""
+"""How many images are named with each cause; the page's table has all of them."""
 
 
 def write_report(listed: Path) -> None:
@@ -43,11 +43,11 @@ def write_report(listed: Path) -> None:
 
 
 def page(listed: Listing, rows: Sequence[Row], results_folder: Path) -> str:
-    """The page as HTML: it needs nothing but itself, and asks the network for nothing but thumbnails in Cloudinary.
+    """The page as self-contained HTML, which loads nothing from the network but thumbnails from Cloudinary.
 
-    In: a listing, its mapping, and the results folder, whose markers and failures say more of each image. No name and
-    no message in them can become markup, a script or an address: all is escaped, links go to http and https alone, and
-    the page's Content-Security-Policy lets nothing run, or load, that is not named in it.
+    In: a listing, its mapping, and the results folder with the markers and failures. No name or message in them can
+    become markup, a script or an address: everything is escaped, links lead only to http and https, and the page's
+    Content-Security-Policy allows only the scripts, styles and image hosts that it names.
     """
     images = {image.id: image for image in listed.images}
     failures = {row.file_id: failure.read(results_folder, row.file_id) for row in rows if row.status == "failed"}
@@ -89,7 +89,7 @@ def _template() -> Template:
 
 
 def _groups(rows: Sequence[Row], failures: dict[str, Failure | None]) -> list[dict[str, Any]]:
-    """The failures by cause, each cause with some of its rows."""
+    """The failures grouped by cause, each cause with its first rows."""
     failed = {row.file_id: row for row in rows if row.file_id in failures}
     return [
         {
@@ -102,7 +102,7 @@ def _groups(rows: Sequence[Row], failures: dict[str, Failure | None]) -> list[di
 
 
 def _policy(styles: str, scripts: str, origins: set[str]) -> str:
-    """The Content-Security-Policy under which nothing else runs, and nothing but pictures is loaded."""
+    """The Content-Security-Policy: only these scripts and styles run, and only images from `origins` are loaded."""
 
     def digest(content: str) -> str:
         return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
@@ -112,14 +112,14 @@ def _policy(styles: str, scripts: str, origins: set[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """Any text so that a reader sees what is in it: what hides, or turns letters round, stands there by its number."""
+    """Any text with invisible and direction-changing characters replaced by their code points."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(f"⟨U+{ord(each):04X}⟩" if names.hidden(each) else each for each in text)
 
 
 class _Deliveries:
-    """The beginnings of the URLs, up to and with `/upload/`, so that thousands of rows need not repeat them."""
+    """The prefixes of the URLs, up to `/upload/`, so that thousands of rows need not repeat them."""
 
     def __init__(self) -> None:
         self.prefixes: list[dict[str, str]] = []
@@ -127,9 +127,9 @@ class _Deliveries:
         self._known: dict[str, int] = {}
 
     def split(self, row: Row) -> tuple[int | None, str]:
-        """The index of a row's prefixes (of the asset as it is, and as JPG), and the rest that follows both.
+        """The index of a row's prefixes (for the original asset and for the JPG), and the path that follows both.
 
-        (None, "") for what are no such URLs.
+        (None, "") if the URLs do not have that form.
         """
         found = URL.fullmatch(row.cloudinary_url)
         if not found or not row.jpg_url.startswith(found[1]) or not row.jpg_url.endswith(found[3]):
@@ -149,9 +149,9 @@ def _marker_of(row: Row, image: Image | None, results_folder: Path) -> Marker | 
     return marker.read(marker.path_of(results_folder, image.id, image.fingerprint))
 
 
-def _entry(row: Row, moved: Marker | None, cause: Cause | None, deliveries: _Deliveries) -> dict[str, Any]:
-    """What the page's scripts know of an image: sizes in bytes and pixels, times in seconds, `uploaded` since 1970."""
-    asset, seconds = (moved.cloudinary, moved.seconds) if moved else ({}, {})
+def _entry(row: Row, proof: Marker | None, cause: Cause | None, deliveries: _Deliveries) -> dict[str, Any]:
+    """An image's data for the page's scripts: sizes in bytes and pixels, times in seconds (`uploaded`: since 1970)."""
+    asset, seconds = (proof.cloudinary, proof.seconds) if proof else ({}, {})
     delivery, path = deliveries.split(row)
     return {
         "name": shown(row.filename),
@@ -164,7 +164,7 @@ def _entry(row: Row, moved: Marker | None, cause: Cause | None, deliveries: _Del
         "bytes": asset.get("bytes") or row.bytes,
         "width": asset.get("width"),
         "height": asset.get("height"),
-        "uploaded": in_utc(moved.uploaded_at).timestamp() if moved else None,
+        "uploaded": in_utc(proof.uploaded_at).timestamp() if proof else None,
         "download": seconds.get("download"),
         "upload": seconds.get("upload"),
         "id": row.file_id,
@@ -172,7 +172,7 @@ def _entry(row: Row, moved: Marker | None, cause: Cause | None, deliveries: _Del
 
 
 def _inlined(files: Sequence[str]) -> Markup:
-    # They are this project's own, and hold no end tag.
+    # Safe to inline: these files are this project's own and contain no end tag.
     return Markup("\n".join((PAGE / name).read_text(encoding="utf-8") for name in files))  # noqa: S704
 
 

@@ -1,4 +1,4 @@
-"""Verifying: for each URL in a mapping, whether the CDN delivers what the marker of its image promises."""
+"""Verify a mapping: check for each URL that the CDN delivers as many bytes as the image's marker says."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from drive2cloudinary.settings import Settings
 
 Result = Literal["ok", "missing", "wrong size", "refused", "no answer"]
 NAMED = 20
-"""So many of the URLs that are not right are named on the terminal."""
+"""The most bad URLs that are named on the terminal."""
 PAUSE = 5.0
 """Seconds between two lines of progress."""
-IN_VAIN = 20
-"""So many URLs one after the other without any answer: then the connection is at fault, and no URL."""
+MOST_UNANSWERED = 20
+"""After this many URLs in a row without an answer, the problem is the connection, not the URLs."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """One URL that was asked for; the fields are the columns of verify.csv.
+    """The result for one URL; the fields are the columns of verify.csv.
 
-    status: the HTTP status, None if nothing came; expected_bytes: the stored bytes by the marker, None without one;
-    bytes: those that the CDN delivers, None if it does not say; error: what it said, or what could not be compared.
+    status: the HTTP status, None without an answer; expected_bytes: the stored size from the marker, None without one;
+    bytes: the delivered size, None if the CDN does not state it; error: the error, or why the sizes were not compared.
     """
 
     file_id: str
@@ -54,10 +54,11 @@ def rows_with_url(rows: Iterable[Row]) -> list[Row]:
 
 
 def verify(rows: Iterable[Row], results_folder: Path, delivery: Delivery, at_once: int) -> Iterator[Verified]:
-    """Ask the CDN for the URL of each row, so many at once; the results come in the order of the rows.
+    """Request the URL of each row from the CDN, `at_once` at a time; the results come in the order of the rows.
 
-    In: the rows that have a URL, and their results folder with the markers. jpg_url is not asked for: that would have
-    Cloudinary make each JPG, and count it. Raises StopRun if the CDN wants to be left alone, or does not answer at all.
+    In: the rows that have a URL, and their results folder with the markers. jpg_url is not requested, because
+    Cloudinary would create each JPG and count it as a transformation. Raises StopRun if the CDN asks for a long pause,
+    or does not answer at all.
     """
     markers = marker.by_file(results_folder)
 
@@ -65,20 +66,20 @@ def verify(rows: Iterable[Row], results_folder: Path, delivery: Delivery, at_onc
         expected = _stored_bytes(row, results_folder, markers.get(row.file_id, []))
         return _verified(row, expected, delivery.ask(row.cloudinary_url, expected))
 
-    in_vain = 0
-    # Its threads end with the program, be they in the midst of a pause.
+    unanswered = 0
+    # A ThreadPool's threads are daemons: they end with the program, even in a pause between two tries.
     with ThreadPool(at_once) as pool:
         for each in pool.imap(check, rows):
             yield each
-            in_vain = in_vain + 1 if each.result == "no answer" else 0
-            if in_vain == IN_VAIN:
+            unanswered = unanswered + 1 if each.result == "no answer" else 0
+            if unanswered == MOST_UNANSWERED:
                 raise StopRun(
-                    f"{IN_VAIN} URLs in a row got no answer: look at the connection, then run again ({each.error})"
+                    f"{unanswered} URLs in a row got no answer: check the connection, then run again ({each.error})"
                 )
 
 
 def _stored_bytes(row: Row, results_folder: Path, markers: Iterable[str]) -> int | None:
-    """What Cloudinary said that it stored, which with `fit` is not what Drive has."""
+    """The size that Cloudinary stored, from the marker. With `fit`, it differs from the size in Drive."""
     for name in markers:
         found = marker.read(marker.named(results_folder, name))
         if found and found.cloudinary["secure_url"] == row.cloudinary_url:
@@ -98,9 +99,9 @@ def _verified(row: Row, expected: int | None, answer: Answer) -> Verified:
         elif isinstance(answer.error, TransientError):
             result = "no answer"
     elif expected is None:
-        error = "the size was not compared: the image has no marker any more, or it does not say"
+        error = "the size was not compared: the image has no marker any more, or the marker has no size"
     elif answer.bytes is None:
-        error = "the size was not compared: the CDN does not say it"
+        error = "the size was not compared: the CDN does not state it"
     elif answer.bytes != expected:
         result = "wrong size"
         error = f"the CDN delivers {answer.bytes} bytes, {expected} were stored"
@@ -119,10 +120,10 @@ def _verified(row: Row, expected: int | None, answer: Answer) -> Verified:
 
 
 def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[str], None]) -> tuple[str, bool]:
-    """Write `output` for the mapping by it, and say how far it is; returns the outcome as a line, and if all is well.
+    """Verify the mapping beside `output` and write `output`; returns the outcome in one line, and whether all is well.
 
-    In: the settings, verify.csv in a results folder, how many URLs to ask for at once, who is told of what happens.
-    Raises MigrationError and OSError; then `output` is as it was.
+    In: the settings, verify.csv in a results folder, how many URLs to request at once, and `say`, called with lines
+    about progress and bad URLs. Raises MigrationError and OSError; then `output` is unchanged.
     """
     rows = mapping.read(layout.mapping_json(output.parent))
     failed = sum(row.status == "failed" for row in rows)
@@ -150,7 +151,7 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
 
 
 def outcome(results: Counter[str], failed: int, output: Path) -> str:
-    """How many URLs answered and how; and how many images have none, because they failed."""
+    """The outcome in one line: how many URLs gave which result, and how many failed images have no URL."""
     ok = results.pop("ok", 0)
     bad = results.total()
     kinds = ", ".join(f"{count} {result}" for result, count in results.most_common())

@@ -1,1 +1,1 @@
-"""The results folder: every file in it, and the lock that one run holds on it."""
+"""The results folder: all files in it, and its exclusive lock."""

@@ -1,4 +1,4 @@
-"""The batches: pending images that are moved by one cluster job, because each job there costs seconds."""
+"""Batches of pending images that one job transfers, because a job on a cluster costs seconds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from drive2cloudinary.results.listing import is_marker_name
 
 
 def write(results_folder: Path, run_id: str, markers: Sequence[str], size: int) -> list[str]:
-    """Put the file names of the markers that a run is to make into batches of so many; returns their flags.
+    """Split the markers that a run has to make into batches of `size`; returns the batches' flag files.
 
-    Each batch is batches/RUN-NUMBER.txt in the results folder; the flag that it was moved, batches/RUN-NUMBER.done. A
-    job of a run that was killed may still be waiting in a cluster's queue: it finds its batch no more, nor another's.
+    Each batch is batches/RUN-NUMBER.txt in the results folder, a list of the markers' file names; its flag, written
+    when its job has ended, is batches/RUN-NUMBER.done. The run's ID is in the names, because a job of a killed run may
+    still wait in a cluster's queue: it must not find a batch of the next run.
     """
     flags = []
     for number, start in enumerate(range(0, len(markers), size), 1):
@@ -28,7 +29,7 @@ def write(results_folder: Path, run_id: str, markers: Sequence[str], size: int) 
 
 
 def markers(flag: Path) -> list[str]:
-    """The markers that are to be made before this file is there; none if it is no batch's flag."""
+    """The markers of the batch to which this flag belongs; [] if the file is not a batch's flag."""
     path = flag.with_suffix(".txt")
     if path.parent.name != layout.BATCHES or not path.exists():
         return []
@@ -39,14 +40,14 @@ def markers(flag: Path) -> list[str]:
 
 
 def read(path: Path) -> list[str]:
-    """The file names of the markers in a batch. Raises MigrationError if it holds anything else, OSError."""
+    """The file names of the markers in a batch. Raises MigrationError if it contains anything else, OSError."""
     with open_file(path) as stream:
         names = stream.read().decode(errors="replace").split()
     if not all(map(is_marker_name, names)):
-        raise MigrationError(f"{path} is no batch: run the migration again, which makes new ones")
+        raise MigrationError(f"{path} is not a batch: run the migration again, which makes new ones")
     return names
 
 
 def forget(results_folder: Path) -> None:
-    """Remove the batches of the last run: each run makes its own of what is pending then."""
+    """Remove the batches of the last run; each run makes new ones."""
     shutil.rmtree(results_folder / layout.BATCHES, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The failure: the record of an image that could not be moved."""
+"""The failure: the record of an image whose transfer failed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from drive2cloudinary.results import layout
 
 @dataclass(frozen=True)
 class Failure:
-    """What is known of the last try: message, time (ISO, UTC).
+    """The failure of the last try: message, time (ISO, UTC), and the `key` of its Cause.
 
-    cause is the `key` of a Cause, whatever version of this tool wrote the record.
+    Another version of this tool may have written the record, so the key may be unknown.
     """
 
     message: str
@@ -28,55 +28,55 @@ class Failure:
 
     @classmethod
     def of(cls, error: ImageError) -> Failure:
-        """The failure of this moment. In: the error that ended the last try."""
+        """A failure with the current time. In: the error that ended the last try."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(one_line(error), now, error.cause.key)
 
     def write(self, results_folder: Path, file_id: str) -> None:
-        """Record it below a results folder. Raises OSError."""
+        """Write the record into a results folder. Raises OSError."""
         write_json(path_of(results_folder, file_id), asdict(self))
 
 
 def path_of(results_folder: Path, file_id: str) -> Path:
-    """Where the failure of one Drive file is recorded below a results folder."""
+    """The file that records the failure of one Drive file."""
     return layout.failure(results_folder, file_id)
 
 
 def read(results_folder: Path, file_id: str) -> Failure | None:
-    """The recorded failure of one Drive file, None if there is none, or what is there is no whole record."""
+    """The recorded failure of one Drive file; None if there is none, or the record is invalid."""
     value = read_json_object(path_of(results_folder, file_id))
     if value is None or not {"message", "time"} <= value.keys():
         return None
-    # Earlier versions wrote more.
+    # Earlier versions wrote more fields.
     record = Failure(**{name: value[name] for name in Failure.__dataclass_fields__ if name in value})
     return record if is_line(record.message) and is_line(record.cause) and is_time(record.time) else None
 
 
 def forget(results_folder: Path, file_id: str) -> None:
-    """The image succeeded."""
+    """Remove the record, because the image succeeded."""
     path_of(results_folder, file_id).unlink(missing_ok=True)
 
 
 def cause_of(failure: Failure | None) -> Cause:
-    """The cause of a recorded failure, or of an image that has none, because the run did not come to it."""
+    """The cause of a failure; NOT_REACHED for an image without a record, because the run ended before its turn."""
     if failure is None:
         return Cause.NOT_REACHED
-    # An older version recorded no cause, a newer one may know others.
+    # Older versions recorded no cause; newer ones may know others.
     return next((cause for cause in Cause if cause.key == failure.cause), Cause.REFUSED)
 
 
 @dataclass(frozen=True)
 class Group:
-    """The images (Drive file IDs) that one cause kept from being moved."""
+    """The images (Drive file IDs) that failed for one cause."""
 
     cause: Cause
     file_ids: list[str]
 
 
 def grouped(failures: Iterable[tuple[str, Failure | None]]) -> list[Group]:
-    """Failures by cause, in the order of Cause.
+    """The failures grouped by cause, in the order of Cause.
 
-    In: the file ID of each image that is not in Cloudinary, with the record of its failure if there is one.
+    In: (file ID, failure record or None) of each image that is not in Cloudinary.
     """
     found: dict[Cause, list[str]] = defaultdict(list)
     for file_id, failure in failures:

@@ -1,4 +1,4 @@
-"""Where each file of a results folder lies. No other module spells one of these names."""
+"""The paths of all files in a results folder. No other module spells one of these names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BATCHES = "batches"
 
 
 def listing(results_folder: Path) -> Path:
-    """All images of the Drive folder, as a run has found them."""
+    """All images that a run found in the Drive folder."""
     return results_folder / LISTING
 
 
@@ -21,57 +21,57 @@ def listings_below(results: Path) -> list[Path]:
 
 
 def naming_lock(results: Path) -> Path:
-    """Locked by who chooses public_ids for any of the results folders."""
+    """Locked while public_ids are assigned for any of the results folders."""
     return results / ".naming.lock"
 
 
 def markers(results_folder: Path) -> Path:
-    """A marker for each image that is in Cloudinary."""
+    """The folder of the markers: one for each image that is in Cloudinary."""
     return results_folder / MARKERS
 
 
 def markers_below(results: Path) -> list[Path]:
-    """The markers' folders of all results folders."""
+    """The folders of the markers of all results folders."""
     return list(results.glob(f"*/{MARKERS}"))
 
 
 def failure(results_folder: Path, file_id: str) -> Path:
-    """The last error of one image that could not be moved."""
+    """The last error of one image whose transfer failed."""
     return results_folder / "failures" / f"{file_id}.json"
 
 
 def batch(results_folder: Path, name: str) -> Path:
-    """The marker names of some pending images, which one job moves."""
+    """The marker names of some pending images, which one job transfers."""
     return results_folder / BATCHES / f"{name}.txt"
 
 
 def mapping_json(results_folder: Path) -> Path:
-    """The result, for programs."""
+    """The mapping, for programs."""
     return results_folder / MAPPING
 
 
 def mapping_csv(results_folder: Path) -> Path:
-    """The result, for people."""
+    """The mapping, for people."""
     return results_folder / "mapping.csv"
 
 
 def orphans(results_folder: Path) -> Path:
-    """The markers of images that are not in the Drive folder any more."""
+    """The markers of images that are no longer in the Drive folder."""
     return results_folder / "orphans.csv"
 
 
 def report(results_folder: Path) -> Path:
-    """The run, to look at."""
+    """The HTML page that shows the run's results."""
     return results_folder / "report.html"
 
 
 def verified(results_folder: Path) -> Path:
-    """What the CDN delivered when it was last asked."""
+    """The result of the last verification of the URLs."""
     return results_folder / "verify.csv"
 
 
 def run(results_folder: Path) -> Path:
-    """The run that holds the folder: its lock."""
+    """The run that holds the results folder; also its lock file."""
     return results_folder / "run.json"
 
 
@@ -81,20 +81,20 @@ def reason_to_stop(results_folder: Path) -> Path:
 
 
 def waits(results_folder: Path, service: str) -> Path:
-    """The line that says that a service is waited for."""
+    """The message that the run waits for a service."""
     return results_folder / "logs" / f"{service}.waits"
 
 
 def all_waits(results_folder: Path) -> list[Path]:
-    """The lines about all services that are waited for, or were."""
+    """The messages about all services that the run waits for, or waited for."""
     return list((results_folder / "logs").glob("*.waits"))
 
 
 def pool_log(results_folder: Path) -> Path:
-    """What the processes of the pool say that nobody foresaw."""
+    """The log of unexpected errors in the pool's processes."""
     return results_folder / "logs" / "pool.log"
 
 
 def log(results_folder: Path, rule: str) -> Path:
-    """What the script of a rule has said."""
+    """The log of a rule's script."""
     return results_folder / "logs" / f"{rule}.log"

@@ -20,11 +20,11 @@ from drive2cloudinary.files import NotAFile, open_file, read_json, replacing
 class Image:
     """One Drive file of the listing.
 
-    folder_path is relative to the migrated folder, "" for itself; size in bytes and md5 are None where Drive has none;
-    modified_time as Drive writes it (RFC 3339). replaces: of an image whose content has changed, what its old marker
-    says of the asset (its version and etag if it is our own, and the marker's file name); skipped: the setting that
-    leaves it out; resource_key: what a link-shared file asks for; no_download: Drive shows it to this account, and does
-    not let it be downloaded; photos: it came from Google Photos, where Drive's md5 may be wrong.
+    folder_path: relative to the migrated Drive folder, "" for that itself. size (in bytes) and md5: None if Drive has
+    none. modified_time: as Drive writes it (RFC 3339). replaces: for an image whose content changed, the asset of its
+    old marker (its version and etag if it is our own, and the marker's file name). skipped: the setting that excludes
+    it. resource_key: needed for a link-shared file. no_download: this account may view the file, but not download it.
+    photos: it came from Google Photos, so Drive's md5 may be wrong.
     """
 
     id: str
@@ -43,17 +43,17 @@ class Image:
 
     @property
     def fingerprint(self) -> str:
-        """The MD5 in the marker's name: of the content, or, where Drive knows none, of its size and modified time."""
+        """The MD5 in the marker's name: of the content or, if Drive has none, of the size and modified time."""
         known = f"{self.size} {self.modified_time}".encode(errors="surrogatepass")
         return self.md5 or hashlib.md5(known, usedforsecurity=False).hexdigest()
 
     @property
     def path(self) -> str:
-        """The path in Drive below the migrated folder, for people."""
+        """The path in Drive below the migrated Drive folder, for messages."""
         return f"{self.folder_path}/{self.name}" if self.folder_path else self.name
 
     def to_dict(self) -> dict[str, Any]:
-        """The listing's entry; optional fields only where they say something."""
+        """The listing's entry, without empty optional fields."""
         return {name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL}
 
 
@@ -62,10 +62,9 @@ _OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos"}
 
 @dataclass(frozen=True)
 class Listing:
-    """A whole listing: of which Drive folder (ID and name), for which Cloudinary folder, when (ISO, UTC), by which run.
+    """A complete listing: the Drive folder (ID and name), the Cloudinary folder, the time (ISO, UTC), the run's ID.
 
-    run is "" if it was made by a dry run. Its images are in the order of their IDs, so that one is found in the file
-    without reading all.
+    run is "" if a dry run made it. In the file, the images are sorted by ID, so that one can be found by bisection.
     """
 
     folder_id: str
@@ -76,7 +75,7 @@ class Listing:
     images: Sequence[Image] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Put the listing into a file, one line for each image, whole or not at all. Raises OSError."""
+        """Write the listing to a file atomically, one line for each image. Raises OSError."""
         head = {name: getattr(self, name) for name in _HEAD}
         with replacing(path) as stream:
             stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "images": [')
@@ -86,7 +85,7 @@ class Listing:
 
 
 def read(path: Path) -> Listing:
-    """The listing in a file. Raises MigrationError if there is none, OSError if it cannot be read."""
+    """The listing in a file. Raises MigrationError if there is no valid one, OSError if it cannot be read."""
     try:
         value = read_json(path)
         return _listing(value, [image_of(entry) for entry in value["images"]])
@@ -95,7 +94,7 @@ def read(path: Path) -> Listing:
 
 
 def head(path: Path) -> Listing:
-    """The listing in a file without its images, of which nothing is read. Raises MigrationError if there is none."""
+    """The listing in a file without its images, which are not read. Raises MigrationError if there is no valid one."""
     try:
         with open_file(path) as stream:
             return _listing(json.loads(stream.readline(_LONGEST_HEAD) + b"]}"), [])
@@ -104,7 +103,7 @@ def head(path: Path) -> Listing:
 
 
 class Entries:
-    """The images of a listing by their IDs, each read from the file when it is asked for: 100,000 take no memory."""
+    """The images of a listing by ID. Each is read from the file on demand, so that 100,000 images take no memory."""
 
     def __init__(self, path: Path) -> None:
         """Raises MigrationError if there is no listing at `path`."""
@@ -115,7 +114,7 @@ class Entries:
 
     def image(self, file_id: str) -> Image:
         """The image of this ID. Raises ImageError if it is not listed, MigrationError if the listing is damaged."""
-        # Between the head, and the line that closes the list.
+        # Search between the first line and the line that closes the list.
         low, high = self._text.find(b"\n") + 1, self._text.rfind(b"\n", 0, -1) + 1
         while low < high:
             start = self._text.rfind(b"\n", 0, (low + high) // 2) + 1
@@ -131,7 +130,7 @@ class Entries:
 
 
 def made_by(path: Path) -> str:
-    """The run that made the listing in a file; "" if there is none."""
+    """The ID of the run that made the listing in a file; "" if there is no valid listing."""
     try:
         return head(path).run
     except MigrationError:
@@ -139,9 +138,9 @@ def made_by(path: Path) -> str:
 
 
 def image_of(entry: Any) -> Image:
-    """The image of a listing's entry. Raises TypeError if a field is missing, ValueError if one is wrong."""
+    """The image of a listing's entry. Raises TypeError if a field is missing, ValueError if one is invalid."""
     if not isinstance(entry, dict):
-        raise TypeError("no JSON object")
+        raise TypeError("not a JSON object")
     known = {name: entry[name] for name in entry if name in _FIELDS}
     _check(known, _FIELDS)
     image = Image(**known)
@@ -151,7 +150,7 @@ def image_of(entry: Any) -> Image:
 
 
 def is_marker_name(value: Any) -> bool:
-    """ID.FINGERPRINT.json, which is a name in the folder of the markers and in no other."""
+    """Whether this is ID.FINGERPRINT.json; such a name cannot point out of the folder of the markers."""
     if not isinstance(value, str):
         return False
     file_id, _, rest = value.partition(".")
@@ -159,21 +158,21 @@ def is_marker_name(value: Any) -> bool:
 
 
 def _listing(value: Any, images: list[Image]) -> Listing:
-    # Before there were many folders in a run, no listing named its Cloudinary folder.
+    # Listings of early versions do not name the Cloudinary folder.
     head = {"cloudinary_folder": "", **{name: value[name] for name in _HEAD if name in value}}
     _check(head, _HEAD)
     return Listing(**head, images=images)
 
 
 def _check(values: Mapping[str, Any], checks: Mapping[str, Callable[[Any], bool]]) -> None:
-    """Raise ValueError for the first value that is not what it has to be."""
+    """Raise ValueError for the first invalid value."""
     for name, value in values.items():
         if not checks[name](value):
             raise ValueError(f"wrong {name}")
 
 
 def _is_replaced(value: Any) -> bool:
-    """What is known of an older asset: its version and etag, if they are known, and always its marker's file name."""
+    """Whether this is a valid `replaces`: the file name of the old marker, and optionally version and etag."""
     return (
         isinstance(value, dict)
         and value.keys() <= {"version", "etag", "marker"}
@@ -206,8 +205,8 @@ _HEAD: dict[str, Callable[[Any], bool]] = {
     "run": is_text,
 }
 _LONGEST_HEAD = 1_000_000
-"""Bytes of a listing's first line, all but its images."""
+"""The most bytes of a listing's first line, which holds all fields but the images."""
 
 
 def _no_listing(path: Path) -> MigrationError:
-    return MigrationError(f"{path} is not a listing: delete it, and the next run lists anew")
+    return MigrationError(f"{path} is not a listing: delete it, and the next run makes a new one")

@@ -21,12 +21,12 @@ Status = Literal["uploaded", "existing"]
 
 @dataclass(frozen=True)
 class Marker:
-    """What a marker holds.
+    """The content of a marker.
 
-    drive: the listing's entry that was uploaded; cloudinary: public_id, asset_id, version, secure_url, format, bytes,
-    etag, width, height, as Cloudinary answered; jpg_url; status: uploaded, or existing if the same bytes were there
-    already; uploaded_at: ISO time in UTC; remark: what the user should know of how it came there, mostly ""; seconds:
-    how long "download" and "upload" took, as Transfer.run measures them, {} in a marker from before it did.
+    drive: the listing's entry of the image. cloudinary: public_id, asset_id, version, secure_url, format, bytes, etag,
+    width and height from Cloudinary's answer. status: uploaded, or existing if the same bytes had been there before.
+    uploaded_at: ISO time in UTC. remark: what the user should know about the transfer, usually "". seconds: how long
+    "download" and "upload" took, as measured by Transfer.run; {} in markers of early versions.
     """
 
     drive: dict[str, Any]
@@ -38,7 +38,7 @@ class Marker:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The marker as one line of ASCII, optional fields only where they say something."""
+        """The marker as one line of ASCII, without empty optional fields."""
         return json.dumps({name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL})
 
 
@@ -55,17 +55,17 @@ def name_of(file_id: str, fingerprint: str) -> str:
 
 
 def path_of(results_folder: Path, file_id: str, fingerprint: str) -> Path:
-    """Where the marker of one image lies below a results folder; the rest as for `name_of`."""
+    """The path of one image's marker in a results folder. In: as for `name_of`."""
     return named(results_folder, name_of(file_id, fingerprint))
 
 
 def named(results_folder: Path, name: str) -> Path:
-    """Where the marker of this file name lies below a results folder."""
+    """The path of the marker with this file name in a results folder."""
     return layout.markers(results_folder) / name
 
 
 def read(path: Path) -> Marker | None:
-    """The marker in a file; None if there is none, or what is there is no whole marker of the image in its name."""
+    """The marker in a file; None if there is no file, or it is not a valid marker of the image in its name."""
     value = read_json_object(path)
     if value is None or not _REQUIRED <= value.keys() <= _KNOWN:
         return None
@@ -76,7 +76,7 @@ def read(path: Path) -> Marker | None:
         return None
     if path.name != name_of(image.id, image.fingerprint) or not _is_asset(marker.cloudinary):
         return None
-    whole = (
+    is_valid = (
         is_url(marker.cloudinary["secure_url"])
         and is_url(marker.jpg_url)
         and marker.status in ("uploaded", "existing")
@@ -85,11 +85,11 @@ def read(path: Path) -> Marker | None:
         and isinstance(marker.seconds, dict)
         and all(map(is_number, marker.seconds.values()))
     )
-    return marker if whole else None
+    return marker if is_valid else None
 
 
 def _is_asset(value: Any) -> bool:
-    """Whether this can be what Cloudinary answered; of its numbers and of some texts it may have said nothing."""
+    """Whether this is a valid asset of Cloudinary. The numbers and some texts may be missing."""
     return (
         isinstance(value, dict)
         and {"public_id", "secure_url"} <= value.keys()
@@ -100,20 +100,20 @@ def _is_asset(value: Any) -> bool:
 
 
 def of_image(results_folder: Path, image: Image, warn: Callable[[str], None]) -> Marker | None:
-    """The marker of an image's present content, None if there is none.
+    """The marker of an image's current content; None if there is none.
 
-    A file that should be it and is no marker is put aside as `….corrupt` and said, so that the image is pending.
+    An invalid marker is renamed to `….corrupt` with a warning, so that the image is pending again.
     """
     path = path_of(results_folder, image.id, image.fingerprint)
     marker = read(path)
     if marker is None and path.exists():
         path.replace(path.with_suffix(".corrupt"))
-        warn(f"{path} is no whole marker: taken as missing, and kept as {path.stem}.corrupt")
+        warn(f"{path} is not a valid marker: taken as missing, and kept as {path.stem}.corrupt")
     return marker
 
 
 def by_file(results_folder: Path) -> dict[str, list[str]]:
-    """All markers of a results folder: Drive file ID → the file names of its contents' markers. Opens none of them."""
+    """Drive file ID → the file names of its markers, one per content. Opens none of them."""
     found: dict[str, list[str]] = defaultdict(list)
     try:
         with os.scandir(layout.markers(results_folder)) as entries:
@@ -126,6 +126,6 @@ def by_file(results_folder: Path) -> dict[str, list[str]]:
 
 
 def remove_unfinished(results_folder: Path) -> None:
-    """Remove what jobs that were killed while they put their marker in place have left."""
+    """Remove the temporary files of jobs that were killed while they wrote a marker."""
     for path in layout.markers(results_folder).glob("*.json.*"):
         path.unlink(missing_ok=True)

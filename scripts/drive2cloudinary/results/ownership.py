@@ -1,4 +1,4 @@
-"""Whose images they are: the Drive files whose assets no other image may take."""
+"""The Drive files that belong to this migration, whose assets no other image may replace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from drive2cloudinary.results.listing import Entries
 
 
 class Members:
-    """The Drive files that are images of this migration: listed, or with a marker, in any folder below `results`."""
+    """The Drive files of this migration: those listed, or with a marker, in any results folder below `results`."""
 
     def __init__(self, results: Path) -> None:
         self._results = results
@@ -30,5 +30,5 @@ class Members:
 
     @cached_property
     def _with_marker(self) -> set[str]:
-        # Read once, for folders of 100,000: a marker that comes later is that of a listed image.
+        # Read only once, because there may be 100,000: a marker that is added later belongs to a listed image.
         return {file_id for path in layout.markers_below(self._results) for file_id in marker.by_file(path.parent)}

@@ -1,4 +1,4 @@
-"""The one place that decides which listed images still have to be moved."""
+"""Decide which listed images still have to be moved. No other module decides that."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Reason = Literal["new", "changed", "failed before"]
 
 @dataclass(frozen=True)
 class Pending:
-    """An image that has to be moved, and why: it is new, its content changed, or it failed before."""
+    """An image that has to be moved, and the reason: it is new, its content changed, or it failed before."""
 
     image: Image
     reason: Reason
 
 
 def pending(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None]) -> list[Pending]:
-    """The images without a marker that fits, except those that a setting leaves out.
+    """The images that are not excluded and have no marker of their current content.
 
-    In: the listing's images, their results folder, and who is told of a corrupt marker.
+    In: the listing's images, their results folder, and `warn`, called for each corrupt marker.
     """
     found = []
     for image in images:
@@ -38,7 +38,7 @@ def pending(images: Iterable[Image], results_folder: Path, warn: Callable[[str],
 
 
 def count_excluded(images: Iterable[Image], results_folder: Path) -> int:
-    """How many images a setting leaves out that are not in Cloudinary from an earlier run."""
+    """The number of excluded images, without those that an earlier run has uploaded."""
     return sum(
         not marker.path_of(results_folder, image.id, image.fingerprint).exists() for image in images if image.skipped
     )

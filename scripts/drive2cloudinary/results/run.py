@@ -1,4 +1,4 @@
-"""The run that holds a results folder: one at a time, and none that is dead."""
+"""Exclusive lock on a results folder; the kernel releases it when its owner exits."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from drive2cloudinary.files import open_file, open_lock, read_json_object, repla
 from drive2cloudinary.results import layout
 
 _held: list[IO[bytes]] = []
-"""The locks this process holds until it ends: the kernel drops them then, however it ends."""
+"""The locks that this process holds until it exits; an open file keeps its lock."""
 
-_SAID_OF_LATE = 60.0
-"""Seconds: who waits for a service says so more often."""
+_OUTDATED_AFTER = 60.0
+"""Seconds after which a message about waiting is outdated: a process that still waits renews it more often."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A results folder's run.json: it names the run that holds the folder, which keeps it locked while it lives."""
+    """The run.json of a results folder: it names the run that holds the folder, which keeps this file locked."""
 
     results_folder: Path
 
@@ -39,13 +39,13 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The ID of the last run; "" if there was none."""
+        """The ID of the current or last run; "" if there was none."""
         run_id = (read_json_object(self.path) or {}).get("run")
         return str(run_id) if is_md5(run_id) else ""
 
     @property
     def stopped_because(self) -> str:
-        """The line that says why the last run was stopped; "" if it was not."""
+        """Why the current or last run was stopped, in one line; "" if it was not."""
         try:
             with open_file(layout.reason_to_stop(self.results_folder)) as stream:
                 line = one_line(stream.read().decode(errors="replace"))
@@ -55,7 +55,7 @@ class Run:
 
     @property
     def unwritable_because(self) -> str:
-        """The line that says why nothing can be written to the folder; "" if something can."""
+        """Why nothing can be written to the results folder, in one line; "" if it is writable."""
         try:
             with tempfile.TemporaryFile(dir=self.results_folder) as stream:
                 stream.write(bytes(4096))
@@ -64,23 +64,23 @@ class Run:
         return ""
 
     def stop_because(self, line: str) -> None:
-        """Leave the line that the run will end with, if the disk lets us."""
+        """Record why the run is stopped, unless the disk is full."""
         with contextlib.suppress(OSError), replacing(layout.reason_to_stop(self.results_folder)) as stream:
             stream.write(f"{line}\n")
 
     @property
     def waits_for(self) -> dict[str, str]:
-        """For each service that the run waits for, the line that says so."""
+        """Service → message, for each service that the run waits for."""
         lines = {}
         for path in layout.all_waits(self.results_folder):
-            # What a process that was killed meanwhile has left is not said again and again.
+            # Outdated messages were left by processes that have been killed.
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime < _SAID_OF_LATE:
+                if time.time() - path.stat().st_mtime < _OUTDATED_AFTER:
                     lines[path.stem] = one_line(path.read_text(encoding="utf-8", errors="replace"))
         return lines
 
     def wait_for(self, service: str, line: str) -> None:
-        """Leave that line, for the process that talks to the user; "" takes it away."""
+        """Record the message about waiting, for the process that prints it; "" removes it."""
         path = layout.waits(self.results_folder, service)
         with contextlib.suppress(OSError):
             if not line:
@@ -90,9 +90,9 @@ class Run:
                 stream.write(f"{line}\n")
 
     def begin(self, run_id: str) -> str:
-        """Take the folder for this process, under the new ID of its run; returns the ID of the last one, which is over.
+        """Lock the results folder for this process and record its run's ID; returns the ID of the previous run.
 
-        Raises MigrationError if another run has it, or if it cannot be written to.
+        Raises MigrationError if another run holds the folder, or if it cannot be written to.
         """
         try:
             self.results_folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ class Run:
             }
         )
         try:
-            # In place: a new file would not be the locked one.
+            # Rewritten in place, because a new file would not be locked.
             os.ftruncate(lock.fileno(), 0)
             os.pwrite(lock.fileno(), f"{text}\n".encode(), 0)
         except OSError as error:
@@ -122,7 +122,7 @@ class Run:
         return last
 
     def is_alive(self, run_id: str) -> bool:
-        """Whether the run of this ID still holds the folder; asked from any process, on any machine that shares it."""
+        """Whether the run with this ID still holds the results folder. Works in any process that shares the folder."""
         try:
             with open_file(self.path) as stream:
                 try:
@@ -141,12 +141,12 @@ class Run:
 
 
 def new_id() -> str:
-    """An ID that no other run has."""
+    """A unique ID for a run."""
     return uuid.uuid4().hex
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock it, unless another process has it for longer than a worker that looks whether its run lives."""
+    """Lock the file; False if another process holds it. Retries a little: `is_alive` holds it for a moment, too."""
     for _ in range(10):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

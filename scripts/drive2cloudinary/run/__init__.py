@@ -1,1 +1,1 @@
-"""What Snakemake asks: which folders, what is pending, what is said meanwhile, and how a run ends."""
+"""The Snakefile's functions: Drive folders, pending images, terminal output, and the end of a run."""

@@ -1,4 +1,4 @@
-"""The live bar of a run in a terminal."""
+"""The progress bar of a run in a terminal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rich.text import Text
 from drive2cloudinary.run.tally import Tally
 
 REFRESHES = 4
-"""In a second."""
+"""Refreshes a second."""
 
 
 class Bar(Progress):
-    """A tally, drawn at the foot of the terminal and drawn anew a few times a second; lines go above it."""
+    """A tally at the bottom of the terminal, redrawn a few times a second; messages are printed above it."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
-        # Asked for by what follows already.
+        # Set first, because the base class already draws the bar.
         self._tally = tally
         super().__init__(
             TextColumn("{task.description}", markup=False),
@@ -50,11 +50,11 @@ class Bar(Progress):
             yield Text(f"{tally.statuses}, {tally.amount}")
 
     def say(self, line: str, style: str) -> None:
-        """One line above the bar, which the terminal itself wraps if it is too long."""
+        """Print a line above the bar. The terminal wraps it if it is too long."""
         self.console.print(Text(line, style), soft_wrap=True)
 
 
 def bar(stream: TextIO, tally: Tally, no_color: bool) -> Bar | None:
-    """The bar for what `stream` leads to; None if that is no terminal, or one that cannot move its cursor."""
+    """A bar for `stream`; None if that is not a terminal, or one that cannot move its cursor."""
     console = Console(file=stream, no_color=no_color or None)
     return Bar(console, tally) if console.is_terminal and not console.is_dumb_terminal else None

@@ -1,4 +1,4 @@
-"""All that this workflow needs of Snakemake 9.27 and of its Kubernetes executor 0.5.1 beyond what they promise."""
+"""All uses of undocumented internals of Snakemake 9.27 and of its Kubernetes executor 0.5.1."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 def start_no_timers(workflow: Workflow) -> None:
-    """Switch off Snakemake's limit of jobs in a second; to be called before the scheduler is made.
+    """Switch off Snakemake's limit on jobs per second. Call it before the scheduler is created.
 
-    It starts a thread for each round of scheduling, a quarter of all its work here, and waits for the last one at the
-    end. How fast the services let us be is known to pacing.py.
+    The limit starts a thread for each scheduling round, which is a quarter of Snakemake's work here, and waits for the
+    last one at the end. It is not needed, because network/limits.py limits the calls of the services.
     """
     workflow.scheduling_settings.max_jobs_per_timespan = None
 
 
 def ignore_jumps_of_the_clock(workflow: Workflow) -> None:
-    """Let a job's outputs stand that seem to be older than its inputs: the clock was set back between the two.
+    """Keep a job's outputs although they seem older than its inputs, because the clock was set back between the two.
 
-    Snakemake would end the run and remove them. What is new does not hang on these times here: see `make_older`.
+    Snakemake would end the run and delete them. This workflow does not rely on these times: see `make_older`.
     """
 
     async def believe(job: object, outputs: object) -> None:
@@ -40,21 +40,21 @@ def ignore_jumps_of_the_clock(workflow: Workflow) -> None:
 
 
 def end_gracefully(notice: str, begin_no_more: Callable[[], None]) -> None:
-    """Have SIGTERM, SIGHUP and the first Ctrl-C end the run when the jobs under way have ended.
+    """On SIGTERM, SIGHUP or the first Ctrl-C, finish the jobs under way, then end the run.
 
-    In: a line to say then, "" for none; what keeps jobs that wait from beginning. Snakemake's own handler of SIGTERM
-    takes a lock that the interrupted main thread may hold already, and then waits for ever; Ctrl-C in the midst of its
-    event loop ends it with tracebacks. Jobs on this machine get theirs from the terminal.
+    In: a message for the user, "" for none; a function that keeps waiting jobs from starting. Snakemake's own handler
+    of SIGTERM takes a lock that the interrupted main thread may already hold, so it can hang; Ctrl-C inside its event
+    loop ends it with tracebacks. Local jobs get Ctrl-C directly from the terminal.
     """
     handler = signal.getsignal(signal.SIGTERM)
     if not callable(handler):
         return
-    # nohup has it ignored.
+    # Under nohup, SIGHUP is ignored and must stay so.
     heeds_hangup = signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
 
     def stop(number: int, *interrupted: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        # Who closes the terminal after Ctrl-C does not want to wait; a terminal that is closed may say so twice.
+        # If the terminal is closed after Ctrl-C, end at once. After SIGHUP, do not: a closed terminal may send two.
         if heeds_hangup and number == signal.SIGINT:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
         if notice:
@@ -67,9 +67,9 @@ def end_gracefully(notice: str, begin_no_more: Callable[[], None]) -> None:
 
 
 def cancel_at_interrupt(workflow: Workflow) -> None:
-    """Have Ctrl-C end the program before its first job, when nothing can be lost; Snakemake would show tracebacks.
+    """End the program at once on Ctrl-C before its first job, when nothing can be lost, and in a dry run.
 
-    To be called as soon as the Snakefile is read: its imports alone take long. In a dry run it holds to the end.
+    Snakemake would print tracebacks. Call it first in the Snakefile, because the other imports take long.
     """
     if not workflow.is_main_process:
         return
@@ -82,29 +82,29 @@ def cancel_at_interrupt(workflow: Workflow) -> None:
 
 
 def profile_file(profile: str) -> Path | None:
-    """The file that `--profile` means; None if there is no such profile."""
+    """The file of the profile that `--profile` names; None if there is no such profile."""
     found = get_profile_dir(profile)
     return Path(found[1]) if found else None
 
 
 def take_files_from_volume(workflow: Workflow, results: str) -> None:
-    """Let every file of the rules be what lies under its own name, on this machine and in the pods.
+    """Make rules use their files directly on the shared volume, under the same paths here and in the pods.
 
-    Otherwise Snakemake, for which pods share nothing, would have the rules work on copies in its default storage, where
-    the markers of a batch are not. What remains for the storage are the workflow's own files. Raises MigrationError if
-    results cannot be on a volume.
+    Snakemake assumes that pods share no file system, and would let the rules work on copies in its default storage.
+    The markers of a batch are not there. Only the workflow's own files still go through the storage. Raises
+    MigrationError if the setting results cannot be a path on a volume.
     """
     if not Path(results).is_absolute():
-        raise MigrationError("results has to be on the volume that the pods share: --config results=/shared/results")
+        raise MigrationError("results must be on the volume that the pods share: --config results=/shared/results")
     workflow.modifier.path_modifier.apply_default_storage = lambda path: path
 
 
 def ask_as_kubernetes_answers(workflow: Workflow) -> None:
-    """Let the executor (0.5.1), which has been started, ask the cluster so that no pod costs more than its own images.
+    """Patch the running Kubernetes executor (0.5.1), so that a failed pod costs only its own images.
 
-    It asks for the log of the pod before a failed one; there is none where nothing is restarted, so Kubernetes refuses
-    (kubelet's validateContainerLogStatus), and that ends the whole run. And it waits for ever for a job whose status it
-    could not learn once: because the job was deleted, or because the cluster was too busy to answer.
+    Two bugs: for a failed pod, it requests the log of the previous container. Without a restart there is none, so
+    Kubernetes refuses (kubelet's validateContainerLogStatus), and the whole run ends. And it waits forever for a job
+    whose status it failed to read once, because the job was deleted or the cluster was too busy to answer.
     """
     from kubernetes.client import ApiException, V1Job, V1JobStatus
 

@@ -1,4 +1,4 @@
-"""What a run says on the terminal, instead of Snakemake's account of its own work (which is in .snakemake/log)."""
+"""The terminal output of a run, instead of Snakemake's own messages (which are in .snakemake/log)."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _NOISE = (
     "Restored previous version of ",
     "Cannot restore ",
 )
-"""Snakemake's words for what the summary says better."""
+"""The beginnings of Snakemake's messages that the summary makes superfluous."""
 _STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
 
 class Console(LogHandlerBase):
-    """The terminal: what the workflow itself says, and Snakemake's warnings and errors.
+    """Prints the workflow's own messages, and Snakemake's warnings and errors.
 
-    Errors alone with --quiet, and nothing with --quiet all. With --verbose or --printshellcmds the user wants
-    Snakemake's own words: its own handler says all.
+    With --quiet, prints errors only; with --quiet all, nothing. With --verbose or --printshellcmds, Snakemake's own
+    handler prints everything instead.
     """
 
     the: ClassVar[Console | None] = None
-    """That of this process; None where the user chose another logger (--logger rich)."""
+    """The console of this process; None if the user chose another logger (--logger rich)."""
 
     writes_to_stream = True
     writes_to_file = False
@@ -55,7 +55,7 @@ class Console(LogHandlerBase):
         Console.the = self
 
     def emit(self, record: logging.LogRecord) -> None:
-        """What LogHandlerBase promises: say a line. Snakemake calls it in a thread of its own."""
+        """As logging.Handler.emit: print a message. Snakemake calls it in a thread of its own."""
         try:
             if self._stream and self._matters(record):
                 line = record.getMessage() if hasattr(record, "ours") else self.format(record)
@@ -64,18 +64,18 @@ class Console(LogHandlerBase):
                 else:
                     print(line, file=self._stream, flush=True)
         except OSError:
-            # A terminal that is gone is no reason to stop.
+            # The run goes on if the terminal was closed.
             self.handleError(record)
 
     @property
     def has_bar(self) -> bool:
-        """Whether there is a bar, so that no lines need to say how far the run is."""
+        """Whether a bar shows the progress, so that no lines about it are needed."""
         return self._bar is not None
 
     def begin_bar(self, tally: Tally) -> None:
-        """Show a bar from now on, if this is a terminal that can. In: the counts, which go on changing."""
+        """Show a bar from now on, if the terminal supports it. In: the tally, which is updated during the run."""
         if self._stream and self._stream.isatty() and not (self._quiet or self._dryrun or self._bar):
-            # Only here, because it takes long to import.
+            # Imported here, because it takes long and is seldom needed.
             from drive2cloudinary.run.bar import bar
 
             self._bar = bar(self._stream, tally, self._no_color)
@@ -83,12 +83,12 @@ class Console(LogHandlerBase):
                 self._bar.start()
 
     def stop_bar(self) -> None:
-        """Leave the terminal as it was."""
+        """Remove the bar from the terminal."""
         if self._bar:
             self._bar.stop()
 
     def close(self) -> None:
-        """Leave the terminal as it was; called by Snakemake, or as Python ends."""
+        """Remove the bar from the terminal. Called by Snakemake, or when Python exits."""
         self.stop_bar()
         super().close()
 
@@ -97,11 +97,11 @@ class Console(LogHandlerBase):
             return False
         if hasattr(record, "ours"):
             return True
-        # Each image that failed is a line already.
+        # Progress already prints a line for each failed image.
         failed = getattr(record, "event", None) == LogEvent.JOB_ERROR
         return record.levelno >= logging.WARNING and not failed and not str(record.msg).startswith(_NOISE)
 
 
 def say(line: str, level: int = logging.INFO) -> None:
-    """One line on the terminal, and in Snakemake's log."""
+    """Print a line on the terminal and write it to Snakemake's log."""
     logger.log(level, line, extra={"ours": True})

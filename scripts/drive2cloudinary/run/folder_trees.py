@@ -1,4 +1,4 @@
-"""The Drive folders that an account sees, drawn as trees."""
+"""Print the Drive folders that an account sees as trees."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NONE: dict[Callable[[Drive], list[Branch]], str] = {
 
 
 def print_trees(settings: Settings, which: Callable[[Drive], list[Branch]]) -> None:
-    """Print the trees that `which` finds in the Drive of the settings' token. Raises MigrationError."""
+    """Print the trees that `which` finds in the Drive of the token's account. Raises MigrationError."""
     token = Path(settings.token)
     warning = token_warning(token)
     if warning:
@@ -32,7 +32,7 @@ def print_trees(settings: Settings, which: Callable[[Drive], list[Branch]]) -> N
     drive = Drive.of(settings)
     with Console(stderr=True).status("Reading Drive …"):
         trees = which(drive)
-    # Wider than any line: rich would cut an ID in two, where the terminal breaks the line and still copies it whole.
+    # Wider than any line, so that rich does not break an ID: if the terminal wraps it, it can still be copied whole.
     terminal = Console(highlight=False, width=10_000)
     for tree in trees:
         terminal.print(drawn(tree), soft_wrap=True)
@@ -41,7 +41,7 @@ def print_trees(settings: Settings, which: Callable[[Drive], list[Branch]]) -> N
 
 
 def drawn(tree: Branch) -> Tree:
-    """A tree for rich, whose names can neither be markup nor control the terminal."""
+    """A tree for rich. Names in it cannot act as markup or as control characters of the terminal."""
     top = Tree(_label(tree), guide_style="dim")
     below = [(top, branch) for branch in tree.below]
     for parent, branch in below:

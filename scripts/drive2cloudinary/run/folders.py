@@ -1,4 +1,4 @@
-"""The Drive folders of one run, each with its settings: the one of folder_id, or those of the setting folders."""
+"""The Drive folders of a run, each with its settings: the one of folder_id, or those of the setting folders."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.settings import Settings, folder_of
 
 NEEDED = "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
-"""What to say where a run has no folder."""
+"""The message for a run without a Drive folder."""
 COLUMNS = {"folder_name", "folder_id", "link"}
 
 
 def folders_of(settings: Settings) -> list[Settings]:
-    """The settings of each folder that the run is to move, in their order.
+    """The settings of each Drive folder of the run, in order; [] if neither folder_id nor folders is set.
 
-    With `folders`, folder_id and folder_name are what the file or the list says of each; the rest is the same for all.
-    [] if neither is set. Raises MigrationError for the first line that is wrong, with its number.
+    With `folders`, each entry of the file or list sets folder_id and folder_name; the rest is the same for all. Raises
+    MigrationError for the first wrong line, with its number.
     """
     if not settings.folders:
         return [settings] if settings.folder_id else []
@@ -54,9 +54,9 @@ def _folder(settings: Settings, where: str, entry: Mapping[str, str]) -> Setting
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """The lines of a CSV file that are not empty, each with its number, under the names of its header."""
+    """The non-empty lines of a CSV file, each with its place for messages, as column → cell."""
     try:
-        # With its byte order mark, which spreadsheets write, the first column would have another name.
+        # -sig: spreadsheets write a byte order mark, which would become part of the first column's name.
         with path.open(newline="", encoding="utf-8-sig") as stream:
             table = csv.DictReader(stream, strict=True)
             header = [name.strip() for name in table.fieldnames or ()]
@@ -75,7 +75,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _items(items: tuple[Any, ...]) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """The entries of a list in config.yaml: IDs or URLs, or mappings with the columns' names as keys."""
+    """The entries of a list in config.yaml: IDs, URLs, or objects with the CSV's column names as keys."""
     for number, item in enumerate(items, 1):
         where = f"folders, entry {number}"
         if not isinstance(item, Mapping):

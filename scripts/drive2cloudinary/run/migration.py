@@ -1,4 +1,4 @@
-"""One Drive folder of a run: what of it is left to be moved, and what is made of it when the run ends early."""
+"""One Drive folder of a run: its listing, its pending images, and its mapping and report after an early end."""
 
 from __future__ import annotations
 
@@ -35,55 +35,55 @@ class Migration:
 
     @property
     def targets(self) -> list[str]:
-        """What a run makes of it."""
+        """The files that a run has to make."""
         return [str(layout.mapping_csv(self.results_folder)), str(self.mapping), str(self.report)]
 
     def begin(self, run_id: str) -> None:
-        """Take the results folder for a run, and clear away what the last one has left. Raises MigrationError."""
+        """Lock the results folder for a run, and remove leftovers of the last one. Raises MigrationError."""
         self.hold(run_id)
-        self._put_aside_what_is_no_file()
-        # Only then does Snakemake list anew.
+        self._rename_non_files()
+        # Snakemake lists again only if the listing is older than run.json.
         make_older(self.listing, self.run.path)
         marker.remove_unfinished(self.results_folder)
         batches.forget(self.results_folder)
-        said = layout.log(self.results_folder, "list_images"), layout.reason_to_stop(self.results_folder)
-        for path in (*said, *layout.all_waits(self.results_folder)):
+        messages = layout.log(self.results_folder, "list_images"), layout.reason_to_stop(self.results_folder)
+        for path in (*messages, *layout.all_waits(self.results_folder)):
             path.unlink(missing_ok=True)
 
     def hold(self, run_id: str) -> None:
-        """Take the results folder for a run. Raises MigrationError if another one has it."""
+        """Lock the results folder for a run. Raises MigrationError if another run holds it."""
         self.run.begin(run_id)
 
-    def _put_aside_what_is_no_file(self) -> None:
-        """Snakemake copies or removes what it is to make anew: it cannot copy a pipe, and not remove a folder."""
+    def _rename_non_files(self) -> None:
+        """Rename a folder or pipe in the place of an output: Snakemake could neither copy nor remove it."""
         for path in [self.listing, *(Path(target) for target in self.targets)]:
             if path.exists() and not path.is_file():
                 aside = path.replace(path.with_name(f"{path.name}.corrupt"))
-                say(f"{path} is no file: taken as missing, and kept as {aside.name}", logging.WARNING)
+                say(f"{path} is not a file: taken as missing, and kept as {aside.name}", logging.WARNING)
 
     def list_for_a_dry_run(self, anew: bool) -> None:
-        """List the folder unless there is a listing at hand that will do. Raises MigrationError."""
+        """List the Drive folder, unless an existing listing can be used. In: do not use it. Raises MigrationError."""
         if self.listing.exists() and (not anew or self.run.is_alive(self.run.id)):
             return
-        # Only here, because the Google client takes long to import.
+        # Imported here, because the Google client takes long.
         from drive2cloudinary.listing.making import list_images
 
         made = self.listing.with_name(f".listing.dry-run.{os.getpid()}.json")
         try:
             list_images(self.settings, made, tell_on_stderr)
-            # A real run that has begun meanwhile knows better.
+            # Do not replace the listing of a real run that has begun meanwhile.
             if not self.run.is_alive(self.run.id):
                 made.replace(self.listing)
         finally:
             made.unlink(missing_ok=True)
 
     def listed_as_set(self) -> Listing:
-        """The listing at hand with what the present settings leave out; it may have been made with others."""
+        """The existing listing with the current settings' exclusions; it may have been made with other settings."""
         listed = listing.read(self.listing)
         return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
 
     def pending(self, listed: Listing) -> list[Pending]:
-        """What of a listing is to be moved; who has a corrupt marker is told on the terminal."""
+        """The pending images of a listing. A corrupt marker is reported on the terminal."""
         return pending(listed.images, self.results_folder, say)
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
@@ -91,28 +91,28 @@ class Migration:
         return [str(marker.path_of(self.results_folder, image.id, image.fingerprint)) for image in images]
 
     def said_while_listing(self) -> list[str]:
-        """The lines that the checkpoint had to say."""
+        """The messages in the log of list_images."""
         log = layout.log(self.results_folder, "list_images")
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-        # Ctrl-C in a terminal reaches it, too, wherever it is; its traceback stays in the log.
+        # Ctrl-C in a terminal also reaches the script, anywhere in its code; its traceback stays in the log.
         return [INTERRUPTED if line == "KeyboardInterrupt" else line for line in lines]
 
     def need_mapping(self) -> None:
-        """The listing is new: see to it that Snakemake takes the mapping at hand for an old one. Raises OSError."""
+        """Make the existing mapping older than the new listing, so that Snakemake makes it again. Raises OSError."""
         for path in (self.mapping, layout.mapping_csv(self.results_folder), layout.orphans(self.results_folder)):
             make_older(path, self.listing)
         self._old_mapping = _state_of(self.mapping)
 
     @property
     def is_merged(self) -> bool:
-        """Whether this run has written a mapping of its listing."""
+        """Whether this run has written the mapping of its listing."""
         return self._old_mapping not in ("unknown", _state_of(self.mapping))
 
     def merge(self, run_id: str) -> bool:
-        """Write the mapping and the report that the run did not come to, unless it has not even listed the folder."""
+        """Write the mapping and the report of a run that ended early; False if this run made no listing."""
         if listing.made_by(self.listing) != run_id:
             return False
-        # Only here, because a run that succeeds has rules for them.
+        # Imported here, because a successful run has rules for this.
         from drive2cloudinary.report.merging import merge_markers
         from drive2cloudinary.report.page import write_report
 
@@ -122,7 +122,7 @@ class Migration:
 
 
 def _state_of(path: Path) -> str:
-    """What tells a file from any other that takes its place; "" if there is none."""
+    """A text that changes when the file is replaced; "" if there is no file."""
     if not path.exists():
         return ""
     found = path.stat()

@@ -1,4 +1,4 @@
-"""The settings that a script which people run takes as options, with config.yaml's values where they are left out."""
+"""Command-line options for settings, for the scripts that people run; config.yaml has their defaults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def add_settings(parser: argparse.ArgumentParser, described: dict[str, str]) -> None:
-    """Give the parser an option for each of these settings. In: setting → what to say of it in the help."""
+    """Add an option for each of these settings to the parser. In: setting → help text."""
     for name, what in described.items():
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(
@@ -23,7 +23,7 @@ def add_settings(parser: argparse.ArgumentParser, described: dict[str, str]) -> 
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
-    """config.yaml with the options over it. Raises MigrationError if a setting is wrong."""
+    """The settings of config.yaml, overridden by the options. Raises MigrationError if a setting is wrong."""
     try:
         config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:

@@ -1,4 +1,4 @@
-"""What the Snakefile's input functions and handlers do: when a run begins, what it has to make, how it ends."""
+"""The Snakefile's input functions and handlers: begin a run, decide what it has to make, and end it."""
 
 from __future__ import annotations
 
@@ -40,48 +40,48 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-WAITING_FOR_NODES = "stopping: jobs that were submitted are waited for; Ctrl-C once more cancels them"
+WAITING_FOR_NODES = "stopping: waiting for the submitted jobs; Ctrl-C once more cancels them"
 WAITING = 3
-"""Images for each core that Snakemake hands to the pool: two that a process has in hand, and one that waits."""
+"""Images per core that Snakemake gives to the pool: two under way in a process, and one that waits."""
 SINGLY = 2_000
-"""So many pending images of a folder are a job each, which costs Snakemake 5 ms; of more, IN_A_BATCH are one job."""
+"""Up to this many pending images of a Drive folder are one job each, which costs Snakemake 5 ms; above, IN_A_BATCH."""
 IN_A_BATCH = 100
 UPLOADS_ON_A_NODE = 8
 JOBS_IN_A_DRY_RUN = 10_000
-"""Of more, only these are asked of Snakemake: 2.6 ms and 21 KB for each job, to show nothing. The preview names all."""
+"""The most jobs in a dry run: each costs Snakemake 2.6 ms and 21 KB and shows nothing. The preview names all images."""
 
 
 class Pipeline:
     """One invocation of snakemake, on one Drive folder or many."""
 
     def __init__(self, workflow: Workflow, config: dict[str, Any], checkpoints: Any) -> None:
-        """Read the settings; a wrong one ends the program with a line."""
+        """Read the settings. A wrong one ends the program with a one-line error."""
         if workflow.is_main_process:
             _or_exit(_need_writable, Path.cwd())
         self._base = Path(workflow.basedir)
         self.settings = _or_exit(Settings.from_config, config, self._base / "config.schema.yaml", sys.argv)
-        # A job on a cluster's node needs no list of folders, which may not be there.
+        # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
         folders = _or_exit(folders_of, self.settings) if workflow.is_main_process or not self.settings.folders else []
         self._migrations = {each.folder_id: Migration(each) for each in folders}
         self._workflow, self._checkpoints = workflow, checkpoints
-        # Of the run as a whole: where its lock and its reason to stop are looked for.
-        home = (folders or [self.settings])[0].results_folder
-        self._run = Run(home)
+        # Jobs look there for the lock and for the reason to stop of the whole run.
+        first_results_folder = (folders or [self.settings])[0].results_folder
+        self._run = Run(first_results_folder)
         self._progress = Progress(self._job_failed)
         self._begun = False
         self._stopping = False
         self._previews: list[tuple[Sequence[Pending], listing.Listing]] = []
-        self.verify = VerifyRun(list(self._migrations.values()), home)
+        self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
         self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
         self._expected: dict[str, tuple[int, list[str]]] = {}
         if workflow.storage_settings.default_storage_provider:
             _or_exit(compat.take_files_from_volume, workflow, self.settings.results)
         workflow.register_resource("uploads", self.settings.uploads_at_once)
         workflow.register_resource("transfers", WAITING * (workflow.resource_settings.cores or 1))
-        # Snakemake keeps its jobs to the end: looking for garbage among them finds none, for a tenth of its time.
+        # Snakemake keeps its jobs to the end: garbage collection would find none, but take a tenth of its time.
         gc.freeze()
         gc.set_threshold(100_000, 20, 50)
-        # Also where snakemake was called by its path, its jobs find its Python.
+        # If snakemake was called by its path, its Python is not on PATH, where jobs look for it.
         os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         _have_a_user_name()
         if workflow.is_main_process:
@@ -94,18 +94,17 @@ class Pipeline:
 
     @property
     def combined(self) -> list[str]:
-        """The mapping of all folders together."""
+        """The combined mapping of all Drive folders."""
         return [f"{self.settings.results}/mapping.csv", f"{self.settings.results}/mapping.json"]
 
     def targets(self, wildcards: object) -> list[str]:
-        """What a run is to make: the mapping and the report of each folder, and the mapping of all if they are many.
+        """The run's targets: the mapping and the report of each Drive folder, and the combined mapping of many.
 
-        A dry run asks for what is pending, too: it does not list, so nothing else tells it that a mapping is out of
-        date.
+        A dry run does not list, so it cannot see that a mapping is outdated. Its targets include the pending images.
         """
         if not self._migrations:
             sys.exit(NEEDED)
-        # Before Snakemake takes stock of the results folder, where it would miss run.json ever after.
+        # run.json must exist before Snakemake reads the results folder: it caches which files exist.
         self._hold()
         targets = [target for each in self._migrations.values() for target in each.targets]
         if self.settings.folders:
@@ -115,9 +114,9 @@ class Pipeline:
         return targets
 
     def begin(self, wildcards: Any) -> list[str]:
-        """The input of the checkpoint: run.json, which every real run writes anew, so that every real run lists anew.
+        """The input of list_images: run.json. Every real run writes it, so that every real run lists again.
 
-        Nothing in a dry run, which makes do with the listing at hand.
+        In a dry run nothing, because it uses the existing listing.
         """
         if self._workflow.dryrun:
             return []
@@ -125,31 +124,31 @@ class Pipeline:
         return [str(_or_exit(self._migration, wildcards.folder).run.path)]
 
     def settings_of(self, wildcards: Any) -> str:
-        """The settings of one folder, as the scripts take them."""
+        """The settings of one Drive folder, as the scripts' argument."""
         return _or_exit(self._migration, wildcards.folder).settings.to_json()
 
     def transferred(self, wildcards: Any) -> list[str]:
-        """What stands when all images of a folder are transferred: a real run lists it first, a dry run has a listing.
+        """The files that exist when all images of a Drive folder are transferred.
 
-        Raises Snakemake's IncompleteCheckpointException until it is listed.
+        In a real run, raises Snakemake's IncompleteCheckpointException until the Drive folder is listed.
         """
         if not self._workflow.dryrun:
             self._checkpoints.list_images.get(folder=wildcards.folder)
         return self.pending(wildcards.folder)
 
     def pending(self, folder_id: str) -> list[str]:
-        """What has to be made before a folder's markers can be merged: the markers of all pending images.
+        """The files needed before the markers can be merged: those of the pending images only.
 
-        Or, where one job moves many images, the flags of their batches. Only what is pending: 100,000 markers that
-        stand would cost Snakemake a minute, and a run with -F or -R upload_image asks for all.
+        They are the images' markers or, if one job transfers many images, the flags of the batches. Markers that exist
+        are left out, because 100,000 of them cost Snakemake a minute. With -F or -R upload_image, all images count.
         """
         migration = _or_exit(self._migration, folder_id)
         if self._workflow.dryrun:
-            # Snakemake asks more than once.
+            # Snakemake calls this more than once; list only the first time.
             forced = "list_images" in self._workflow.dag_settings.forcerun and folder_id not in self._expected
             _or_exit(migration.list_for_a_dry_run, forced)
         listed_at = _or_exit(migration.listing.stat).st_mtime_ns
-        # Snakemake asks more than once.
+        # Snakemake calls this more than once; compute it once for each listing.
         if self._expected.get(folder_id, (0,))[0] != listed_at:
             self._expected[folder_id] = listed_at, _or_exit(self._look_ahead, migration)
             if not self._workflow.dryrun:
@@ -157,9 +156,9 @@ class Pipeline:
         return self._expected[folder_id][1]
 
     def mappings_at_hand(self, wildcards: object) -> list[str]:
-        """The input of verify: run.json, which holds the folder. The mapping is none, or it would be made anew first.
+        """The input of verify: run.json of each results folder. Not the mapping: Snakemake would make it again first.
 
-        In a dry run nothing, but that it says how many URLs would be asked for.
+        In a dry run, no files; the number of URLs is printed at the end.
         """
         if not self._migrations:
             sys.exit(NEEDED)
@@ -174,7 +173,7 @@ class Pipeline:
 
     @property
     def hold_and_settings(self) -> Callable[[object], str]:
-        """The settings as a rule's parameter; to ask for it takes the results folders, if it is a real run."""
+        """A rule's parameter that returns the settings and, in a real run, locks the results folders."""
 
         def held(wildcards: object) -> str:
             self._hold()
@@ -192,11 +191,11 @@ class Pipeline:
         return str(self._run.results_folder)
 
     def threads(self, wildcards: object) -> int:
-        """The cores that an image takes: none in the pool, whose processes are as many as there are cores."""
+        """The cores that an upload job takes: none in the pool, which itself has as many processes as cores."""
         return 0 if self._in_pool else 1
 
     def uploads_in_a_batch(self, wildcards: object) -> int:
-        """How many images a batch moves at once: eight on a node. Here, no more than the one core that it takes."""
+        """How many images a batch transfers at once: eight on a cluster node; locally one, for its one core."""
         return 1 if self._workflow.local_exec and not self._workflow.remote_exec else UPLOADS_ON_A_NODE
 
     @property
@@ -206,27 +205,27 @@ class Pipeline:
 
     @property
     def silent(self) -> bool:
-        """Whether the user wants to hear nothing at all."""
+        """Whether the user wants no output at all (--quiet all)."""
         return "all" in self._quiet
 
     def started(self) -> None:
-        """Snakemake's scheduler is there now, and about to begin."""
+        """Called when Snakemake's scheduler exists and is about to begin."""
         compat.ignore_jumps_of_the_clock(self._workflow)
         if self._workflow.executor_plugin.name == "kubernetes":
             compat.ask_as_kubernetes_answers(self._workflow)
         compat.end_gracefully("" if self._workflow.local_exec else WAITING_FOR_NODES, drop)
 
     def succeeded(self) -> None:
-        """Say how it went."""
+        """Called when the run has succeeded: print the summary."""
         _let_end()
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
         elif all(each.is_merged for each in self._migrations.values()):
-            # Else something less than the migration was asked for: the listing alone, or one marker.
+            # If not, the user asked for less than the whole migration: only the listing, or one marker.
             self._say_outcome(list(self._migrations.values()))
 
     def failed(self) -> None:
-        """Write the mappings and reports that the run did not come to, and say how it went."""
+        """Called when the run has failed: write the missing mappings and reports, and print the summary."""
         _let_end()
         if self.verify.begun:
             self.verify.say_outcome(logging.ERROR)
@@ -239,7 +238,7 @@ class Pipeline:
             if merged and stopped_because:
                 say(f"the run was stopped: {stopped_because}", logging.ERROR)
             unlisted = (each for each in self._migrations.values() if each not in merged)
-            # A listing that finds no room for itself finds none for the reason in its log.
+            # On a full disk, list_images cannot write its error to its log either.
             reason = stopped_because or self._run.unwritable_because or "nothing was listed"
             for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
                 say(one_line(line), logging.ERROR)
@@ -254,22 +253,22 @@ class Pipeline:
             )
 
     def _job_failed(self) -> None:
-        """A job outside the pool cannot end the run when nothing else can succeed: it leaves the reason."""
+        """End the run if a job outside the pool has recorded a reason to stop; such a job cannot do that itself."""
         if not self._in_pool and not self._stopping and self._stopped_because:
             self._stopping = True
             os.kill(os.getpid(), signal.SIGTERM)
 
     @property
     def _stopped_because(self) -> str:
-        """The line that says why this run was stopped; "" if it was not."""
+        """Why this run was stopped, in one line; "" if it was not."""
         return next((line for each in self._migrations.values() if (line := each.run.stopped_because)), "")
 
     def _waits_for(self) -> dict[str, str]:
-        """For each service that this run waits for, the line that says so."""
+        """Service → message, for each service that this run waits for."""
         return {service: line for each in self._migrations.values() for service, line in each.run.waits_for.items()}
 
     def _merge_mappings(self) -> None:
-        # Only here, because a run that succeeds has a rule for it.
+        # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_mappings
 
         try:
@@ -286,8 +285,8 @@ class Pipeline:
         self._progress.sum_up(counted, Path(whole), reports, mapping.failures(mappings))
 
     def _hold(self) -> None:
-        """Take the results folders for this run, once, if it is a real one."""
-        # Where Snakemake only looks at what is there (--report, --summary), it has no executor.
+        """Lock the results folders for this run, once, if it is a real run."""
+        # Without an executor, Snakemake only reads what exists (--report, --summary).
         is_real = self._workflow.executor_plugin is not None and not self._workflow.dryrun
         if not self._begun and self._workflow.is_main_process and is_real:
             _or_exit(self._begin)
@@ -341,7 +340,7 @@ class Pipeline:
         size = self._images_per_job(len(wanted))
         if size == 1:
             return wanted
-        # A batch moves those of its images that have no marker.
+        # A batch transfers only images without a marker.
         for path in wanted if again else ():
             Path(path).unlink(missing_ok=True)
         return batches.write(migration.results_folder, self._run_id, wanted, size)
@@ -349,12 +348,12 @@ class Pipeline:
     def _images_per_job(self, pending: int) -> int:
         if self.settings.images_per_job != "auto":
             return self.settings.images_per_job
-        # Known only now: while the Snakefile is read, Snakemake has no executor yet.
+        # Not known earlier: while the Snakefile is read, Snakemake has no executor yet.
         in_batches = pending > SINGLY if self._in_pool else not self._workflow.local_exec
         return IN_A_BATCH if in_batches else 1
 
     def _answered(self, request: str, status: Status, line: str) -> None:
-        """Take note of what came of an image, in the thread of the pool."""
+        """Record the result of an image. Called in the pool's thread."""
         path = task.marker_of(request, Path(self.settings.results))
         if status == "lost":
             try:
@@ -372,11 +371,11 @@ class Pipeline:
             preview(found, listed, names, self.settings)
 
     def _migration(self, folder_id: str) -> Migration:
-        """One of this run's folders. Raises MigrationError if it is none."""
+        """The migration of one Drive folder. Raises MigrationError if this run does not have it."""
         try:
             return self._migrations[folder_id]
         except KeyError:
-            raise MigrationError(f"{folder_id} is no folder of this run" if self._migrations else NEEDED) from None
+            raise MigrationError(f"{folder_id} is not a folder of this run" if self._migrations else NEEDED) from None
 
 
 def _marker_request(job: Any) -> list[str]:
@@ -390,12 +389,12 @@ def _batch_requests(job: Any) -> list[str]:
 
 
 def _let_end() -> None:
-    """From now on, Ctrl-C interrupts nothing: what is left takes moments, and it would end in the midst of them."""
+    """Ignore Ctrl-C from now on: the rest takes only moments and must not be interrupted half-way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _have_a_user_name() -> None:
-    """Snakemake asks for it, with a traceback where there is none: in a container the user ID may be unknown."""
+    """Set a user name if there is none, as in many containers: Snakemake would end with a traceback."""
     try:
         getpass.getuser()
     except (KeyError, OSError):
@@ -403,7 +402,7 @@ def _have_a_user_name() -> None:
 
 
 def _need_writable(directory: Path) -> None:
-    """Raise MigrationError if Snakemake cannot keep its .snakemake in the working directory; it shows a traceback."""
+    """Raise MigrationError if .snakemake cannot be written: Snakemake would end with a traceback."""
     own = directory / ".snakemake"
     if not os.access(own if own.exists() else directory, os.W_OK | os.X_OK, effective_ids=True):
         raise MigrationError(
@@ -412,7 +411,7 @@ def _need_writable(directory: Path) -> None:
 
 
 def _or_exit(function: Callable[..., Result], *arguments: Any) -> Result:
-    """The result of a function; an error of ours ends the program with its line, not with a traceback."""
+    """The result of a function. A MigrationError or OSError ends the program with one line, without a traceback."""
     try:
         return function(*arguments)
     except MigrationError as error:

@@ -1,4 +1,4 @@
-"""What a dry run says: what would be moved, why, how much it is, and what would not go as people may expect."""
+"""The output of a dry run: what would be moved and why, how many bytes that is, and warnings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from drive2cloudinary.run.tally import how_many
 from drive2cloudinary.settings import FREE_PLAN, Settings
 
 EXAMPLES = 3
-"""Images that a warning names."""
+"""How many images a warning names."""
 
 
 def preview(pending: Sequence[Pending], listed: Listing, name_them: bool, settings: Settings) -> None:
-    """Print each pending image if `name_them`, ordered by path, then warnings, then a summary of how many and why."""
+    """Print the pending images by path (if `name_them`), the warnings, and a summary of how many and why."""
     ordered = sorted(pending, key=lambda each: (each.image.folder_path, each.image.name, each.image.id))
     if name_them:
         for each in ordered:
@@ -36,7 +36,7 @@ def preview(pending: Sequence[Pending], listed: Listing, name_them: bool, settin
 
 
 def warnings(images: Sequence[Image], drive_folder: str, settings: Settings) -> Iterator[str]:
-    """A line for each thing that would not go as people may expect, with the first images that it concerns.
+    """One line for each kind of unexpected result, with the first images that it concerns.
 
     In: the pending images, and the name of the Drive folder.
     """
@@ -67,7 +67,7 @@ def _line(found: Sequence[str], what: str) -> str:
 
 
 def how_long_ago(moment: str) -> str:
-    """The time that has passed, in words. In: an ISO time with its zone."""
+    """The time since a moment, in words. In: an ISO time with a time zone."""
     then = in_utc(moment)
     seconds = (datetime.now(UTC) - then).total_seconds()
     if seconds < 0:

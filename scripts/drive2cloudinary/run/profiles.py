@@ -1,4 +1,4 @@
-"""Whether the profile that the user asked for is in force: Snakemake says nothing of one that it does not find."""
+"""Check that the user's profile is in effect: Snakemake silently ignores a profile that it does not find."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from drive2cloudinary.run import compat
 
 
 def check(arguments: Sequence[str], base: Path, executor: str) -> None:
-    """Raise MigrationError if jobs would run elsewhere than the user's profile says.
+    """Raise MigrationError if the run does not use the profile, or the executor of the profile, that the user named.
 
-    In: snakemake's arguments, the Snakefile's folder, and the name of the executor that the run has.
+    In: snakemake's arguments, the Snakefile's folder, and the name of the run's executor.
     """
-    # Snakemake's own parser takes half a second to make.
+    # A small parser, because creating Snakemake's own takes half a second.
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--profile", action="append")
     parser.add_argument("--workflow-profile")
@@ -39,5 +39,5 @@ def check(arguments: Sequence[str], base: Path, executor: str) -> None:
         if wanted and wanted != executor:
             raise MigrationError(
                 f"--profile {profile}: the workflow's own profile overrides its executor, {wanted}; "
-                f"say --workflow-profile {profile} instead"
+                f"use --workflow-profile {profile} instead"
             )

@@ -1,4 +1,4 @@
-"""How far a run is, told to the user: a bar or a line now and then, a line for each failure, and the last lines."""
+"""Progress messages: a bar or occasional lines, a line for each failure, and the summary."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ if TYPE_CHECKING:
     from drive2cloudinary.results.listing import Image
 
 _SAID_AGAIN_AFTER = 60.0
-"""Seconds from one line about a service that is waited for to the next."""
+"""Seconds between two messages about waiting for the same service."""
 
 
 class Progress(logging.Handler):
-    """Counts what Snakemake's events, and the executor, tell of each image."""
+    """Counts the images by the events of Snakemake and of the executor, and prints the progress."""
 
     def __init__(self, job_failed: Callable[[], None]) -> None:
-        """In: who is told when a job of Snakemake's has failed."""
+        """In: called when a job of Snakemake has failed."""
         super().__init__()
         self._job_failed = job_failed
         self._tally = Tally()
         self._names: dict[str, str] = {}
-        """Marker → path in Drive, of the images that this run is to move."""
+        """Marker → path in Drive, of the images that this run has to move."""
         self._markers: dict[int, list[str]] = {}
-        """Job → the markers that it is to make, while it runs."""
+        """Running job → the markers that it has to make."""
         self._before: dict[str, failure.Failure | None] = {}
         """Marker → the failure that was recorded before its job began."""
         self._last_progress = time.monotonic()
 
     def begin(self) -> None:
-        """Hear Snakemake's events from now on."""
-        # A full disk fails Snakemake's log, too: no reason for tracebacks on the terminal.
+        """Receive Snakemake's events from now on."""
+        # On a full disk Snakemake cannot write its log; logging would print a traceback for each message.
         logging.raiseExceptions = False
         logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """What logging.Handler promises: take note of an event."""
-        event, said = getattr(record, "event", None), record.__dict__
+        """As logging.Handler.emit: handle an event of Snakemake."""
+        event, fields = getattr(record, "event", None), record.__dict__
         if event == LogEvent.JOB_INFO:
-            self._job(said["jobid"], said["rule_name"], said["output"])
+            self._job(fields["jobid"], fields["rule_name"], fields["output"])
         elif event == LogEvent.JOB_FINISHED:
-            self._ended(said["job_id"])
+            self._ended(fields["job_id"])
         elif event == LogEvent.JOB_ERROR:
-            self._ended(said["jobid"])
+            self._ended(fields["jobid"])
             self._job_failed()
 
     def watch(self, waits_for: Callable[[], dict[str, str]]) -> None:
-        """From now on, say what the run waits for. In: what tells it, as service → line."""
+        """From now on, print what the run waits for. In: returns the messages, as service → line."""
         threading.Thread(target=self._watch, args=(waits_for,), daemon=True).start()
 
     def _watch(self, waits_for: Callable[[], dict[str, str]]) -> None:
@@ -77,7 +77,7 @@ class Progress(logging.Handler):
                 del said_at[service]
 
     def listed(self, results_folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
-        """The listing of a results folder is there: so many images, of which some are to be moved and some left out."""
+        """Record and print the counts of a new listing: all images, those to move, those excluded."""
         for image in to_move:
             self._names[str(marker.path_of(results_folder, image.id, image.fingerprint))] = image.path
         found = Listed(total, len(to_move), skipped)
@@ -86,10 +86,9 @@ class Progress(logging.Handler):
         say(str(found))
 
     def sum_up(self, counted: Counter[str], mapping: Path, reports: Sequence[Path], failures: Sequence[Group]) -> None:
-        """The last lines of a run: how many of what, how much, how long, where to look, and what to do.
+        """Print the summary of a run: counts, bytes, time, the result files, and what to do.
 
-        In: how many images have each status in the mapping, which and the reports are where to look, and those that
-        failed by their causes.
+        In: the number of images with each status; the mapping and the reports; the failed images, grouped by cause.
         """
         if Console.the:
             Console.the.stop_bar()
@@ -117,19 +116,19 @@ class Progress(logging.Handler):
         self.ended(list(map(Path, self._markers.pop(job, []))))
 
     def ended(self, markers: Sequence[Path]) -> None:
-        """These images are in Cloudinary now, or have failed. In: the markers that they have, or would have.
+        """Record images that are now in Cloudinary or have failed. In: the paths of their markers.
 
-        Of those of no listing that this run has seen, where a marker is all that was asked for, it says nothing.
+        Images that are not in a listing of this run are ignored; they occur if the user asked for a single marker.
         """
         markers = [path for path in markers if str(path) in self._names]
         for path in markers:
             before = self._before.pop(str(path), None)
-            if moved := marker.read(path):
-                size = moved.cloudinary["bytes"] if moved.status == "uploaded" else 0
-                self._tally.add(path, moved.status, size or 0)
+            if proof := marker.read(path):
+                size = proof.cloudinary["bytes"] if proof.status == "uploaded" else 0
+                self._tally.add(path, proof.status, size or 0)
                 continue
             record = _failure_of(path)
-            # Of a job that was ended with the run, there is at most the record of an earlier one.
+            # A job that was cancelled with the run has at most the failure record of an earlier run.
             if record and record != before:
                 self._tally.add(path, "failed")
                 say(f"failed: {one_line(self._names.get(str(path), path.name), 100)}: {record.message}", logging.ERROR)
@@ -137,7 +136,7 @@ class Progress(logging.Handler):
             self._progress()
 
     def _progress(self) -> None:
-        """A line of progress now and then where there is no bar; seldom in a long run."""
+        """Print an occasional line of progress if there is no bar; the longer the run, the less often."""
         tally, now = self._tally, time.monotonic()
         has_bar = Console.the and Console.the.has_bar
         if not has_bar and now - self._last_progress > min(60, max(5, tally.elapsed.total_seconds() / 20)):
@@ -146,5 +145,5 @@ class Progress(logging.Handler):
 
 
 def _failure_of(path: Path) -> failure.Failure | None:
-    """The record of the failure of a marker's image."""
+    """The failure record of a marker's image."""
     return failure.read(path.parents[1], path.name.partition(".")[0])

@@ -1,4 +1,4 @@
-"""How the Snakefile gets its pipeline."""
+"""Create the Snakefile's pipeline."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def start(workflow: Workflow, config: dict[str, Any], checkpoints: Any) -> Pipeline:
-    """The pipeline of this invocation of snakemake; a wrong setting ends the program with a line.
+    """The pipeline of this invocation of snakemake. A wrong setting ends the program with a one-line error.
 
-    In: what Snakemake calls by these names in a Snakefile. From now on Ctrl-C is answered with a line, and output that
-    nobody reads does not matter.
+    In: Snakemake's objects with these names in a Snakefile. From now on, Ctrl-C ends the program without a traceback,
+    and a closed terminal or pipe does not end it.
     """
     cancel_at_interrupt(workflow)
     outlive_output()
-    # Only now, because it takes long to import.
+    # Imported only now, after Ctrl-C is handled, because it takes long.
     from drive2cloudinary.run.pipeline import Pipeline
 
     return Pipeline(workflow, config, checkpoints)

@@ -1,4 +1,4 @@
-"""How far a run has come: what became of its images so far, and how fast that goes."""
+"""The progress of a run in numbers: the images by status, the bytes, and the rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.filesize import decimal
 
 
 class Listed(NamedTuple):
-    """How many images a folder has: in all, to be moved by this run, and left out by a setting."""
+    """The number of images in a listing: in all, to be moved by this run, and excluded."""
 
     total: int
     to_move: int
@@ -25,10 +25,10 @@ class Listed(NamedTuple):
 
 
 class Tally:
-    """The images of one run, of all its folders together; those that are under way count for nothing yet."""
+    """The images of a run, of all its Drive folders together. Images under way are not counted yet."""
 
     def __init__(self) -> None:
-        # The bar, in a thread of its own, must not see it grow.
+        # All keys exist from the start: the bar's thread must not see the dictionary grow while it iterates.
         self.counts = Counter(uploaded=0, existing=0, failed=0)
         self.bytes = 0
         self._statuses: dict[Path, str] = {}
@@ -36,18 +36,18 @@ class Tally:
         self._moving_since = 0.0
         self._last = 0.0
         self._folders: dict[Path, Listed] = {}
-        # (moment, images done): some, seconds apart, so that the rate is that of the last minute.
+        # (time, images done), 2 s or more apart; 30 of them cover at least the last minute.
         self._samples: deque[tuple[float, int]] = deque(maxlen=30)
 
     def listed(self, results_folder: Path, images: Listed) -> None:
-        """The listing of one results folder is there."""
+        """Record the counts of one results folder's listing."""
         self._folders[results_folder] = images
         if not self._moving_since:
             self._moving_since = self._last = time.monotonic()
             self._samples.append((self._moving_since, 0))
 
     def add(self, marker: Path, status: str, size: int = 0) -> None:
-        """One image is uploaded, existing or failed; the last word counts. In: its bytes, if they were uploaded."""
+        """Record the status of an image; a later status replaces an earlier one. In: its bytes, if uploaded."""
         if marker in self._statuses:
             self.counts[self._statuses[marker]] -= 1
         self._statuses[marker] = status
@@ -71,7 +71,7 @@ class Tally:
 
     @property
     def elapsed(self) -> timedelta:
-        """Since the run began, in whole seconds."""
+        """The time since the run began, in whole seconds."""
         return timedelta(seconds=round(time.monotonic() - self._began))
 
     @property
@@ -80,29 +80,29 @@ class Tally:
 
     @property
     def statuses(self) -> str:
-        """What became of the images, as the summary says it, too."""
+        """The counts by status, in the words of the summary."""
         return in_words(self.counts + Counter(skipped=self.skipped))
 
     @property
     def amount(self) -> str:
-        """What was uploaded, as 12.3 MB (of 1,000,000 bytes)."""
+        """The uploaded bytes, as in `12.3 MB` (1 MB is 1,000,000 bytes)."""
         return decimal(self.bytes)
 
     @property
     def rate(self) -> str:
-        """The rate of the last minute, "" while there is none."""
+        """The rate of the last minute, "" while it is unknown."""
         speed = self._speed()
         return f"{speed:.1f} images/s" if speed else ""
 
     @property
     def left(self) -> str:
-        """The time until all are done at that rate, "" while nobody knows."""
+        """The remaining time at that rate, "" while it is unknown."""
         speed = self._speed()
         return f"{timedelta(seconds=round((self.to_move - self.done) / speed))} left" if speed else ""
 
     @property
     def whole_rate(self) -> str:
-        """How long the moving took from the listing to the last image, and at what rate; "" if nothing was moved."""
+        """The time from the listing to the last image, and the rate over it; "" if nothing was moved."""
         seconds = self._last - self._moving_since
         if not self.done or not seconds:
             return ""
@@ -111,7 +111,7 @@ class Tally:
     def _speed(self) -> float:
         moment, done = self._samples[0] if self._samples else (time.monotonic(), 0)
         seconds = time.monotonic() - moment
-        # The first moments tell little.
+        # A rate over the first moments would be unreliable.
         return (self.done - done) / seconds if seconds > 3 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""The terminal, or whatever the output goes to: a run outlives it."""
+"""Let a run survive the loss of its terminal or output pipe."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from snakemake.logging import logger
 
 
-class Unheeded:
-    """A text stream that takes note of no error: what cannot be written, because nobody reads it any more, is lost."""
+class LossyStream:
+    """A text stream that ignores write errors: output that can no longer be written is dropped."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -31,14 +31,14 @@ class Unheeded:
 
 
 def outlive_output() -> None:
-    """Let no failing write to this program's output end it: images are moved whether anybody is told or not.
+    """Make the program go on if its output cannot be written, for example because the terminal was closed.
 
-    To be called before Snakemake says its first line: with its reader gone, that would end the program.
+    Call it before Snakemake prints its first line.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a name shows question marks for it.
+        # Print question marks for characters that the terminal cannot show.
         sys.stdout.reconfigure(errors="replace")
-    streams = {id(stream): Unheeded(stream) for stream in (sys.stdout, sys.stderr) if stream}
+    streams = {id(stream): LossyStream(stream) for stream in (sys.stdout, sys.stderr) if stream}
     for handler in logger.handlers:
         if isinstance(handler, logging.StreamHandler) and id(handler.stream) in streams:
             handler.stream = streams[id(handler.stream)]

@@ -1,4 +1,4 @@
-"""What is around the job of the rule verify: the folders that it holds, what it will ask for, what it found."""
+"""A run of the target verify: lock the results folders, preview in a dry run, and print the outcome."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from drive2cloudinary.run.console import say
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.run.preview import how_long_ago
 
-ALONE = "verify takes the mapping at hand: run it by itself, after the migration"
+ALONE = "verify checks the existing mapping: run it by itself, after the migration"
 
 
 class VerifyRun:
-    """A run of snakemake that verifies the mappings of its folders, and does nothing else."""
+    """A run of snakemake that only verifies the mappings of its Drive folders."""
 
-    def __init__(self, migrations: Sequence[Migration], home: Path) -> None:
-        """In: the run's folders, and the results folder of the run as a whole, where the job has its log."""
+    def __init__(self, migrations: Sequence[Migration], first_results_folder: Path) -> None:
+        """In: the run's Drive folders, and the results folder for the job's log."""
         self._migrations = migrations
-        self.log = layout.log(home, "verify")
-        """Where the job leaves the outcome of each folder."""
+        self.log = layout.log(first_results_folder, "verify")
+        """The file to which the job writes the outcome of each Drive folder."""
         self.begun = False
 
     @property
     def tables(self) -> list[str]:
-        """verify.csv of each folder."""
+        """verify.csv of each results folder."""
         return [str(layout.verified(each.results_folder)) for each in self._migrations]
 
     def begin(self, run_id: str) -> None:
-        """Take the results folders for a run. Raises MigrationError if one is in use, or has no mapping yet."""
+        """Lock the results folders for a run. Raises MigrationError if one is in use, or has no mapping yet."""
         self._need_mappings()
         for migration in self._migrations:
             migration.hold(run_id)
@@ -42,16 +42,16 @@ class VerifyRun:
         self.begun = True
 
     def preview(self, silent: bool) -> None:
-        """Have a dry run end with how many URLs would be asked for. Raises MigrationError if there is no mapping."""
+        """Print the number of URLs at the end of a dry run. Raises MigrationError if there is no mapping."""
         self._need_mappings()
         if not silent:
             _at_exit_once(self._print_preview)
 
     def say_outcome(self, level: int) -> None:
-        """Say what the job found."""
-        said = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
-        for line in said or ["no URL was asked for"]:
-            say(one_line(line, 1000), level if said else logging.ERROR)
+        """Print the outcome from the job's log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        for line in lines or ["no URL was checked"]:
+            say(one_line(line, 1000), level if lines else logging.ERROR)
 
     def _need_mappings(self) -> None:
         for migration in self._migrations:
@@ -69,6 +69,6 @@ class VerifyRun:
 
 
 def _at_exit_once(function: Callable[[], None]) -> None:
-    """Snakemake asks for a rule's input more than once."""
+    """Register the function only once, although Snakemake calls input functions repeatedly."""
     atexit.unregister(function)
     atexit.register(function)

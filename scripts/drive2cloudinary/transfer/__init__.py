@@ -1,1 +1,1 @@
-"""One image from Drive to Cloudinary, with the proof that it arrived."""
+"""The transfer of one image from Drive to Cloudinary, with the proof that it arrived."""

@@ -1,8 +1,8 @@
-"""The images of one batch, moved on a cluster's node by a pool of their own.
+"""Transfer the images of one batch on a cluster node, with a pool of its own.
 
-The limits drive_units_per_minute and uploads_at_once hold for the whole run, so each batch keeps to its share of them:
-so many uploads at once as it has processes, of which Snakemake lets no more run on all nodes together than
-uploads_at_once, and the same part of drive_units_per_minute.
+The limits drive_units_per_minute and uploads_at_once hold for the whole run, so each batch uses only its share. It
+makes as many uploads at once as it has processes; Snakemake keeps the processes on all nodes together within
+uploads_at_once. It spends the same fraction of drive_units_per_minute.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from snakemake_executor_plugin_pool.pool import Pool
 
 
 def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str]:
-    """Move the images of a batch with so many processes; yields a line for each that failed.
+    """Transfer the images of a batch with `processes` processes; yields a line for each failed image.
 
-    Raises MigrationError as soon as nothing else can succeed either, OSError.
+    Raises MigrationError as soon as no other image can succeed either, OSError.
     """
     results_folder = path.parent.parent
     run, results = Run(results_folder), results_folder.parent
@@ -46,10 +46,10 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
         futures = {pool.submit(request): request for request in requests}
         for future in as_completed(futures):
             status, line = outcome(future)
-            # A new run takes the batches of the last one away. The run's lock would tell more, but not every file
-            # system that nodes share has such locks.
+            # A new run deletes the batches of the last one. The run's lock would be a better sign, but not every
+            # shared file system supports such locks.
             if status == "stop" or not path.exists():
-                stopped_because = line if status == "stop" else "the run is over for which this batch was made"
+                stopped_because = line if status == "stop" else "the run that made this batch is over"
                 pool.drop()
             if status == "lost":
                 task.record_lost(futures[future], results, line)

@@ -1,4 +1,4 @@
-"""Re-encoding an image that is too large for the account, so that it fits."""
+"""Re-encode an image that is too large for the account."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError
 
 QUALITIES = (95, 92, 88, 84, 80, 75, 70)
-"""Tried before the size is touched: below, JPEG shows."""
+"""JPEG qualities, tried in this order before the image is scaled down; below the last, artifacts become visible."""
 SHRINK = 0.85
-"""Each side, from one try to the next."""
+"""The factor for both sides from one try to the next."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The new bytes, and what was done to get them, in words."""
+    """The new bytes, and a description of the re-encoding."""
 
     content: bytes
     what: str
 
 
 def fit(stream: IO[bytes], limit: int) -> Fitted:
-    """An image as a JPEG of at most `limit` bytes: first of less quality, then smaller.
+    """Re-encode an image as a JPEG of at most `limit` bytes: first with lower quality, then with fewer pixels.
 
-    Orientation, the other EXIF data and the colour profile are kept. Raises ImageError for what would lose more than
-    that, transparent and animated images, and for what is no image.
+    Orientation, the other EXIF data and the colour profile are kept. Raises ImageError for transparent and animated
+    images, which would lose more than quality, and for anything that is not an image.
     """
     try:
         with Image.open(stream) as image:

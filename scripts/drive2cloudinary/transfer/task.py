@@ -1,4 +1,4 @@
-"""What a process of the pool does with a request: it moves one image, and leaves its marker or its failure."""
+"""The pool's task: transfer one image for each request, and write its marker or its failure."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 FUNCTION = f"{__name__}:prepare"
 THREADS = 2
-"""In a process: the next image is downloaded while this one is uploaded."""
+"""Threads in each process: one downloads the next image while the other uploads."""
 
 
 def argument(settings: Settings, run: Run, in_batch: bool = False) -> str:
-    """What `prepare` takes. In: the run whose reason to stop holds; whether this is a batch on a cluster's node."""
+    """The argument of `prepare`. In: the run that may be stopped; whether this is a batch on a cluster node."""
     return json.dumps({"settings": settings.to_json(), "run": str(run.results_folder), "in_batch": in_batch})
 
 
 def prepare(text: str) -> Callable[[], UploadTask]:
-    """What makes the task of each process; they all share what is known of the services. In: `argument`."""
-    # Only here, because Snakemake reads this module, too, and the clients take long to import.
+    """A function that creates each process' task. All share the limits and contacts. In: as of `argument`."""
+    # Imported here, because the clients take long, and Snakemake's own process imports this module, too.
     from drive2cloudinary.transfer.transfer import Transfer
 
     value = json.loads(text)
     settings, run = Settings.from_json(value["settings"]), Run(Path(value["run"]))
     services = Services.of(settings, run.wait_for)
     if value["in_batch"]:
-        # It does not know what the last one on this node has spent of the minute: it spends its share evenly.
+        # Spend the share evenly: how much of this minute's budget an earlier batch has spent is unknown.
         services = replace(services, units=RateLimit(per_second=settings.drive_units_per_minute / 60))
     return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run)
 
@@ -60,14 +60,14 @@ def marker_of(request: str, results: Path) -> Path:
 
 
 def record_lost(request: str, results: Path, line: str) -> None:
-    """Leave the failure of an image whose processes died, or where one met with what nobody foresaw. Raises OSError."""
+    """Record the failure of an image whose processes died or raised an unexpected exception. Raises OSError."""
     path = marker_of(request, results)
     lost = TransientError(line, cause=Cause.WORKER_LOST)
     Failure.of(lost).write(path.parents[1], path.name.partition(".")[0])
 
 
 def log_of(run: Run) -> Path:
-    """Where the processes say what nobody foresaw: a file that can be appended to. Raises OSError if it cannot."""
+    """The log file for unexpected errors of the processes. Raises OSError if it cannot be appended to."""
     path = layout.pool_log(run.results_folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.open("ab").close()
@@ -75,7 +75,7 @@ def log_of(run: Run) -> Path:
 
 
 class UploadTask:
-    """Moves images for the threads of one process, which share its two connections."""
+    """Transfers images; one for all threads of a process, which share its connections."""
 
     def __init__(self, make_transfer: Callable[[], Transfer], results: Path, run: Run) -> None:
         self._make_transfer, self._results, self._run = make_transfer, results, run
@@ -84,7 +84,7 @@ class UploadTask:
         self._entries = cache(Entries)
 
     def __call__(self, request: str) -> str:
-        """`done`, `failed LINE`, or `stop LINE` if no other image can succeed either. In: as of `request_for`."""
+        """Answer `done`, `failed LINE`, or `stop LINE` if no other image can succeed. In: as of `request_for`."""
         if line := self._run.stopped_because:
             return f"stop {line}"
         path = marker_of(request, self._results)
@@ -105,7 +105,7 @@ class UploadTask:
             image = listed.image(file_id)
             if marker.path_of(results_folder, image.id, image.fingerprint) != path:
                 raise ImageError("the listing has another version of this file: run snakemake again", Cause.CHANGED)
-            # An earlier process may have died as it was about to say so.
+            # An earlier process may have written the marker and died before it could answer.
             if not marker.read(path):
                 done = transfer.run(image, listed.head.cloudinary_folder, layout.markers(results_folder))
                 with replacing(path) as stream:

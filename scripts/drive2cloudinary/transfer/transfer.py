@@ -1,4 +1,4 @@
-"""Moving one image: the bytes from Drive to Cloudinary, and the marker that proves it."""
+"""The transfer of one image: download, upload, and the marker that proves it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from drive2cloudinary.settings import Settings
 
 
 class Transfer:
-    """A process' two connections, each for one thread at a time: one image is downloaded while another is uploaded."""
+    """The connections of one process. Two threads use it: one downloads an image while the other uploads one."""
 
     def __init__(self, settings: Settings, services: Services) -> None:
-        """Sign in to both services. Raises StopRun. In: the settings, and what all workers know together."""
+        """Sign in to both services. Raises StopRun. In: the settings, and the limits that all processes share."""
         self._settings = settings
         self._patiently = patiently(settings.retries)
         self._drive = Drive(settings, services)
@@ -37,13 +37,12 @@ class Transfer:
         self._members = Members(Path(settings.results))
 
     def run(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
-        """Bring one image to Cloudinary.
+        """Transfer one image to Cloudinary.
 
-        In: its entry in the listing, the listing's Cloudinary folder, and where the markers lie. Out: its marker, which
-        the caller puts in place. Its seconds are those that passed until the bytes were here and proved, and until they
-        were in Cloudinary and proved: waiting for one's turn, pauses and further tries are included, because that is
-        how long the image took. Raises ImageError, TransientError or StopRun; then the image is not in Cloudinary under
-        a name that claims it.
+        In: its entry in the listing, the listing's Cloudinary folder, and the folder of the markers. Out: its marker,
+        which the caller writes. Its `seconds` are the times for the download and for the upload, checksums included, as
+        the image experienced them: with waiting for limits, pauses and retries. Raises ImageError, TransientError or
+        StopRun; then no marker claims that the image is in Cloudinary.
         """
         if image.no_download:
             raise ImageError("its owner does not allow the file to be downloaded by this account", Cause.NOT_ALLOWED)
@@ -64,7 +63,7 @@ class Transfer:
         if too_large and limit:
             content, remark = self._fitted(content, limit)
         if image.replaces:
-            # From here on the old marker could be untrue.
+            # The upload will replace the asset, so the old marker would no longer be true.
             (markers / image.replaces["marker"]).unlink(missing_ok=True)
         new = NewAsset(
             public_id=image.public_id,
@@ -90,7 +89,7 @@ class Transfer:
         )
 
     def _download(self, image: Image) -> Content:
-        """The bytes of an image, proved by Drive's own size and md5."""
+        """Download an image, and check its size and md5 against Drive's."""
         wrong: set[str] = set()
 
         def once() -> Content:
@@ -98,29 +97,29 @@ class Transfer:
                 raise ImageError("the file is empty", Cause.EMPTY)
             content = self._fetch(image)
             if not content.size or (image.size is not None and content.size != image.size):
-                said = f"Drive sent {content.size} bytes of an image of {image.size}"
-                raise TransientError(said, cause=Cause.WRONG_BYTES)
+                what = f"Drive sent {content.size} bytes of an image of {image.size}"
+                raise TransientError(what, cause=Cause.WRONG_BYTES)
             if image.md5 and content.md5 != image.md5 and self._settings.trusts_checksum(image.id, image.photos):
                 if content.md5 in wrong:
                     advice = f"trust_checksum: {{{image.id}: false}}"
                     if image.photos:
                         advice = f"trust_checksum: {{photos: false}} for all files from Google Photos, or {advice}"
                     raise ImageError(
-                        f"Drive sends bytes of md5 {content.md5}, again and again, and says they have {image.md5}: "
-                        f"if they have just changed, run again; to take them all the same, set {advice}",
+                        f"Drive sends bytes of md5 {content.md5} on every try, but states the md5 {image.md5}: "
+                        f"if the file has just changed, run again; to upload it all the same, set {advice}",
                         Cause.WRONG_BYTES,
                     )
                 wrong.add(content.md5)
-                raise TransientError("Drive sent other bytes than its md5 promises", cause=Cause.WRONG_BYTES)
+                raise TransientError("Drive sent bytes that do not match its md5", cause=Cause.WRONG_BYTES)
             return content
 
-        # Of a large one each piece is tried again for itself; the whole, only once more.
+        # The pieces of a large image are retried one by one, so the whole download is retried only once.
         again = self._patiently.copy(stop=tenacity.stop_after_attempt(2)) if _is_large(image) else self._patiently
         return again(once)
 
     def _fitted(self, content: Content, limit: int) -> tuple[Content, str]:
-        """The content re-encoded to at most `limit` bytes, and the remark for the mapping."""
-        # Only here, because Pillow takes long to import, and few need it.
+        """The content re-encoded to at most `limit` bytes, and a remark for the mapping."""
+        # Imported here, because Pillow takes long and is seldom needed.
         from drive2cloudinary.transfer.fit import fit
 
         try:
@@ -143,5 +142,5 @@ def _is_large(image: Image) -> bool:
 
 
 def jpg_url(secure_url: str) -> str:
-    """The address of the asset as a JPG: Cloudinary converts what has `f_jpg` after `/upload/`."""
+    """The URL that delivers the asset as a JPG: Cloudinary converts it if `f_jpg` follows `/upload/`."""
     return secure_url.replace("/image/upload/", "/image/upload/f_jpg/", 1)

@@ -1,6 +1,6 @@
 "use strict";
 
-/* What the page knows: `images`, one object for each, and how its numbers are written. */
+/* The page's data: `images`, one object for each image, and functions that format numbers. */
 
 const report = JSON.parse(document.getElementById("data").textContent);
 const images = report.rows.map((values, position) => ({
@@ -27,7 +27,7 @@ function duration(seconds) {
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${Number(seconds.toPrecision(2))} s`;
 }
 
-/** An element with attributes and children; text becomes a text node, so that no name is ever read as markup. */
+/** An element with attributes and children. Text becomes a text node, so that no name is parsed as markup. */
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);

@@ -50,7 +50,7 @@ function search() {
   show();
 }
 
-/** What is unknown comes last, whichever way the rest is sorted. */
+/** Compare two images by the chosen field. Unknown values come last in either direction. */
 function inOrder(one, other) {
   const [a, b] = [one[state.by], other[state.by]];
   if (a === b) return one.position - other.position;
@@ -161,7 +161,7 @@ function options(select, entries) {
   for (const [value, text] of entries) select.append(element("option", { value }, text));
 }
 
-/** All folders that hold images, or folders with images, with how many. */
+/** All folders with images in them or below them, with their number of images. */
 function folders() {
   const counts = new Map();
   for (const { folder } of images) {
@@ -176,9 +176,9 @@ function folders() {
 }
 
 function prepare() {
-  const held = (name) => new Set(images.map((image) => image[name]));
-  const causes = [...held("cause")].filter(Boolean);
-  options(find("status"), STATUSES.filter((status) => held("status").has(status)).map((status) => [status, status]));
+  const valuesOf = (name) => new Set(images.map((image) => image[name]));
+  const causes = [...valuesOf("cause")].filter(Boolean);
+  options(find("status"), STATUSES.filter((status) => valuesOf("status").has(status)).map((status) => [status, status]));
   options(find("folder"), folders());
   options(find("cause"), causes.map((cause) => [cause, cause]));
   find("cause").parentElement.hidden = !causes.length;

@@ -1,6 +1,6 @@
 "use strict";
 
-/* The plots: each a figure with the same in words, and its numbers as a table. */
+/* The plots: each is a figure with a caption that says the same in words, and a table of its numbers. */
 
 const HEIGHT = 220;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -8,7 +8,7 @@ const clockWithSeconds = new Intl.DateTimeFormat(undefined, { timeStyle: "medium
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const drawn = [];
 
-/** The numbers of one field, sorted, of the images in Cloudinary that have it. */
+/** The sorted numbers of one field, for the images in Cloudinary that have it. */
 function sorted(field) {
   const moved = images.filter((image) => image.delivery !== null && image[field] !== null);
   return Float64Array.from(moved.map((image) => image[field])).sort();
@@ -32,7 +32,7 @@ function edges(all, unit) {
   }
 }
 
-/** How many of the sorted values lie in each bin; what is smaller than the first edge counts for the first bin. */
+/** The number of sorted values in each bin; values below the first edge count for the first bin. */
 function inBins(values, bins) {
   const counts = new Array(bins.length - 1).fill(0);
   let bin = 0;
@@ -114,7 +114,7 @@ function overTime() {
   });
 }
 
-/** Bars side by side: how many values of each series lie in each bin. */
+/** Bars side by side: the number of values of each series in each bin. */
 function histogram({ id, title, caption, key, series, unit, written, what }) {
   const bins = edges(series.flatMap((values) => [values[0], values[values.length - 1]]), unit);
   const counts = series.map((values) => inBins(values, bins));
@@ -155,7 +155,7 @@ function latency() {
   histogram({
     id: "latency",
     title: "How long an image took",
-    caption: `Download: ${inWords(download)}. Upload: ${inWords(upload)}. Waiting for one’s turn and further tries are included.`,
+    caption: `Download: ${inWords(download)}. Upload: ${inWords(upload)}. Waiting and retries are included.`,
     key: ["Download", "Upload"],
     series: [download, upload],
     unit: 0.001,
