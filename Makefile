@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOS ?=
-# Snakemake looks for its plugins in all folders of Python's path before it reads a Snakefile.
+# Snakemake looks for plugins on Python's path before it reads the Snakefile, so scripts/ must be on it.
 ON_THE_PATH := import pathlib, sysconfig; \
     pathlib.Path(sysconfig.get_path('purelib'), 'drive2cloudinary.pth').write_text(f'{pathlib.Path.cwd()}/scripts\n')
 
@@ -10,14 +10,14 @@ ON_THE_PATH := import pathlib, sysconfig; \
 
 setup: .venv/complete
 
-# Complete only when everything in the lock file is installed; a broken-off set-up begins again.
+# The file marks a finished installation, so that an interrupted `make setup` starts again.
 .venv/complete: requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -c "$(ON_THE_PATH)"
 	touch $@
 
-# Environments of their own: Snakemake imports all installed executor plugins each time it starts.
+# Separate environments, because Snakemake imports all installed executor plugins each time it starts.
 slurm kubernetes: %: .venv-%/complete
 
 .venv-%/complete: envs/%.lock

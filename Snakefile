@@ -33,7 +33,7 @@ rule all:
     localrule: True
 
 
-# In: run.json, which each real run writes anew. Out: listing.json; a listing that fails leaves the last one.
+# In: run.json, which each real run rewrites. Out: listing.json; if the rule fails, the last listing is kept.
 checkpoint list_images:
     input:
         run=pipeline.begin,
@@ -51,8 +51,8 @@ checkpoint list_images:
         "python {params.scripts:q}/list_images.py --settings={params.settings:q} {output.listing:q} 2>{log:q}"
 
 
-# In: nothing, because a marker that stands is work that is never done again. Out: the marker of one image.
-# The executor `pool` does not run the command, but has one of its processes do the same.
+# In: nothing, so that an image with a marker is never uploaded again. Out: the marker of one image.
+# The executor `pool` does not run the command; one of its processes does the same work.
 rule upload_image:
     output:
         marker=f"{results}/{{folder}}/markers/{{file_id}}.{{md5}}.json",
@@ -72,7 +72,7 @@ rule upload_image:
         " {output.marker:q} 2>{log:q}"
 
 
-# In: the listing, when all pending images are transferred or have failed. Out: the mapping, and the orphans.
+# In: the listing, once all pending images are transferred or have failed. Out: the mapping and the orphans.
 rule merge_markers:
     input:
         pipeline.transferred,

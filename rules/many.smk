@@ -1,9 +1,8 @@
-# What only many images, or many Drive folders, need.
+# Rules for many images and for many Drive folders.
 
 
-# In: the names of a hundred markers. Out: the flag that their job has ended; the markers are there one by one.
-# On a cluster it has as many processes as it may have uploads at once, and Snakemake keeps all nodes together within
-# uploads_at_once.
+# In: the names of a hundred markers. Out: the flag that the job has ended; each marker is written as soon as it is ready.
+# On a cluster, a job has as many processes as uploads; Snakemake keeps all nodes together within uploads_at_once.
 rule upload_batch:
     input:
         batch=f"{results}/{{folder}}/batches/{{batch}}.txt",
@@ -26,7 +25,7 @@ rule upload_batch:
         " --at-once={resources.uploads} {input.batch:q} 2>{log:q}"
 
 
-# In: the mapping of each Drive folder. Out: one mapping of all.
+# In: the mapping of each Drive folder. Out: one combined mapping.
 rule merge_mappings:
     input:
         expand(f"{results}/{{folder}}/mapping.json", folder=pipeline.folder_ids),

@@ -1,7 +1,7 @@
-# What shows and checks the result.
+# Rules that show and verify the result.
 
 
-# In: the mapping and its listing. Out: the page to look at, which `snakemake --report` takes in, too.
+# In: the mapping and its listing. Out: the HTML report, which `snakemake --report` includes, too.
 rule write_report:
     input:
         mapping=f"{results}/{{folder}}/mapping.json",
@@ -24,8 +24,8 @@ rule write_report:
         "python {params.scripts:q}/write_report.py {input.listing:q} 2>{log:q}"
 
 
-# In: run.json of each folder that has a mapping. Out: verify.csv of each, which is no output of the rule, because
-# Snakemake would take it away again if a URL is not right. Asked for by name: snakemake --cores 8 … verify
+# In: run.json of each results folder. Out: verify.csv of each. It is not declared as output, because Snakemake would
+# delete it if a URL is wrong. Runs only if named: snakemake --cores 8 … verify
 rule verify:
     input:
         run=pipeline.mappings_at_hand,
