@@ -1,1 +1,1 @@
-"""The measurements that the README quotes."""
+"""The measurements that docs/performance.md and docs/clusters.md quote."""

@@ -2,7 +2,7 @@
 
 The cloud is the emulator with its usual delays and a sixth of Drive's quota, so that 600 images need three minutes of
 it, of which the first and the last are short. Once the setting says so, and once it stays at its default, so that
-refusals alone must teach it. Printed as the README's table.
+refusals alone must teach it. Printed as a table.
 """
 
 from __future__ import annotations

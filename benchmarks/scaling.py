@@ -3,7 +3,7 @@
 The cloud is the emulator with a generated folder of tiny images. The folder is listed at 80 ms for each Drive call;
 then come the first dry run, a real run with nothing to do, and the merge for itself. At last, with calls of 5 ms so
 that this machine is the limit, the rate of a run with many pending images from its beginning to its end. All is
-measured in one run, on one machine, and printed as the README's table.
+measured in one run, on one machine, and printed as the tables of docs/performance.md.
 """
 
 from __future__ import annotations

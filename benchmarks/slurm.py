@@ -1,7 +1,7 @@
 """What a cluster costs: `make bench-slurm` moves the same images here, and by jobs of a hundred on a real Slurm's node.
 
 The node is this machine, with slurmctld and slurmd of Debian's packages; the cloud is the emulator with its usual
-delays. All is measured in one run and printed as the README's table.
+delays. All is measured in one run and printed as the table of docs/clusters.md.
 """
 
 from __future__ import annotations

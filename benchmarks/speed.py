@@ -2,7 +2,7 @@
 
 The cloud is the emulator with 80 ms for each Drive call and 250 ms for each upload, so N images at C at once cannot
 take less than N x 0.33 / C seconds if each is downloaded, then uploaded, and not less than N x 0.25 / C if the next is
-downloaded meanwhile. All is measured in one run, on one machine, and printed as the README's table.
+downloaded meanwhile. All is measured in one run, on one machine, and printed as the table of docs/performance.md.
 """
 
 from __future__ import annotations
