@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -115,16 +115,36 @@ def test_refusals_of_calls_that_were_under_way_together_count_once() -> None:
 
 
 def test_a_retry_after_holds_every_process() -> None:
-    turns = Turns(per_second=1000)
+    for call in (Turns(per_second=1000).turn, Places(4).place):
+
+        def refused(call: Callable[[], AbstractContextManager[None]] = call) -> None:
+            with pytest.raises(RateLimited), call():
+                raise RateLimited("too fast", retry_after=1.0)
+
+        before = time.monotonic()
+        in_a_child(refused)
+        with call():
+            assert time.monotonic() - before >= 1.0
+
+
+def test_a_refused_upload_leaves_as_many_at_once_as_were_not_refused() -> None:
+    places, released = Places(8), threading.Event()
 
     def refused() -> None:
-        with pytest.raises(RateLimited), turns.turn():
-            raise RateLimited("too fast", retry_after=1.0)
+        with pytest.raises(RateLimited), places.place():
+            raise RateLimited("too many at once")
 
-    before = time.monotonic()
-    in_a_child(refused)
-    with turns.turn():
-        assert time.monotonic() - before >= 1.0
+    def upload() -> bool:
+        with places.place():
+            return released.is_set()
+
+    with ThreadPoolExecutor() as threads, places.place():
+        in_a_child(refused)
+        another = threads.submit(upload)
+        # A place that is free is taken within hundredths of a second.
+        time.sleep(0.2)
+        released.set()
+    assert another.result(), "one was not refused, so there was no second place"
 
 
 def test_a_process_that_is_killed_with_the_lock_in_its_hand_stops_nobody() -> None:
