@@ -111,7 +111,7 @@ class Drive:
         """
         return self.query(f"trashed=false and ({condition})", PLACE_FIELDS, drive_id)
 
-    def query(self, q: str, fields: str, drive_id: str = "", keys: Mapping[str, str] | None = None) -> list[DriveFile]:
+    def query(self, q: str, fields: str, drive_id: str, keys: Mapping[str, str] | None = None) -> list[DriveFile]:
         """All files that a query in Drive's language finds, each once.
 
         In: the fields to be filled in; the shared drive to look in ("": not one alone); the resource keys of the
