@@ -148,16 +148,15 @@ def test_a_refused_upload_leaves_as_many_at_once_as_were_not_refused() -> None:
 
 
 def test_a_process_that_is_killed_with_the_lock_in_its_hand_stops_nobody() -> None:
-    turns = Turns(per_minute=1000)
-    child = os.fork()
-    if not child:
-        with turns._shared.locked() as shared:
-            shared[Turns._NEXT] = 1
+    shared = Shared(1)
+
+    def hold() -> None:
+        with shared.locked() as numbers:
+            numbers[0] = 1
             time.sleep(60)
-    wait_for(lambda: turns._shared.numbers[Turns._NEXT])
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with turns.turn():
+
+    kill_when(_forked(hold), shared)
+    with shared.locked():
         pass
 
 
@@ -181,14 +180,14 @@ def test_threads_of_many_processes_never_wait_for_each_other_for_ever() -> None:
 
 
 def test_a_killed_process_keeps_neither_its_place_nor_a_lock() -> None:
-    places = Places(1)
-    child = os.fork()
-    if not child:
+    places, has_place = Places(1), Shared(1)
+
+    def upload() -> None:
         with places.place():
+            has_place.numbers[0] = 1
             time.sleep(60)
-    wait_for(lambda: places._shared.numbers[Places._PIDS] == child)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+
+    kill_when(_forked(upload), has_place)
     with places.place():
         pass
 
@@ -224,6 +223,13 @@ class Service:
                 raise RateLimited("too many in a minute")
             self.accepted.append(now)
         time.sleep(0.002)
+
+
+def kill_when(child: int, ready: Shared) -> None:
+    """kill -9 of a child as soon as the first of these numbers is set."""
+    wait_for(lambda: ready.numbers[0])
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def in_a_child(function: Callable[[], object]) -> None:
