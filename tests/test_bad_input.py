@@ -136,8 +136,9 @@ def test_an_access_token_that_is_over_is_renewed_without_a_word(workspace: Works
 
 def test_a_token_file_that_others_can_read_is_a_warning(workspace: Workspace) -> None:
     workspace.add("one.jpg")
-    Path(workspace.cloud.token).chmod(0o644)
-    for done in (workspace.dry_run(), workspace.run()):
+    for run, mode in ((workspace.dry_run, 0o640), (workspace.run, 0o604)):
+        Path(workspace.cloud.token).chmod(mode)
+        done = run()
         done.succeeded()
         done.line("warning: ", "can be read by other users", "chmod 600")
     workspace.audit()

@@ -243,6 +243,10 @@ def test_what_the_account_may_not_see_is_not_found(emulator: Emulator, drive: An
     assert request.execute()[:2] == b"\xff\xd8"
     listed = drive.files().list(q=f"'{folder}' in parents", fields="files(name,resourceKey)").execute()["files"]
     assert listed == [{"name": "k.jpg", "resourceKey": "0-secret"}]
+    emulator.drive("set", id=keyed, resource_key_told=False)
+    request = drive.files().get(fileId=keyed, fields="name,resourceKey")
+    request.headers["X-Goog-Drive-Resource-Keys"] = f"{keyed}/0-secret"
+    assert request.execute() == {"name": "k.jpg"}
     emulator.drive("delete", id=folder)
 
 

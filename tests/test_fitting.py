@@ -54,14 +54,17 @@ def test_less_quality_comes_first_and_orientation_and_colour_profile_are_kept() 
     with Image.open(io.BytesIO(original)) as before, Image.open(io.BytesIO(fitted.content)) as after:
         assert len(fitted.content) <= len(original) * 2 // 3
         assert after.size == before.size
+        assert fit(io.BytesIO(original), len(fitted.content)) == fitted
         assert after.getexif()[0x0112] == 6 and after.getexif()[0x010F] == "A maker"
         assert after.info["icc_profile"] == before.info["icc_profile"]
 
 
 def test_then_it_gets_smaller() -> None:
-    fitted = fit(io.BytesIO(photo()), 20_000)
+    content = photo()
+    fitted = fit(io.BytesIO(content), 20_000)
     with Image.open(io.BytesIO(fitted.content)) as after:
         assert len(fitted.content) <= 20_000 and after.width < 640
+        assert fit(io.BytesIO(content), len(fitted.content)) == fitted
         assert "pixels" in fitted.what
 
 
@@ -83,11 +86,17 @@ def test_too_large_images_are_said_before_they_fail_or_are_fitted_and_the_mappin
     for name, content in (("photo.jpg", large), ("loop.gif", loop)):
         workspace.cloud.drive("add", name=name, content_base64=base64.b64encode(content).decode())
     workspace.add("small.jpg")
+    workspace.add("just.jpg", content_base64=jpeg("just", LIMIT))
     preview = workspace.dry_run(max_bytes=LIMIT)
     preview.line("warning", "2 images of more than 60,000 bytes", "will fail")
     workspace.run(max_bytes=LIMIT).failed()
-    assert workspace.statuses() == {"photo.jpg": "failed", "loop.gif": "failed", "small.jpg": "uploaded"}
-    assert workspace.calls("drive.media") == 1, "what is too large is not downloaded"
+    assert workspace.statuses() == {
+        "photo.jpg": "failed",
+        "loop.gif": "failed",
+        "small.jpg": "uploaded",
+        "just.jpg": "uploaded",
+    }
+    assert workspace.calls("drive.media") == 2, "what is too large is not downloaded"
 
     workspace.run(max_bytes=LIMIT, fit="true").failed()
     rows = {row["filename"]: row for row in workspace.mapping()}
@@ -99,6 +108,16 @@ def test_too_large_images_are_said_before_they_fail_or_are_fitted_and_the_mappin
     remark = rows["photo.jpg"]["error"]
     for fact in ("re-encoded", hashlib.md5(large).hexdigest(), hashlib.md5(stored).hexdigest()):
         assert fact in remark
+
+
+def test_without_max_bytes_an_image_is_fitted_to_what_the_free_plan_takes(workspace: Workspace) -> None:
+    large = as_bytes(Image.new("RGB", (1900, 1900)), "BMP")
+    workspace.cloud.drive("add", name="scan.bmp", content_base64=base64.b64encode(large).decode())
+    workspace.dry_run(fit=True).line("warning", "1 image of more than 10,485,760 bytes, which will be re-encoded")
+    workspace.run(fit=True).succeeded()
+    (row,) = workspace.mapping()
+    assert "re-encoded to fit 10,485,760 bytes" in row["error"]
+    assert workspace.cloud.assets()[row["public_id"]]["format"] == "jpg"
 
 
 def test_a_wrong_md5_in_drive_fails_until_it_is_said_not_to_be_trusted(workspace: Workspace) -> None:

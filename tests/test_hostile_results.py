@@ -121,7 +121,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def run() -> None:
         assert re.fullmatch("([0-9a-f]{32})?", Run(folder).id)
-        Run(folder).is_alive("x")
+        Run(folder).is_alive()
         Run(folder)._holder()
 
     known = {path.name.partition(".")[0] for path in (folder / "markers").iterdir()}

@@ -407,8 +407,10 @@ def test_shared_drives_are_listed_and_migrated_like_ones_own(workspace: Workspac
 
 
 def test_link_shared_files_are_read_with_their_resource_keys(workspace: Workspace) -> None:
+    """Also with that of the URL alone: of the folder itself Drive does not repeat it."""
     cloud = workspace.cloud
-    album = cloud.drive("folder", name="Album", parent="root", resourceKey="0-album", resource_key_required=True)
+    key: dict[str, Any] = {"resourceKey": "0-album", "resource_key_required": True, "resource_key_told": False}
+    album = cloud.drive("folder", name="Album", parent="root", **key)
     workspace.add("one.jpg", parent=album, resourceKey="0-one", resource_key_required=True)
     inner = cloud.drive("folder", name="Inner", parent=album, resourceKey="0-inner", resource_key_required=True)
     workspace.add("two.jpg", parent=inner)
@@ -418,6 +420,9 @@ def test_link_shared_files_are_read_with_their_resource_keys(workspace: Workspac
     assert sorted(cloud.assets()) == ["Album/Inner/two", "Album/one"]
     assert (workspace.path / "results" / album / "mapping.csv").exists()
     workspace.run(folder_id=album).failed()
+    (workspace.path / "folders.csv").write_text(f"folder_name,link\nOther,{url}\n")
+    many = workspace.dry_run(folder_id=None, folders="folders.csv", results="many")
+    many.line("2 of 2 images to move")
 
 
 def test_include_and_exclude_leave_images_out_and_say_so_in_the_mapping(workspace: Workspace) -> None:
@@ -441,6 +446,9 @@ def test_include_and_exclude_leave_images_out_and_say_so_in_the_mapping(workspac
     assert {row["cloudinary_url"] for row in workspace.mapping() if row["status"] == "skipped"} == {""}
     assert sorted(workspace.cloud.assets()) == ["Photos/one"] and len(workspace.markers()) == 1
     assert [row["file_id"] for row in workspace.mapping() if row["status"] == "uploaded"] == [one]
+
+    again = workspace.run(**settings | {"exclude": '["drafts/*","*.gif","one.*"]'})
+    again.line("5 images listed: 1 to move, 1 moved before, 3 skipped")
 
 
 def test_an_image_without_a_checksum_is_known_by_its_size_and_time(workspace: Workspace) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import itertools
+import json
+import os
 import random
 import re
 import unicodedata
 import urllib.request
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,7 @@ from drive2cloudinary.cloudinary import names
 from drive2cloudinary.listing import public_ids
 from tests.emulator.cloudinary_api import REWRITES
 from tests.emulator.naming import as_stored, is_valid
-from tests.harness import Workspace, jpeg
+from tests.harness import Finished, Workspace, jpeg, wait_for
 
 NASTY = ["/", "\\", ".", "..", "?", "&", "#", "%", "<", ">", "+", " ", "\t", "\n", "\r", "\0", "\x7f", "\x85", "\u2028"]
 NASTY += [
@@ -284,6 +288,39 @@ def test_folders_that_the_service_may_take_for_one_share_no_name(workspace: Work
         workspace.run(folder_id=folder_id).succeeded()
     assert {asset["stores"] for asset in workspace.cloud.assets().values()} == {1}
     assert len(workspace.cloud.assets()) == 2
+
+
+def test_two_runs_that_name_images_at_the_same_time_wait_for_each_other(workspace: Workspace) -> None:
+    """The first one writes a long listing, which the second one has to know."""
+    many, one = (workspace.cloud.drive("folder", name="Photos") for _ in range(2))
+    images = [{"op": "add", "name": f"{n}.jpg", "parent": many, "content_base64": jpeg("many")} for n in range(1500)]
+    workspace.cloud.drive_all(images)
+    workspace.add("0.jpg", parent=one)
+    results = workspace.path / "results"
+    results.mkdir()
+
+    def list_images(folder_id: str) -> Finished:
+        settings = workspace.settings(folder_id=folder_id)
+        return workspace.script("list_images.py", f"--settings={settings}", f"results/{folder_id}/listing.json")
+
+    with ThreadPoolExecutor() as threads, (results / ".naming.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        inode = f":{os.fstat(lock.fileno()).st_ino} "
+        runs: list[Future[Finished]] = []
+        for folder_id in (many, one):
+            runs.append(threads.submit(list_images, folder_id))
+            wait_for(lambda: waiting_for(inode) == len(runs))
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        for run in runs:
+            run.result().succeeded()
+    listings = [json.loads((results / folder_id / "listing.json").read_text()) for folder_id in (many, one)]
+    named = [entry["public_id"] for listing in listings for entry in listing["images"]]
+    assert len(set(named)) == len(named) == 1501
+
+
+def waiting_for(inode: str) -> int:
+    """How many processes the kernel has wait for a lock on this file."""
+    return sum("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_the_first_to_hold_a_name_keeps_it_bare_and_the_others_show_their_id() -> None:

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -115,29 +115,48 @@ def test_refusals_of_calls_that_were_under_way_together_count_once() -> None:
 
 
 def test_a_retry_after_holds_every_process() -> None:
-    turns = RateLimit(per_second=1000)
+    for call in (RateLimit(per_second=1000).spending, ConcurrencyLimit(4).slot):
+
+        def refused(call: Callable[[], AbstractContextManager[None]] = call) -> None:
+            with pytest.raises(RateLimited), call():
+                raise RateLimited("too fast", retry_after=1.0)
+
+        before = time.monotonic()
+        in_a_child(refused)
+        with call():
+            assert time.monotonic() - before >= 1.0
+
+
+def test_a_refused_upload_leaves_as_many_at_once_as_were_not_refused() -> None:
+    places, released = ConcurrencyLimit(8), threading.Event()
 
     def refused() -> None:
-        with pytest.raises(RateLimited), turns.spending():
-            raise RateLimited("too fast", retry_after=1.0)
+        with pytest.raises(RateLimited), places.slot():
+            raise RateLimited("too many at once")
 
-    before = time.monotonic()
-    in_a_child(refused)
-    with turns.spending():
-        assert time.monotonic() - before >= 1.0
+    def upload() -> bool:
+        with places.slot():
+            return released.is_set()
+
+    with ThreadPoolExecutor() as threads, places.slot():
+        in_a_child(refused)
+        another = threads.submit(upload)
+        # A place that is free is taken within hundredths of a second.
+        time.sleep(0.2)
+        released.set()
+    assert another.result(), "one was not refused, so there was no second place"
 
 
 def test_a_process_that_is_killed_with_the_lock_in_its_hand_stops_nobody() -> None:
-    turns = RateLimit(per_minute=1000)
-    child = os.fork()
-    if not child:
-        with turns._shared.locked() as shared:
-            shared[RateLimit._NEXT] = 1
+    shared = Shared(1)
+
+    def hold() -> None:
+        with shared.locked() as numbers:
+            numbers[0] = 1
             time.sleep(60)
-    wait_for(lambda: turns._shared.numbers[RateLimit._NEXT])
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with turns.spending():
+
+    kill_when(_forked(hold), shared)
+    with shared.locked():
         pass
 
 
@@ -161,14 +180,14 @@ def test_threads_of_many_processes_never_wait_for_each_other_for_ever() -> None:
 
 
 def test_a_killed_process_keeps_neither_its_place_nor_a_lock() -> None:
-    places = ConcurrencyLimit(1)
-    child = os.fork()
-    if not child:
+    places, has_place = ConcurrencyLimit(1), Shared(1)
+
+    def upload() -> None:
         with places.slot():
+            has_place.numbers[0] = 1
             time.sleep(60)
-    wait_for(lambda: places._shared.numbers[ConcurrencyLimit._PIDS] == child)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+
+    kill_when(_forked(upload), has_place)
     with places.slot():
         pass
 
@@ -204,6 +223,13 @@ class Service:
                 raise RateLimited("too many in a minute")
             self.accepted.append(now)
         time.sleep(0.002)
+
+
+def kill_when(child: int, ready: Shared) -> None:
+    """kill -9 of a child as soon as the first of these numbers is set."""
+    wait_for(lambda: ready.numbers[0])
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def in_a_child(function: Callable[[], object]) -> None:

@@ -236,7 +236,7 @@ GETTERS: dict[str, Callable[[Tree, Node], Any]] = {
     "fullFileExtension": _extension,
     "trashed": lambda tree, node: tree.is_trashed(node),
     "explicitlyTrashed": lambda tree, node: node.trashed,
-    "resourceKey": lambda tree, node: node.resource_key,
+    "resourceKey": lambda tree, node: node.resource_key if node.resource_key_told else None,
     "driveId": lambda tree, node: node.drive_id,
     "teamDriveId": lambda tree, node: node.drive_id,
     "shortcutDetails": _shortcut_details,

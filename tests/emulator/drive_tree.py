@@ -23,7 +23,7 @@ MANIFEST = ".drive.json"
 ALBUMS_PER_YEAR = 20
 # Names of the wire (and of the brief) that are attributes here; any other key of `set` is shown to clients as it is.
 ATTRIBUTES = {"mimeType": "mime", "driveId": "drive_id", "resourceKey": "resource_key", "shared": "visible"}
-PLAIN_ATTRIBUTES = frozenset(["name", "parents", "trashed", "abusive", "resource_key_required"])
+PLAIN_ATTRIBUTES = frozenset(["name", "parents", "trashed", "abusive", "resource_key_required", "resource_key_told"])
 MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -62,6 +62,7 @@ class Node:
     target_mime: str = "application/octet-stream"
     resource_key: str | None = None
     resource_key_required: bool = False
+    resource_key_told: bool = True
     capabilities: Json = field(default_factory=dict)
     overrides: Json = field(default_factory=dict)
 
@@ -169,8 +170,9 @@ class Tree:
         "folder"; "document"; "shortcut" with "target"; each with "parent" (the folder that is migrated if left out),
         and with any other field that `set` takes. "shared_drive" is itself the parent of what is in it.
         Changing, by "id": "replace" with new content, "rename" with "name", "move" with "parent", "trash" (undone by
-        "trashed": false), "delete" for good, "set" with abusive, shared, resourceKey, resource_key_required, parents,
-        capabilities, modifiedTime, or any field of the API: it is then shown as it is set, and left out for null.
+        "trashed": false), "delete" for good, "set" with abusive, shared, resourceKey, resource_key_required,
+        resource_key_told (false: no answer repeats it), parents, capabilities, modifiedTime, or any field of the API:
+        it is then shown as it is set, and left out for null.
         """
         change = dict(change)
         kind = change.pop("op")

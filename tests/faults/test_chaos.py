@@ -1,8 +1,7 @@
-"""A small part of each trial of tests/chaos; `make chaos` is the whole."""
+"""A small part of each trial of tests/chaos, with a fixed seed; `make chaos` is the whole, with a random one."""
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,7 @@ from tests.chaos.storm import run_storm
 
 @pytest.mark.timeout(300)
 def test_after_faults_kills_and_changes_every_image_is_there_once(tmp_path: Path) -> None:
-    """On failure pytest shows the seed and what was wrong; `python -m tests.chaos --seed N` does the same again."""
-    seed = random.SystemRandom().randrange(1 << 30)
-    print(f"seed {seed}")
-    assert not run_storm(tmp_path, minutes=0.5, images=60, seed=seed)
+    assert not run_storm(tmp_path, minutes=0.5, images=60, seed=1)
 
 
 def test_a_signal_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ def test_a_bad_download_never_reaches_cloudinary_and_is_done_again(workspace: Wo
 def test_a_download_that_stays_bad_is_a_failure_and_nothing_is_uploaded(workspace: Workspace) -> None:
     names = {f"{what}.jpg": do for what, do in BAD_DOWNLOADS.items()} | {"redirects.jpg": {"redirect": True}}
     ids = dict(zip(names, workspace.add(*names), strict=True))
+    (ids["without md5"],) = workspace.add("without md5", md5Checksum=None, size="1001")
+    names["without md5"] = {"delay": 0}
     workspace.add("good.jpg")
     workspace.cloud.faults([fault("drive.media", name, do, None) for name, do in names.items()])
     done = workspace.run(cores=8, retries=1)

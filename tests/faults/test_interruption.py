@@ -94,6 +94,22 @@ def test_ctrl_c_while_it_is_listed_is_one_line(workspace: Workspace, dry: tuple[
     wait_for(lambda: not workspace.processes(), 20)
 
 
+def test_a_marker_of_an_earlier_run_that_vanishes_before_the_merge_fails_the_run(workspace: Workspace) -> None:
+    workspace.add("vanishing.jpg")
+    workspace.run().succeeded()
+    (marker,) = (workspace.results / "markers").iterdir()
+    workspace.add("slow.jpg")
+    workspace.cloud.settings(delay=2)
+    running = workspace.start()
+    wait_for(lambda: workspace.calls("drive.media") == 2)
+    marker.unlink()
+    output = said(running)
+    assert running.returncode == 1 and "Traceback" not in output, output
+    assert workspace.statuses() == {"vanishing.jpg": "failed", "slow.jpg": "uploaded"}
+    workspace.run().succeeded()
+    assert workspace.statuses() == {"vanishing.jpg": "existing", "slow.jpg": "uploaded"}
+
+
 def test_a_killed_worker_costs_its_image_one_more_try_and_no_other_any(workspace: Workspace) -> None:
     running = started(workspace)
     os.kill(next(pid for pid in workspace.workers() if pid != host_of(workspace)), signal.SIGKILL)

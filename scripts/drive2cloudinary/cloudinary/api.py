@@ -51,8 +51,8 @@ class Cloudinary:
         content: Content,
         new: NewAsset,
         members: Container[str],
-        replaces: Mapping[str, Any] | None = None,
-        overwrite: bool = False,
+        replaces: Mapping[str, Any] | None,
+        overwrite: bool,
     ) -> Stored:
         """Store an image under its public_id, and check that exactly these bytes are stored.
 

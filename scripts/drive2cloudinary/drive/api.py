@@ -115,7 +115,7 @@ class Drive:
         """
         return self.query(f"trashed=false and ({condition})", PLACE_FIELDS, drive_id)
 
-    def query(self, q: str, fields: str, drive_id: str = "", keys: Mapping[str, str] | None = None) -> list[DriveFile]:
+    def query(self, q: str, fields: str, drive_id: str, keys: Mapping[str, str] | None = None) -> list[DriveFile]:
         """All files that match a query in Drive's language, each once.
 
         In: the fields to request; the shared drive to search ("": all that the account sees); folder ID → resource key

@@ -19,7 +19,7 @@ from drive2cloudinary.errors import MigrationError, StopRun, TransientError, one
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 
 
-def read_credentials(token: Path, impersonate: str = "") -> Any:
+def read_credentials(token: Path, impersonate: str) -> Any:
     """Google credentials from the token file, or Application Default Credentials if there is no such file.
 
     In: `impersonate`, the user as whom a service account reads ("": as itself). Facts:

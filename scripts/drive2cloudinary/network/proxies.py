@@ -12,8 +12,6 @@ from urllib.request import getproxies, proxy_bypass
 
 from drive2cloudinary.errors import StopRun
 
-SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-
 
 @dataclass(frozen=True)
 class Proxy:

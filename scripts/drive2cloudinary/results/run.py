@@ -89,8 +89,8 @@ class Run:
             with replacing(path) as stream:
                 stream.write(f"{line}\n")
 
-    def begin(self, run_id: str) -> str:
-        """Lock the results folder for this process and record its run's ID; returns the ID of the previous run.
+    def begin(self, run_id: str) -> None:
+        """Lock the results folder for this process and record its run's ID.
 
         Raises MigrationError if another run holds the folder, or if it cannot be written to.
         """
@@ -103,7 +103,6 @@ class Run:
             ) from error
         if not _lock(lock.fileno()):
             raise MigrationError(f"another run holds {self.results_folder}: {self._holder()}; wait for it, or stop it")
-        last = self.id
         text = json.dumps(
             {
                 "run": run_id,
@@ -119,17 +118,16 @@ class Run:
         except OSError as error:
             raise MigrationError(f"{self.path} cannot be written: {error.strerror}") from error
         _held.append(lock)
-        return last
 
-    def is_alive(self, run_id: str) -> bool:
-        """Whether the run with this ID still holds the results folder. Works in any process that shares the folder."""
+    def is_alive(self) -> bool:
+        """Whether a run holds the results folder. Works in any process that shares the folder."""
         try:
             with open_file(self.path) as stream:
                 try:
                     fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
                     return False
                 except BlockingIOError:
-                    return bool(self.id == run_id)
+                    return True
         except OSError:
             return False
 

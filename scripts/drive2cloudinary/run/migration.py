@@ -63,7 +63,7 @@ class Migration:
 
     def list_for_a_dry_run(self, anew: bool) -> None:
         """List the Drive folder, unless an existing listing can be used. In: do not use it. Raises MigrationError."""
-        if self.listing.exists() and (not anew or self.run.is_alive(self.run.id)):
+        if self.listing.exists() and (not anew or self.run.is_alive()):
             return
         # Imported here, because the Google client takes long.
         from drive2cloudinary.listing.making import list_images
@@ -72,7 +72,7 @@ class Migration:
         try:
             list_images(self.settings, made, tell_on_stderr)
             # Do not replace the listing of a real run that has begun meanwhile.
-            if not self.run.is_alive(self.run.id):
+            if not self.run.is_alive():
                 made.replace(self.listing)
         finally:
             made.unlink(missing_ok=True)
