@@ -19,6 +19,7 @@ from drive2cloudinary.checks import is_md5
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import open_file, open_lock, read_json_object, replacing
 from drive2cloudinary.results import layout
+from drive2cloudinary.results.format import numbered, without_number
 
 _held: list[IO[bytes]] = []
 """The locks this process holds until it ends: the kernel drops them then, however it ends."""
@@ -92,7 +93,7 @@ class Run:
     def begin(self, run_id: str) -> str:
         """Take the folder for this process, under the new ID of its run; returns the ID of the last one, which is over.
 
-        Raises MigrationError if another run has it, or if it cannot be written to.
+        Raises MigrationError if another run has it, if it cannot be written to, or if a newer version has used it.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -103,14 +104,18 @@ class Run:
             ) from error
         if not _lock(lock.fileno()):
             raise MigrationError(f"another run holds {self.folder}: {self._holder()}; wait for it, or stop it")
+        with contextlib.suppress(ValueError):
+            without_number(read_json_object(self.path) or {}, self.path)
         last = self.id
         text = json.dumps(
-            {
-                "run": run_id,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "begun": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
+            numbered(
+                {
+                    "run": run_id,
+                    "host": socket.gethostname(),
+                    "pid": os.getpid(),
+                    "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
+            )
         )
         try:
             # In place: a new file would not be the locked one.
