@@ -1,16 +1,25 @@
-"""How a program ends that a rule or a person runs: an error is one line, never a traceback."""
+"""What the programs share that a rule or a person runs: how they read their arguments, and how they end."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from drive2cloudinary import __version__
 from drive2cloudinary.errors import MigrationError
 
 
+def argument_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser that knows --help and --version. In: the program's docstring."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"drive2cloudinary {__version__}")
+    return parser
+
+
 def run(main: Callable[[], None]) -> NoReturn:
-    """Call a program's main function and exit: with code 1 and one line if it fails, with 0 if it returns."""
+    """Call a program's main function and exit: with code 1 and one line, not a traceback, if it fails; else with 0."""
     try:
         main()
     except MigrationError as error:
