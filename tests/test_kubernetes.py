@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import needs
 from tests.harness import ROOT, Workspace, wait_for
 from tests.kubernetes import Kubernetes
 
@@ -21,6 +22,7 @@ PROGRAMS = ROOT / ".venv-kubernetes" / "bin"
 
 @pytest.fixture
 def kubernetes(tmp_path: Path) -> Iterator[Kubernetes]:
+    needs.need(needs.RSYNC)
     with Kubernetes(tmp_path / "node", PROGRAMS) as cluster:
         yield cluster
 
