@@ -5,7 +5,6 @@ Needs the OAuth client of a Google Cloud project, saved as credentials.json. Ope
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
 
@@ -15,7 +14,7 @@ from drive2cloudinary.run.options import add_settings, settings_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.argument_parser(__doc__)
     add_settings(
         parser,
         {

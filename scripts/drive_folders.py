@@ -5,7 +5,6 @@ Pass an ID to snakemake: snakemake --cores 8 --config folder_id=ID
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
 
@@ -16,7 +15,7 @@ from drive2cloudinary.run.options import add_settings, settings_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.argument_parser(__doc__)
     group = parser.add_mutually_exclusive_group()
     for option, which, what in (
         ("--shared", shared_with_me, "the folders that others share with you, instead of your own"),

@@ -17,6 +17,8 @@ import re
 import sys
 from pathlib import Path
 
+from drive2cloudinary import __version__
+
 ROOT = Path(__file__).parents[1]
 FOLDER_LISTS: dict[str, list[str]] = {"list": [], "shared": ["--shared"], "drives": ["--drives"]}
 WITH_NUMBER = ("--workers", "--processes", "--threads")
@@ -158,6 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         usage="%(prog)s [-h] COMMAND …", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action="version", version=f"drive2cloudinary {__version__}")
     commands = ["upload", *FOLDER_LISTS]
     parser.add_argument("command", metavar="COMMAND", choices=commands, help=f"{', '.join(commands)}; --help after it")
     command = parser.parse_args(sys.argv[1:2]).command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from drive2cloudinary import command
@@ -12,7 +11,7 @@ from drive2cloudinary.settings import Settings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.argument_parser(__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
     parser.add_argument("output", type=Path, help="listing.json")
     options = parser.parse_args()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from drive2cloudinary import command
@@ -10,7 +9,7 @@ from drive2cloudinary.report.merging import merge_mappings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.argument_parser(__doc__)
     parser.add_argument("output", type=Path, help="the combined mapping.csv; mapping.json goes beside it")
     parser.add_argument("mappings", type=Path, nargs="+", help="mapping.json of each Drive folder")
     options = parser.parse_args()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from drive2cloudinary import command
@@ -11,7 +10,7 @@ from drive2cloudinary.report.merging import merge_markers
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.argument_parser(__doc__)
     parser.add_argument("listing", type=Path, help="listing.json in a results folder")
     options = parser.parse_args()
     failed = merge_markers(options.listing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from drive2cloudinary.transfer.batch import upload_batch
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.argument_parser(__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json() of the run")
     parser.add_argument("--at-once", required=True, type=int, help="how many uploads at once")
     parser.add_argument("batch", type=Path, help="a file with one marker name per line; deleting it stops the batch")

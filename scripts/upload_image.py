@@ -6,7 +6,6 @@ same work instead.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from drive2cloudinary import command
@@ -17,7 +16,7 @@ from drive2cloudinary.transfer.task import argument, prepare, request_for
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.argument_parser(__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
     parser.add_argument("--run", required=True, type=Path, help="the run's (first) results folder")
     parser.add_argument("marker", type=Path, help="markers/FILE_ID.FINGERPRINT.json in a results folder")

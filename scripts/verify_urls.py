@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def say_nothing(line: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.argument_parser(__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json()")
     parser.add_argument("--at-once", required=True, type=int, help="how many URLs to request at once")
     parser.add_argument("--quiet", action="store_true", help="print only the result")

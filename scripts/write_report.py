@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from drive2cloudinary import command
@@ -10,7 +9,7 @@ from drive2cloudinary.report.page import write_report
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.argument_parser(__doc__)
     parser.add_argument("listing", type=Path, help="listing.json in a results folder, with mapping.json beside it")
     options = parser.parse_args()
     write_report(options.listing)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.emulator.client import Emulator
 from tests.harness import Workspace
 from tests.proxy import without_proxies
@@ -37,3 +38,10 @@ def workspace(tmp_path: Path, cloud: Emulator) -> Iterator[Workspace]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     assert not made.secrets_left()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count and name what was left out, and say what brings it."""
+    skipped = terminalreporter.getreports("skipped")
+    for line in needs.summary(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)):
+        terminalreporter.write_line(line, yellow=True)

@@ -19,7 +19,7 @@ from drive2cloudinary.drive.consent import consent
 from drive2cloudinary.drive.http import ConsentHttp
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.settings import Settings
-from tests import browser
+from tests import browser, needs
 from tests.harness import ROOT, Finished, Workspace, wait_for
 
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.xdist_group("authenticate")
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    needs.need(needs.BROWSER)
     with browser.chromium() as started:
         yield started
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.disk import mounted
 from tests.harness import Workspace, wait_for
 
 Config = dict[str, Any]
@@ -209,35 +208,24 @@ def test_a_second_run_on_the_same_folder_is_refused_and_told_who_holds_it(worksp
     workspace.audit()
 
 
-@contextmanager
-def small_disk(path: Path, size: str) -> Iterator[None]:
-    """A disk at `path` that holds some small files."""
-    path.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
 @pytest.mark.parametrize(("folder", "size"), [("results", "4k"), ("results", "100k"), (".", "60k"), (".", "150k")])
 def test_a_full_disk_ends_the_run_with_a_line_and_the_same_command_goes_on_later(
     workspace: Workspace, folder: str, size: str
 ) -> None:
     """Be it the disk of the results or that of the whole working directory, in which Snakemake keeps its own files."""
     workspace.add(*(f"{number}.jpg" for number in range(40)))
-    disk = workspace.path / folder
-    with small_disk(disk, size):
-        done = workspace.run()
+    with mounted(workspace.path / folder, f"size={size}") as disk:
+        there = disk.workspace(workspace)
+        done = there.run()
         done.failed()
         assert "No space left on device" in done.said or "is the disk full?" in done.said, done.said
         assert len(done.lines) <= 6, done.said
-        for path in workspace.results.glob("markers/*.json"):
+        for path in there.results.glob("markers/*.json"):
             json.loads(path.read_text())
 
-        subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
-        again = workspace.run()
+        disk.remount("size=50m")
+        again = there.run()
         again.succeeded()
         assert "not a valid marker" not in again.said
-        assert len(workspace.audit()) == 40
-        assert not workspace.secrets_left()
+        assert len(there.audit()) == 40
+        assert not there.secrets_left()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.harness import Workspace
 
 NO_CREDENTIALS = "there are no Cloudinary credentials"
@@ -60,6 +61,7 @@ def test_that_of_a_parent_folder_is_not_read(bare: Workspace) -> None:
 
 def writable_by_the_group(path: Path) -> None:
     path.chmod(0o620)
+    needs.need(needs.ROOT)
     os.chown(path, -1, 65534)
 
 
@@ -68,6 +70,7 @@ def writable_by_all(path: Path) -> None:
 
 
 def of_another(path: Path) -> None:
+    needs.need(needs.ROOT)
     os.chown(path, 65534, 65534)
 
 

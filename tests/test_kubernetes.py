@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import needs
 from tests.harness import ROOT, Workspace, wait_for
 from tests.kubernetes import Kubernetes
 
@@ -21,6 +22,7 @@ PROGRAMS = ROOT / ".venv-kubernetes" / "bin"
 
 @pytest.fixture
 def kubernetes(tmp_path: Path) -> Iterator[Kubernetes]:
+    needs.need(needs.RSYNC)
     with Kubernetes(tmp_path / "node", PROGRAMS) as cluster:
         yield cluster
 
@@ -28,7 +30,7 @@ def kubernetes(tmp_path: Path) -> Iterator[Kubernetes]:
 @pytest.fixture
 def clone(workspace: Workspace) -> Workspace:
     """The working directory: a clone of the project on the volume, with the user's token in it."""
-    for name in ("Snakefile", "config.yaml", "config.schema.yaml", "profiles", "scripts", "envs"):
+    for name in ("Snakefile", "config.yaml", "config.schema.yaml", "profiles", "rules", "scripts", "envs"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, workspace.path / name)
     profile = workspace.path / "profiles" / "kubernetes" / "config.yaml"

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, Route
 from drive2cloudinary.report.page import write_report
 from drive2cloudinary.results import listing, marker
 from drive2cloudinary.results.failure import Failure
-from tests import browser
+from tests import browser, needs
 from tests.harness import Workspace, wait_for
 from tests.synthetic import results, some_names
 from tests.test_names import HOSTILE
@@ -43,6 +43,7 @@ ATTACKS = [
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    needs.need(needs.BROWSER)
     with browser.chromium() as started:
         yield started
 

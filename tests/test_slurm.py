@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import needs
 from tests.harness import ROOT, Workspace, wait_for
 from tests.slurm import Slurm
 
@@ -18,6 +19,7 @@ SNAKEMAKE = ROOT / ".venv-slurm" / "bin" / "snakemake"
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    needs.need(needs.SLURM, needs.ROOT)
     with Slurm(tmp_path_factory.mktemp("slurm") / "cluster", cpus=4) as cluster:
         yield cluster
 

@@ -1,12 +1,21 @@
-"""How the scripts end: an error is one line, never a traceback."""
+"""How the scripts read their arguments, and how they end: an error is one line, never a traceback."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from drive2cloudinary import __version__
 from drive2cloudinary.errors import MigrationError
+
+
+def argument_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser that knows --help and --version. In: the program's docstring."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"drive2cloudinary {__version__}")
+    return parser
 
 
 def run(main: Callable[[], None]) -> NoReturn:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.chaos.disks import fill_disks
 from tests.chaos.searches import run_searches
 from tests.chaos.signals import run_signals
@@ -23,6 +24,7 @@ def test_a_signal_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_is_said_once(tmp_path: Path) -> None:
     """Where a failure was recorded, and the log of its job finds no room."""
+    needs.need(needs.ROOT)
     assert not fill_disks(tmp_path, [16 * 1024])
 
 

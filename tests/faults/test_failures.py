@@ -63,7 +63,7 @@ def test_images_that_fail_keep_nobody_else_from_going_and_only_they_run_again(wo
         assert (row["status"], row["cloudinary_url"], row["jpg_url"]) == ("failed", "UPLOAD_FAILED", "UPLOAD_FAILED")
         assert message in row["error"] and row["error"] == record["message"]
         assert record["cause"] == cause
-        assert set(record) == {"message", "time", "cause"}
+        assert set(record) == {"format", "message", "time", "cause"}
         assert abs(datetime.fromisoformat(record["time"]) - datetime.now(UTC)) < timedelta(minutes=5)
         tries = 0 if file_id in (locked, empty) else 1
         assert workspace.calls("drive.media", file_id) == tries, "what is permanent costs one try, what is known none"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.disk import mounted
 from tests.emulator.client import Emulator
 from tests.harness import Finished, Workspace, processes_of, wait_for
 
@@ -247,18 +248,14 @@ def test_of_two_runs_that_begin_at_once_exactly_one_is_let_in(workspace: Workspa
 
 def test_a_read_only_results_folder_is_a_line_and_goes_on_when_it_can_be_written_to(workspace: Workspace) -> None:
     workspace.add(*(f"{number}.jpg" for number in range(4)))
-    results = workspace.path / "results"
-    results.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(results)], check=True)
-    try:
-        done = workspace.run()
+    with mounted(workspace.path / "results", "ro") as disk:
+        there = disk.workspace(workspace)
+        done = there.run()
         done.failed()
         assert done.lines == [done.line("cannot be the results folder", "Read-only")]
-        subprocess.run(["mount", "-o", "remount,rw", str(results)], check=True)
-        workspace.run().succeeded()
-        workspace.audit()
-    finally:
-        subprocess.run(["umount", "--lazy", str(results)], check=True)
+        disk.remount("rw")
+        there.run().succeeded()
+        there.audit()
 
 
 def test_a_cloud_that_is_killed_for_good_ends_the_run_and_the_next_one_finishes(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from drive2cloudinary.drive.children import cannot_list
 from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
 from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.drive.walk import FoundImage, images_below
-from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError
+from drive2cloudinary.errors import ImageError, StopRun, TransientError
 from drive2cloudinary.files import open_lock
 from drive2cloudinary.listing import public_ids
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.contact import Tell
 from drive2cloudinary.results import layout, listing, marker
-from drive2cloudinary.results.listing import Image, Listing
+from drive2cloudinary.results.listing import Image, Listing, NoListing
 from drive2cloudinary.settings import Settings
 
 
@@ -116,7 +116,7 @@ def naming_lock(results: Path) -> Iterator[None]:
 def _last_images(results_folder: Path) -> dict[str, Image]:
     try:
         return {image.id: image for image in listing.read(layout.listing(results_folder)).images}
-    except MigrationError:
+    except NoListing:
         return {}
 
 

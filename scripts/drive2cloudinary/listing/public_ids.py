@@ -8,7 +8,6 @@ from pathlib import Path
 
 from drive2cloudinary.cloudinary import names
 from drive2cloudinary.cloudinary.names import asset_key, with_suffix
-from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.results import layout, listing, marker
 from drive2cloudinary.results.listing import Image
 
@@ -59,7 +58,7 @@ def held_beside(results_folder: Path, own: set[str], folder_name: str) -> dict[s
             other = names.asset_key(names.asset_folder(listing.head(path).cloudinary_folder, ""))
             if f"{target}/".startswith(f"{other}/") or f"{other}/".startswith(f"{target}/"):
                 held |= {image.id: image.public_id for image in listing.read(path).images if image.id not in own}
-        except MigrationError:
+        except listing.NoListing:
             # Without a valid listing, nothing was ever uploaded.
             continue
     return held

@@ -13,6 +13,7 @@ from drive2cloudinary.checks import is_line, is_time
 from drive2cloudinary.errors import ImageError, one_line
 from drive2cloudinary.files import read_json_object, write_json
 from drive2cloudinary.results import layout
+from drive2cloudinary.results.format import numbered
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Failure:
 
     def write(self, results_folder: Path, file_id: str) -> None:
         """Write the record into a results folder. Raises OSError."""
-        write_json(path_of(results_folder, file_id), asdict(self))
+        write_json(path_of(results_folder, file_id), numbered(asdict(self)))
 
 
 def path_of(results_folder: Path, file_id: str) -> Path:
@@ -47,7 +48,7 @@ def read(results_folder: Path, file_id: str) -> Failure | None:
     value = read_json_object(path_of(results_folder, file_id))
     if value is None or not {"message", "time"} <= value.keys():
         return None
-    # Earlier versions wrote more fields.
+    # Other versions write more fields. The format number does not matter: only the message depends on it.
     record = Failure(**{name: value[name] for name in Failure.__dataclass_fields__ if name in value})
     return record if is_line(record.message) and is_line(record.cause) and is_time(record.time) else None
 

@@ -14,6 +14,7 @@ from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
 from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import NotAFile, open_file, read_json, replacing
+from drive2cloudinary.results.format import numbered, without_number
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Listing:
 
     def write(self, path: Path) -> None:
         """Write the listing to a file atomically, one line for each image. Raises OSError."""
-        head = {name: getattr(self, name) for name in _HEAD}
+        head = numbered({name: getattr(self, name) for name in _HEAD})
         with replacing(path) as stream:
             stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "images": [')
             for number, image in enumerate(sorted(self.images, key=lambda each: each.id)):
@@ -84,36 +85,43 @@ class Listing:
             stream.write("\n]}\n")
 
 
+class NoListing(MigrationError):
+    """There is no listing in the file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is not a listing: delete it, and the next run lists anew")
+
+
 def read(path: Path) -> Listing:
-    """The listing in a file. Raises MigrationError if there is no valid one, OSError if it cannot be read."""
+    """The listing in a file. Raises NoListing, NewerFormat, or OSError if it cannot be read."""
     try:
-        value = read_json(path)
+        value = _object(read_json(path), path)
         return _listing(value, [image_of(entry) for entry in value["images"]])
     except (FileNotFoundError, NotAFile, ValueError, KeyError, TypeError) as error:
-        raise _no_listing(path) from error
+        raise NoListing(path) from error
 
 
 def head(path: Path) -> Listing:
-    """The listing in a file without its images, which are not read. Raises MigrationError if there is no valid one."""
+    """The listing in a file without its images, which are not read. Raises NoListing, NewerFormat."""
     try:
         with open_file(path) as stream:
-            return _listing(json.loads(stream.readline(_LONGEST_HEAD) + b"]}"), [])
+            return _listing(_object(json.loads(stream.readline(_LONGEST_HEAD) + b"]}"), path), [])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _no_listing(path) from error
+        raise NoListing(path) from error
 
 
 class Entries:
     """The images of a listing by ID. Each is read from the file on demand, so that 100,000 images take no memory."""
 
     def __init__(self, path: Path) -> None:
-        """Raises MigrationError if there is no listing at `path`."""
+        """Raises NoListing, NewerFormat."""
         self.head = head(path)
         self._path = path
         with open_file(path) as stream:
             self._text = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
     def image(self, file_id: str) -> Image:
-        """The image of this ID. Raises ImageError if it is not listed, MigrationError if the listing is damaged."""
+        """The image of this ID. Raises ImageError if it is not listed, NoListing if the listing is damaged."""
         # Search between the first line and the line that closes the list.
         low, high = self._text.find(b"\n") + 1, self._text.rfind(b"\n", 0, -1) + 1
         while low < high:
@@ -122,7 +130,7 @@ class Entries:
             try:
                 image = image_of(json.loads(self._text[start:end].rstrip(b",\n")))
             except (ValueError, TypeError, RecursionError) as error:
-                raise _no_listing(self._path) from error
+                raise NoListing(self._path) from error
             if image.id == file_id:
                 return image
             low, high = (end, high) if image.id < file_id else (low, start)
@@ -130,10 +138,10 @@ class Entries:
 
 
 def made_by(path: Path) -> str:
-    """The ID of the run that made the listing in a file; "" if there is no valid listing."""
+    """The ID of the run that made the listing in a file; "" if there is no valid listing. Raises NewerFormat."""
     try:
         return head(path).run
-    except MigrationError:
+    except NoListing:
         return ""
 
 
@@ -157,7 +165,14 @@ def is_marker_name(value: Any) -> bool:
     return is_id(file_id) and rest.endswith(".json") and is_md5(rest.removesuffix(".json"))
 
 
-def _listing(value: Any, images: list[Image]) -> Listing:
+def _object(value: Any, path: Path) -> dict[str, Any]:
+    """Raises TypeError if the value is no JSON object; else as `without_number`."""
+    if not isinstance(value, dict):
+        raise TypeError("no JSON object")
+    return without_number(value, path)
+
+
+def _listing(value: dict[str, Any], images: list[Image]) -> Listing:
     # Listings of early versions do not name the Cloudinary folder.
     head = {"cloudinary_folder": "", **{name: value[name] for name in _HEAD if name in value}}
     _check(head, _HEAD)
@@ -206,7 +221,3 @@ _HEAD: dict[str, Callable[[Any], bool]] = {
 }
 _LONGEST_HEAD = 1_000_000
 """The most bytes of a listing's first line, which holds all fields but the images."""
-
-
-def _no_listing(path: Path) -> MigrationError:
-    return MigrationError(f"{path} is not a listing: delete it, and the next run makes a new one")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from drive2cloudinary.checks import is_number, is_public_id, is_text, is_time, is_whole_number
 from drive2cloudinary.files import read_json_object
 from drive2cloudinary.results import layout
+from drive2cloudinary.results.format import numbered, without_number
 from drive2cloudinary.results.listing import Image, image_of, is_marker_name
 from drive2cloudinary.urls import is_url
 
@@ -39,7 +40,8 @@ class Marker:
 
     def to_json(self) -> str:
         """The marker as one line of ASCII, without empty optional fields."""
-        return json.dumps({name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL})
+        shown = {name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL}
+        return json.dumps(numbered(shown))
 
 
 _KNOWN = frozenset(Marker.__dataclass_fields__)
@@ -65,12 +67,18 @@ def named(results_folder: Path, name: str) -> Path:
 
 
 def read(path: Path) -> Marker | None:
-    """The marker in a file; None if there is no file, or it is not a valid marker of the image in its name."""
+    """The marker in a file; None if there is no file, or it is not a valid marker of the image in its name.
+
+    Raises NewerFormat.
+    """
     value = read_json_object(path)
-    if value is None or not _REQUIRED <= value.keys() <= _KNOWN:
+    if value is None:
         return None
-    marker = Marker(**value)
     try:
+        value = without_number(value, path)
+        if not _REQUIRED <= value.keys() <= _KNOWN:
+            return None
+        marker = Marker(**value)
         image = image_of(marker.drive)
     except (TypeError, ValueError):
         return None
@@ -103,6 +111,7 @@ def of_image(results_folder: Path, image: Image, warn: Callable[[str], None]) ->
     """The marker of an image's current content; None if there is none.
 
     An invalid marker is renamed to `….corrupt` with a warning, so that the image is pending again.
+    Raises NewerFormat.
     """
     path = path_of(results_folder, image.id, image.fingerprint)
     marker = read(path)

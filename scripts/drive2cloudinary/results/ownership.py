@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.errors import ImageError
 from drive2cloudinary.results import layout, marker
-from drive2cloudinary.results.listing import Entries
+from drive2cloudinary.results.listing import Entries, NoListing
 
 
 class Members:
@@ -24,7 +24,7 @@ class Members:
             try:
                 Entries(path).image(file_id)
                 return True
-            except MigrationError:
+            except (ImageError, NoListing):
                 continue
         return False
 

@@ -19,6 +19,7 @@ from drive2cloudinary.checks import is_md5
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import open_file, open_lock, read_json_object, replacing
 from drive2cloudinary.results import layout
+from drive2cloudinary.results.format import numbered, without_number
 
 _held: list[IO[bytes]] = []
 """The locks that this process holds until it exits; an open file keeps its lock."""
@@ -92,7 +93,7 @@ class Run:
     def begin(self, run_id: str) -> None:
         """Lock the results folder for this process and record its run's ID.
 
-        Raises MigrationError if another run holds the folder, or if it cannot be written to.
+        Raises MigrationError if another run holds it, if it cannot be written to, or if a newer version used it.
         """
         try:
             self.results_folder.mkdir(parents=True, exist_ok=True)
@@ -103,13 +104,17 @@ class Run:
             ) from error
         if not _lock(lock.fileno()):
             raise MigrationError(f"another run holds {self.results_folder}: {self._holder()}; wait for it, or stop it")
+        with contextlib.suppress(ValueError):
+            without_number(read_json_object(self.path) or {}, self.path)
         text = json.dumps(
-            {
-                "run": run_id,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "begun": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
+            numbered(
+                {
+                    "run": run_id,
+                    "host": socket.gethostname(),
+                    "pid": os.getpid(),
+                    "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
+            )
         )
         try:
             # Rewritten in place, because a new file would not be locked.
