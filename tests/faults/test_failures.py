@@ -1,4 +1,4 @@
-"""Images and services that fail: what is tried again, what is recorded, what ends the run, what never gets through."""
+"""Failures of images and services: what is retried, what is recorded, and what ends the run."""
 
 from __future__ import annotations
 
