@@ -1,4 +1,4 @@
-"""The browser of the tests and of the README's pictures: Debian's Chromium, without a window."""
+"""Debian's Chromium, headless, for the tests and for the README's pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-# Root needs --no-sandbox; the others keep Chromium from talking to anybody but us.
+# Root needs --no-sandbox; the other options keep Chromium from contacting other hosts.
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 

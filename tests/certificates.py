@@ -17,7 +17,7 @@ class Authority:
     """A root that issues certificates for servers; all files are PEM."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Make the root. In: a folder for its files, and a name that tells it from other roots."""
+        """Make the root. In: a folder for its files, and a unique name."""
         self._folder = folder
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -29,7 +29,7 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         self.path = folder / f"{name}.pem"
-        """The root's certificate, as SSL_CERT_FILE takes it."""
+        """The file of the root's certificate, for SSL_CERT_FILE."""
         self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, host: str, expired: bool = False) -> Path:
@@ -55,7 +55,7 @@ class Authority:
     def _begun(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, expired: bool = False
     ) -> x509.CertificateBuilder:
-        """What a root and a server's certificate have in common."""
+        """The fields that a root's and a server's certificate share."""
         end = datetime.now(UTC) + (-DAY if expired else DAY)
         return (
             x509.CertificateBuilder()

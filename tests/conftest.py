@@ -15,7 +15,7 @@ from tests.emulator.client import Emulator
 from tests.harness import Workspace
 from tests.proxy import without_proxies
 
-# Everything is on loopback, and the clients of the tests themselves would ask a proxy for it.
+# All services are on loopback, but the tests' own clients would use a proxy from the environment.
 for name in os.environ.keys() - without_proxies().keys():
     del os.environ[name]
 

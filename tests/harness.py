@@ -1,4 +1,4 @@
-"""What the tests of the workflow share: the real snakemake command, in a folder of its own, on an emulated cloud."""
+"""The shared fixture of the workflow's tests: the real snakemake command in its own folder, on an emulated cloud."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
 @dataclass
 class Finished:
-    """A command that has ended: its exit code, and what it said on both streams."""
+    """A command that has ended: its exit code and the output on both streams."""
 
     code: int
     stdout: str
@@ -41,12 +41,12 @@ class Finished:
 
     @property
     def lines(self) -> list[str]:
-        """What it said, without the two lines that Snakemake itself begins with."""
+        """The output without the two lines with which Snakemake begins."""
         preamble = ("Using workflow specific profile ", "Config file ")
         return [line for line in self.said.splitlines() if line.strip() and not line.startswith(preamble)]
 
     def line(self, *fragments: str) -> str:
-        """The one line that holds all these fragments; fails if there is none, or more than one."""
+        """The only line that contains all these fragments; fails if there is none or more than one."""
         found = [line for line in self.lines if all(fragment in line for fragment in fragments)]
         assert len(found) == 1, f"{len(found)} lines with {fragments} in:\n{self.said}"
         return found[0]
@@ -77,7 +77,7 @@ class Workspace:
         return self.path / "results" / self.cloud.folder_id
 
     def command(self, *arguments: str, cores: int = 4, **config: object) -> list[str]:
-        """The command line of the README, with what leads it to the emulated cloud."""
+        """The command line of the README, with the settings for the emulated cloud."""
         defaults = {
             "folder_id": self.cloud.folder_id,
             "drive_endpoint": self.cloud.drive_endpoint,
@@ -167,11 +167,11 @@ class Workspace:
         )
 
     def calls(self, op: str, key: str = "") -> int:
-        """How often the cloud was asked for this (drive.media, cloudinary.upload …), of `key` alone if it is given."""
+        """The number of calls of an operation (drive.media, cloudinary.upload …), or of those for `key`."""
         return sum(call["op"] == op and (not key or call["key"] == key) for call in self.cloud.log())
 
     def mapping(self) -> list[dict[str, Any]]:
-        """The rows of mapping.json, after a look that mapping.csv has the same ones."""
+        """The rows of mapping.json, after checking that mapping.csv has the same ones."""
         rows: list[dict[str, Any]] = json.loads((self.results / "mapping.json").read_text())
         with (self.results / "mapping.csv").open(newline="", encoding="utf-8") as stream:
             table = list(csv.DictReader(stream))
@@ -187,7 +187,7 @@ class Workspace:
         return {path.stem: json.loads(path.read_text()) for path in (self.results / "failures").glob("*.json")}
 
     def audit(self, crashes: int = 0) -> list[dict[str, Any]]:
-        """The mapping's rows, after a look that every image is in Cloudinary once, with its own bytes, and no other.
+        """The mapping's rows, after checking that each image is in Cloudinary once and nothing else is.
 
         Each image may have been stored once, and once more for each crash.
         """
@@ -207,7 +207,7 @@ class Workspace:
         return rows
 
     def leftovers(self) -> list[str]:
-        """Files below the results that are neither output nor log: temporary ones, or ones that were put aside."""
+        """Files below the results that are neither output nor log: temporary files and renamed invalid files."""
         known = {
             "listing.json",
             "run.json",
@@ -231,7 +231,7 @@ class Workspace:
         return self.processes("snakemake_executor_plugin_pool")
 
     def processes(self, text: str = "") -> list[int]:
-        """The process IDs of all that runs in this working directory, with `text` in the command line."""
+        """The IDs of all processes in this working directory whose command line contains `text`."""
         return [pid for pid in processes_of(text) if _folder_of(pid) == self.path]
 
     def secrets_left(self) -> list[str]:
@@ -264,7 +264,7 @@ def _folder_of(pid: int) -> Path | None:
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until something is so; fails after a generous time."""
+    """Wait until a condition is true; fails after a generous time."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"

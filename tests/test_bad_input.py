@@ -1,4 +1,4 @@
-"""Bad input gets a clear line and exit code 1, and nothing is lost."""
+"""Bad input gives one clear line and exit code 1, and loses nothing."""
 
 from __future__ import annotations
 

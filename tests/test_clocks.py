@@ -1,4 +1,4 @@
-"""A clock that was ahead, or jumps, makes no run fail and has nothing left out."""
+"""A clock that was ahead or jumps makes no run fail and no image be missed."""
 
 from __future__ import annotations
 

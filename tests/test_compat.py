@@ -1,4 +1,4 @@
-"""What compat.py leans on is still there. What it leads to is tested where it matters: each test names the place."""
+"""The internals that compat.py uses still exist. Each test names the test of their effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar in a terminal, lines in a pipe, errors alone with --quiet."""
+"""The output during a run: a bar in a terminal, lines in a pipe, only errors with --quiet."""
 
 from __future__ import annotations
 

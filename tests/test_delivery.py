@@ -1,4 +1,4 @@
-"""The CDN over TLS: only a certificate that counts is believed, and no redirection leaves it."""
+"""The CDN over TLS: only a trusted certificate is accepted, and no redirect may leave TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How jobs are run: in the pool, singly or in batches; with Snakemake's own executor, by a process for each."""
+"""How jobs run: in the pool, singly or in batches; with Snakemake's local executor, each in a new process."""
 
 from __future__ import annotations
 

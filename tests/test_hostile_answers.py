@@ -1,4 +1,4 @@
-"""Answers that are not to be believed: redirects, numbers that nobody can mean, bodies without an end."""
+"""Answers that must not be trusted: redirects, absurd numbers, endless bodies."""
 
 from __future__ import annotations
 

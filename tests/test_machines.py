@@ -1,4 +1,4 @@
-"""At home on any machine: as any user, with what a machine may lack; and the reason is said where it cannot be."""
+"""Runs on any machine, as any user; where that is impossible, the run says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose asset it is that Cloudinary answers with: that is looked at before anything is kept, replaced or removed."""
+"""Whether an existing asset is our own is checked before anything is kept, replaced or deleted."""
 
 from __future__ import annotations
 

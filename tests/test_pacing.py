@@ -1,4 +1,4 @@
-"""All workers together are as fast as the services let them be."""
+"""The rate and concurrency limits, shared by all processes."""
 
 from __future__ import annotations
 

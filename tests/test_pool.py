@@ -1,4 +1,4 @@
-"""A pool's processes answer each request once, whatever dies; and none is left when it is over."""
+"""A pool answers each request once, whichever process dies, and leaves no process behind."""
 
 from __future__ import annotations
 

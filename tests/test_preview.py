@@ -1,4 +1,4 @@
-"""What the dry run says besides the images: what would not go as people may expect."""
+"""The warnings of a dry run about unexpected results."""
 
 from __future__ import annotations
 

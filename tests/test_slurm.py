@@ -25,7 +25,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 
 
 def start(workspace: Workspace, slurm: Slurm, **config: int) -> subprocess.Popen[str]:
-    """A run in batches of four images, each with two workers."""
+    """A run in batches of four images, each with two processes."""
     environment = {**slurm.environment, "CLOUDINARY_URL": workspace.cloud.cloudinary_url, "NO_GCE_CHECK": "true"}
     plain = workspace.command(images_per_job=4, **config)
     cores = plain.index("--cores")

@@ -1,4 +1,4 @@
-"""What the speed rests on and no machine changes: calls, refreshes, connections (benchmarks/ has the times)."""
+"""What speed depends on besides the machine: the number of calls, refreshes, connections (times: benchmarks/)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials with a random seed, for minutes, where a test has one fixed case and a second: `python -m tests.chaos --help`.
+"""Long randomized trials, in addition to the tests: `python -m tests.chaos --help`.
 
 The storm (storm.py), signals at any moment (signals.py), disks that are full at any size (disks.py), and searches for
 secrets after runs of every kind (searches.py). All run the plain command of the README, against the emulated cloud.

@@ -31,7 +31,7 @@ def main() -> None:
     seed = random.SystemRandom().randrange(1 << 30) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        # As a shell's background job; the runs would inherit that, and not hear Ctrl-C.
+        # A shell's background job ignores SIGINT, and the runs would inherit that and ignore Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     wrong = run_signals(folder / "signals", options.signals, seed)

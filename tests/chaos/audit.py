@@ -1,4 +1,4 @@
-"""What must hold after a run of the storm, and what when all is over."""
+"""The checks after each run of the storm, and those at its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Happened:
-    """What happened to the runs; `struck` counts an asset's uploads by its public_id and what went wrong with them."""
+    """What happened to the runs; `struck` counts failed uploads by public_id and fault."""
 
     kills: Counter[str] = field(default_factory=Counter)
     signals: Counter[str] = field(default_factory=Counter)
@@ -33,7 +33,7 @@ class Happened:
 
 
 class Audit:
-    """Compares what a workspace and its cloud hold with the book, and with what happened. What is wrong is in
+    """Compares a workspace and its cloud with the book, and with what happened. Errors are added to
     `problems`.
     """
 
@@ -49,14 +49,14 @@ class Audit:
         self.audits = 0
 
     def wrong(self, what: str) -> None:
-        """Something is; it is said at once."""
+        """Record an error and print it at once."""
         wrong(self.problems, what)
 
     def proofs(self, what: str) -> None:
-        """Each marker is whole, and what it says is true: the job of a changed image removes it before it uploads."""
+        """Each marker is valid and true: the job of a changed image removes the old marker before it uploads."""
         texts: dict[Path, str] = {}
         for path in (self._workspace.results / "markers").glob("*.json"):
-            # What a killed run has left may still be at work.
+            # Processes of a killed run may still be at work.
             with suppress(FileNotFoundError):
                 texts[path] = path.read_text()
         assets = self._cloud.assets()
@@ -74,7 +74,7 @@ class Audit:
                 self.wrong(f"an untrue marker {path.name} {what}: {said}, but the asset is {asset}")
 
     def names(self, what: str) -> None:
-        """Each image keeps the public_id that it was once listed with."""
+        """Each image keeps the public_id with which it was first listed."""
         listing = self._workspace.results / "listing.json"
         if not listing.exists():
             if any(file.names for file in self._book.files.values()):
@@ -144,7 +144,7 @@ class Audit:
             self.wrong(f"stored {asset['stores']} times where {allowed} are explained: {of_file}")
 
     def _audit_others(self, mapped: set[str], assets: dict[str, Json], when: str) -> None:
-        """Every other asset is that of a file that was trashed; and all together were stored no more than explained."""
+        """Every other asset belongs to a trashed file, and nothing was stored more often than the faults explain."""
         for public_id in assets.keys() - mapped:
             owner = self._book.files.get(assets[public_id]["context"].get("drive_id", ""))
             if owner is None or not owner.trashed or public_id not in map(stored_as, owner.names):
@@ -169,7 +169,7 @@ class Audit:
             return stream.read(asset["bytes"])
 
     def leftovers(self) -> None:
-        """No process, no temporary file, no secret, and nothing that a hostile name has made."""
+        """No process, no temporary file, no secret, and no file made by a hostile name is left."""
         try:
             wait_for(lambda: not self._workspace.processes(), 60)
         except AssertionError:
@@ -190,5 +190,5 @@ class Audit:
 
 
 def stored_as(public_id: str) -> str:
-    """What the emulated account makes of a public_id."""
+    """The public_id under which the emulated account stores another."""
     return as_stored(public_id, REWRITES[0])

@@ -1,4 +1,4 @@
-"""The Drive as the storm made it: the book that the audit goes by, and the changes."""
+"""The book: the expected state of the Drive, for the audit, and the random changes to it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class File:
 
 
 class Book:
-    """The Drive as we made it: the book that the audit goes by, and the changes."""
+    """The expected state of the Drive, and the random changes to it."""
 
     def __init__(self, cloud: Emulator, dice: random.Random) -> None:
         self._cloud = cloud
@@ -68,7 +68,7 @@ class Book:
         self._put([(*each,) for each in zip(names[:count], places, contents, strict=True)])
 
     def change(self, count: int) -> None:
-        """Do so many random changes."""
+        """Make `count` random changes."""
         for _ in range(count):
             kinds = ["replace"] * 4 + ["rename"] * 2 + ["move"] * 2 + ["add"] * 2 + ["trash"]
             kind = self._dice.choice(kinds)

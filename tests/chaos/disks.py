@@ -1,6 +1,6 @@
-"""Runs on disks that get full: of as many sizes, so that each file of the results is one that finds no room.
+"""Runs on disks of many sizes that fill up, so that each file of the results is once the one that does not fit.
 
-The run ends with one line that says so, and when there is room the same command finishes. Disks are tmpfs, which only
+The run ends with one line that says so, and with free space the same command finishes. Disks are tmpfs, which only
 root can mount.
 """
 
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 PAGE = 4096
 IMAGES = 12
 LOCKED = 3
-"""So many of them fail, and leave a failure."""
+"""The number of images that fail and leave a failure."""
 FULL = re.compile(r"No space left on device|is the disk full\?")
 
 
@@ -69,7 +69,7 @@ class Trial:
         self.workspace.add(*(f"{number}.jpg" for number in range(IMAGES - LOCKED)))
 
     def fill(self, size: int) -> list[str]:
-        """A run on a disk of this size, and one when there is room; returns what was wrong."""
+        """A run on a disk of this size, and one with free space; returns the errors."""
         problems: list[str] = []
         what = f"on a disk of {size // 1024} kB"
         with disk(self.disk, size):
@@ -95,7 +95,7 @@ class Trial:
         return problems
 
     def whole(self) -> int:
-        """The bytes that a run needs when it has them."""
+        """The bytes that a complete run needs."""
         with disk(self.disk, 50_000_000):
             self.workspace.run()
             found = os.statvfs(self.disk)
@@ -120,13 +120,13 @@ def run_disks(folder: Path, count: int, seed: int) -> list[str]:
 
 
 def fill_disks(folder: Path, chosen: Iterable[int]) -> list[str]:
-    """A trial for each of these sizes; returns what was wrong."""
+    """A trial for each of these sizes; returns the errors."""
     wrong_ones = [with_cloud(folder / f"{size // 1024} kB", partial(Trial.fill, size=size)) for size in chosen]
     return [problem for problems in wrong_ones for problem in problems]
 
 
 def with_cloud(folder: Path, ask: Callable[[Trial], Result]) -> Result:
-    """What is found out by a trial in a new folder."""
+    """The result of a trial in a new folder."""
     folder.mkdir(parents=True)
     with Emulator(folder / "Photos", folder / "cloud") as cloud:
         return ask(Trial(folder, cloud))

@@ -1,4 +1,4 @@
-"""The faults that strike the calls of a storm: which, and how many of all calls."""
+"""The faults of a storm: their kinds, and the share of calls that fail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 SHARE = 0.1
-"""How many of all calls are struck."""
+"""The share of calls that fail."""
 
 ANYWHERE: list[Json] = [
     {"delay": 0.5},
@@ -33,7 +33,7 @@ CLOUDINARY: list[Json] = [
     {"error": {"status": 420, "message": "Too many concurrent requests"}},
     {"error": {"status": 429, "message": "Rate limited", "headers": {"Retry-After": "1"}}},
 ]
-# What only the proofs can tell is what matters most: it comes more often than its share.
+# Wrong bytes, which only the checksums reveal, matter most, so they occur more often.
 FAULTS: dict[str, list[Json]] = {
     "oauth.token": [*ANYWHERE, {"error": {"status": 503, "reason": "temporarily_unavailable"}}],
     "drive.list": [*ANYWHERE, *GOOGLE, {"empty_batches": True}, {"incomplete": True}],
@@ -51,6 +51,6 @@ def rules() -> list[Json]:
     for op, kinds in FAULTS.items():
         each = SHARE / len(kinds)
         for number, do in enumerate(kinds):
-            # A rule is asked only if none before it has struck.
+            # A rule is tried only if no earlier one applied.
             made.append({"on": op, "do": do, "times": None, "probability": each / (1 - number * each)})
     return made

@@ -1,4 +1,4 @@
-"""A run that is disturbed: what it says, and which processes it has."""
+"""A run under test: its output and its processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.harness import Workspace
 
 
 class Running:
-    """A run of the plain command whose words are read all the while, so that no pipe fills up."""
+    """A run of the plain command whose output is read continuously, so that no pipe fills up."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -37,19 +37,19 @@ class Running:
 
     @property
     def said(self) -> str:
-        """All that it said up to now."""
+        """Its output up to now."""
         return "".join(self._lines)
 
     @property
     def whole(self) -> str:
-        """All that it and its jobs had to say; waits for what they have not closed yet."""
+        """The complete output of the run and its jobs; waits until they have closed it."""
         for reader in self._readers:
             reader.join(20)
         return self.said
 
 
 class Processes:
-    """The processes of a run, by the part that they play. They are known by their working directory, by no name.
+    """The processes of a run, by role. They are identified by their working directory, not by name.
 
     snakemake has a process group of its own; what works in another group is meant to outlive a job.
     """
@@ -75,7 +75,7 @@ def _parent_and_group(pid: int) -> tuple[int, int] | None:
 
 
 def send(pids: Iterable[int], which: signal.Signals) -> int:
-    """Send a signal to these; how many there still were."""
+    """Send a signal to these processes; returns how many still existed."""
     sent = 0
     for pid in pids:
         with suppress(ProcessLookupError):

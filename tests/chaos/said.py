@@ -1,4 +1,4 @@
-"""What the trials say to people."""
+"""The messages of the trials."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections import Counter
 
 
 def wrong(problems: list[str], what: str) -> None:
-    """Add to what is wrong, and say it at once."""
+    """Add an error and print it at once."""
     problems.append(what)
     print(f"WRONG: {what}", file=sys.stderr, flush=True)
 
 
 def counted(counts: Counter[str]) -> str:
-    """How many of what, in words."""
+    """A count with its noun, in words."""
     return ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "none"

@@ -1,4 +1,4 @@
-"""Searches for secrets after runs of every kind, and in what processes show to others while they run.
+"""Search for secrets after runs of every kind, and in what other users can see of running processes.
 
 Searched are all files below the working directory and the folder for temporary files (archives unpacked), what was
 said, the command lines, and the environments, in which nothing may be but the address of Cloudinary and what the user
@@ -49,7 +49,7 @@ class Search:
         self.workspace.environment["TMPDIR"] = str(self.temporary)
         self.said = ""
         self.shown: set[str] = set()
-        """Where a process has shown a secret."""
+        """The places where a process has shown a secret."""
         self.looks = 0
         self._own: set[Path] = set()
         self._over = threading.Event()
@@ -80,7 +80,7 @@ class Search:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Look at the processes for as long as this lasts."""
+        """Watch the processes within this context."""
         watcher = threading.Thread(target=self._watch)
         watcher.start()
         try:
@@ -158,7 +158,7 @@ def wrong_credentials(search: Search) -> None:
 
 
 def revoked(search: Search) -> None:
-    """A token that is no more, from the start and in the midst."""
+    """A token that is revoked before the run, and one that is revoked during it."""
     no = {"error": {"status": 401, "reason": "authError", "message": "Invalid Credentials"}}
     search.faults({"on": "drive.media", "skip": 2, "do": no})
     search.run(retries=0, code=1)
@@ -190,7 +190,7 @@ def echoed(search: Search) -> None:
 
 
 def wordy(search: Search) -> None:
-    """All of Snakemake's own words."""
+    """Snakemake with all its messages."""
     search.run("--verbose", "--printshellcmds", "--show-failed-logs", code=0)
     search.cloud.oauth(revoke=True)
     search.run("--verbose", "--printshellcmds", "--show-failed-logs", code=1)
@@ -212,7 +212,7 @@ def reported(search: Search) -> None:
 
 
 def interrupted(search: Search) -> None:
-    """Ctrl-C, and kill -9 of everything, in the midst."""
+    """Ctrl-C, and kill -9 of all processes, during a run."""
     search.cloud.settings(delay=0.5)
     for which in (signal.SIGINT, signal.SIGKILL):
         before = search.workspace.calls("cloudinary.upload")

@@ -154,7 +154,7 @@ class Series:
             self._wrong(f"temporary files are left: {left}")
 
     def _phase(self, running: Running, begun: float) -> str:
-        """What a run is at."""
+        """The phase of a run."""
         results = self.workspace.results
         if not running.lives:
             return "over"
@@ -178,7 +178,7 @@ PREAMBLE = ("Using workflow specific profile ", "Config file ")
 
 
 def _of_python_alone(said: str) -> bool:
-    """Whether the signal came before this project had its first word: then Python itself answers Ctrl-C."""
+    """Whether the signal came before this project's code ran, so that Python itself handled Ctrl-C."""
     ours = "Config file " in said or str(ROOT / "Snakefile") in said or str(ROOT / "scripts") in said
     return not ours or "import cancel_at_interrupt" in said
 
@@ -188,7 +188,7 @@ def _replace(file_id: str, seed: int) -> dict[str, Any]:
 
 
 def run_signals(folder: Path, count: int, seed: int) -> list[str]:
-    """So many runs that get a signal; prints what these met, and returns what was wrong."""
+    """Run `count` trials with a signal; prints what happened, and returns the errors."""
     if not count:
         return []
     begun = time.monotonic()

@@ -65,7 +65,7 @@ class Storm:
         ]
 
     def run(self) -> None:
-        """All of it: what is wrong is in `audit.problems` afterwards."""
+        """Run the whole storm; the errors are then in `audit.problems`."""
         with self.cloud:
             try:
                 self.book.fill(self._images)
@@ -156,7 +156,7 @@ class Storm:
         self._log_read = len(log)
 
     def _strike(self, running: Running) -> None:
-        """Kill something at random, and look on the way that no command line shows a secret."""
+        """Kill a random process, and check that no command line shows a secret."""
         secrets = json.loads((self.cloud.store / "secrets.json").read_text())
         for name in ("api_secret", "client_secret", "refresh_token"):
             if processes_of(secrets[name]):
@@ -211,7 +211,7 @@ class Storm:
 
 
 def summary(storm: Storm, seconds: float) -> str:
-    """What happened, for people."""
+    """A summary of what happened, to print."""
     book, happened, problems = storm.book, storm.happened, storm.audit.problems
     kinds: Counter[str] = Counter()
     for what, count in happened.faults.items():

@@ -2,7 +2,7 @@
 
     python -m tests.emulator --photos DIR --store DIR
 
-It is as strict as the real services are known to be, and never kinder: what passes here is meant to pass there. Drive's
-files are read from a local folder, what is uploaded is kept in the store and survives a kill. `client.Emulator` starts
+It is as strict as the real services, and never more lenient: what passes here must pass there. Drive's
+files are read from a local folder; uploads are kept in the store and survive a kill. `client.Emulator` starts
 and steers it from a test, `pictures` makes the demo's photos.
 """

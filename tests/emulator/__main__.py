@@ -1,4 +1,4 @@
-"""The command line: puts the services together, serves them on 127.0.0.1, and says where."""
+"""The command line: starts the services on 127.0.0.1 and prints their addresses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def arguments() -> argparse.Namespace:
 
 
 def drive_tree(options: argparse.Namespace) -> Tree:
-    """The Drive as the options describe it. Its IDs depend on the folder's name alone, so they outlive a restart."""
+    """The Drive as the options describe it. Its IDs depend only on the folder's name, so they survive a restart."""
     name = options.folder_name or options.photos.resolve().name
     tree = Tree(name, seed=name)
     tree.load(options.photos)
@@ -72,7 +72,7 @@ def drive_tree(options: argparse.Namespace) -> Tree:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Serves until a signal comes, or the parent goes."""
+    """Serves until a signal arrives or the parent exits."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -133,7 +133,7 @@ async def serve(options: argparse.Namespace) -> None:
 
 
 def announce(ready: dict[str, str], file: Path | None) -> None:
-    """The same line in a file that appears whole, and then on stdout."""
+    """Writes the line to a file atomically, then prints it."""
     line = json.dumps(ready)
     if file:
         temporary = file.with_suffix(".tmp")

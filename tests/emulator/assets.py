@@ -1,7 +1,7 @@
-"""The store of Cloudinary assets on disk: one file of bytes, and a journal that says which of them are which asset.
+"""The store of Cloudinary assets on disk: one file with all bytes, and a journal that maps assets to them.
 
-Both only grow, and the bytes are written before the line that speaks of them, so a kill at any moment loses nothing
-that was answered. (A file for each asset would be plainer, but making one takes longer than all the rest of an upload.)
+Both are append-only, and the bytes are written before their journal line, so a kill at any moment loses nothing
+that was answered. (A file for each asset would be simpler, but creating it takes longer than the rest of an upload.)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Asset:
-    """What is known of one asset. `stores` counts how often bytes were stored for it, `offset` is where they are."""
+    """One asset. `stores` counts how often bytes were stored for it; `offset` is their position in the file."""
 
     public_id: str
     resource_type: str
@@ -44,11 +44,11 @@ class Asset:
 
     @property
     def key(self) -> Key:
-        """What makes an asset one of its own: the same public_id may be an image and a raw file."""
+        """The identity of an asset: the same public_id may be an image and a raw file."""
         return self.resource_type, self.type, self.public_id
 
     def as_json(self) -> Json:
-        """All that is known, by name."""
+        """All fields, by name."""
         return {name: getattr(self, name) for name in NAMES}
 
 
@@ -56,7 +56,7 @@ NAMES = tuple(each.name for each in fields(Asset))
 
 
 class Assets:
-    """All assets by key, and the two files they are in."""
+    """All assets by key, and the two files that store them."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class Assets:
                 self._all[asset.key] = asset
                 if asset.offset < 0:
                     del self._all[asset.key]
-        # What a kill left of a last line was never answered.
+        # An incomplete last line is from a killed process, and its upload was never answered.
         os.ftruncate(self._journal, good)
 
     def __iter__(self) -> Iterator[Asset]:
@@ -89,7 +89,7 @@ class Assets:
         return self._all.get(key)
 
     def put(self, asset: Asset, data: bytes) -> None:
-        """Stores an asset, in the place of one of the same key."""
+        """Stores an asset; replaces one with the same key."""
         _write(self._bytes, data)
         asset.offset = self._end
         self._end += len(data)
@@ -110,7 +110,7 @@ class Assets:
         return os.pread(self._bytes, asset.bytes, asset.offset)
 
     def next_version(self, key: Key) -> int:
-        """Unix seconds, but more than the version that is there."""
+        """The Unix time in seconds, but always more than the current version."""
         old = self._all.get(key)
         return max(int(time.time()), old.version + 1 if old else 0)
 

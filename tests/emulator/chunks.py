@@ -1,4 +1,4 @@
-"""Uploads in chunks: the pieces are put together on disk under the client's X-Unique-Upload-Id."""
+"""Uploads in chunks, assembled on disk under the client's X-Unique-Upload-Id."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|-1)")
 
 
 class ChunkError(ValueError):
-    """A chunk that doesn't fit what is there."""
+    """A chunk that does not follow the bytes received so far."""
 
 
 class Chunks:
-    """The unfinished uploads. How much has come is the size of the file, so a restart forgets nothing."""
+    """The unfinished uploads. The file's size is the number of bytes received, so a restart loses nothing."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
 
     def add(self, upload_id: str, content_range: str, data: bytes) -> bytes | None:
-        """Takes one chunk; answers the whole file when the last one is in, else None. Raises ChunkError."""
+        """Adds one chunk; returns the whole file after the last one, else None. Raises ChunkError."""
         found = RANGE.fullmatch(content_range)
         if not found:
             raise ChunkError(f"Invalid Content-Range header - {content_range}")

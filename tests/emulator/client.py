@@ -39,7 +39,7 @@ class Emulator:
         self.stop()
 
     def start(self) -> None:
-        """Starts the process and waits until it says that it is ready. A folder of photos that isn't there is made."""
+        """Starts the process and waits until it is ready. Creates the folder of photos if needed."""
         self.photos.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "tests.emulator", "--with-parent"]
         command += ["--photos", str(self.photos), "--store", str(self.store), *self._ports]
@@ -56,13 +56,13 @@ class Emulator:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process ID."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def ports(self) -> dict[str, int]:
-        """On 127.0.0.1, by service: drive, oauth, cloudinary."""
+        """The ports on 127.0.0.1, by service: drive, oauth, cloudinary."""
         addresses = {
             "drive": self._ready["drive_endpoint"],
             "oauth": self._ready["oauth_endpoint"],
@@ -72,7 +72,7 @@ class Emulator:
 
     @property
     def folder_id(self) -> str:
-        """Of the Drive folder."""
+        """The ID of the Drive folder."""
         return self._ready["folder_id"]
 
     @property
@@ -101,7 +101,7 @@ class Emulator:
         return self._ready["cloudinary_url"]
 
     def stop(self) -> None:
-        """Asks the process to end, and sees to it that it does."""
+        """Ends the process: with SIGTERM, then SIGKILL if needed."""
         if self._process is None:
             return
         self._process.terminate()
@@ -118,7 +118,7 @@ class Emulator:
         self._end()
 
     def restart(self) -> None:
-        """Starts again, at the same ports and with the same store; ends the process first if it still runs."""
+        """Restarts the process with the same ports and store; ends it first if it still runs."""
         self.stop()
         self.start()
 
@@ -149,7 +149,7 @@ class Emulator:
         self._call("reset", {})
 
     def faults(self, rules: list[Json], seed: int = 0) -> None:
-        """Puts these fault rules in the place of all earlier ones."""
+        """Replaces all fault rules by these."""
         self._call("faults", {"rules": rules, "seed": seed})
 
     def assets(self) -> dict[str, Json]:
@@ -157,16 +157,16 @@ class Emulator:
         return {asset["public_id"]: asset for asset in self._call("assets")}
 
     def plant(self, public_id: str, data: bytes, **more: object) -> Json:
-        """Puts an asset there that nobody uploaded; `stores` stays 0 until it is overwritten."""
+        """Adds an asset without an upload; its `stores` is 0 until it is overwritten."""
         answer: Json = self._call("assets", {"public_id": public_id, "bytes": base64.b64encode(data).decode(), **more})
         return answer
 
     def drive(self, op: str, **more: object) -> str:
-        """Does one operation on the Drive (`add`, `rename`, `trash` …); answers the node's ID."""
+        """Runs one operation on the Drive (`add`, `rename`, `trash` …); returns the node's ID."""
         return str(self._call("drive", {"op": op, **more})["ids"][0])
 
     def drive_all(self, changes: list[Json]) -> list[str]:
-        """Does many operations at once; answers their nodes' IDs."""
+        """Runs many operations at once; returns their nodes' IDs."""
         answer: list[str] = self._call("drive", changes)["ids"]
         return answer
 

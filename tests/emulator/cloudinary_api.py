@@ -70,7 +70,7 @@ class CloudinaryApi:
         self._chunked_ids: dict[str, str] = {}
 
     async def open(self, request: web.BaseRequest) -> Call:
-        """Reads the form, unless the body is too large for one piece; an upload counts as under way from here on."""
+        """Reads the form, unless the body exceeds the limit of one call. From here on an upload counts as under way."""
         path, query = split_target(request)
         parts = path.strip("/").split("/")[1:]
         if len(parts) != 3 or parts[1] not in RESOURCES or request.method != "POST":
@@ -98,13 +98,13 @@ class CloudinaryApi:
         return call
 
     def error(self, status: int, reason: str, message: str) -> Reply:
-        """An error in Cloudinary's envelope, and in a header as well."""
+        """An error in Cloudinary's envelope and in a header."""
         reply = Reply.of_json({"error": {"message": message}}, status)
         reply.headers["X-Cld-Error"] = message.replace("\n", " ").encode("ascii", "replace").decode()
         return reply
 
     async def answer(self, call: Call) -> Reply:
-        """Does what is asked, or says why not."""
+        """Carries out the call, or answers an error."""
         if call.op == "cloudinary.admin":
             return self.error(401, "", "The Admin API is not emulated: a migration must not call it.")
         if call.op == "cloudinary.other":
@@ -180,7 +180,7 @@ class CloudinaryApi:
         return self._store(public_id, form, taken, bool(call.fault.get("corrupt")))
 
     def _store(self, public_id: str, form: Form, taken: Taken, corrupt: bool) -> Json:
-        """Stores the bytes, unless they would replace an asset and the caller said not to."""
+        """Stores the bytes, unless they would replace an asset and `overwrite` is false."""
         fields = form.fields
         key = (taken.resource_type, fields.get("type", "upload"), public_id)
         old = self._assets.get(key)
@@ -269,7 +269,7 @@ class CloudinaryApi:
 
 
 def _check_parameters(form: Form) -> None:
-    """What can be said without the bytes and without the store."""
+    """Checks that need neither the bytes nor the store."""
     fields = form.fields
     if form.file is None:
         sent_url = "Fetching a file from a URL is not emulated"

@@ -1,4 +1,4 @@
-"""The consent page: what the browser shows between an app's request and the code it gets for it."""
+"""The consent page, which the browser shows between an app's request and the authorization code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Request:
 
 
 class Consents:
-    """The requests whose page was shown, and the codes that were given out; each of both counts once."""
+    """The requests whose page was shown, and the codes issued; each can be used once."""
 
     def __init__(self, client_id: str) -> None:
         self._client_id = client_id
@@ -66,7 +66,7 @@ class Consents:
         return Reply(200, page.encode(), {"Content-Type": "text/html; charset=UTF-8"})
 
     def answer(self, form: list[tuple[str, str]]) -> Reply:
-        """Where the browser goes after a button: back to the app, with a code for the scopes that stayed ticked."""
+        """The redirect after a button: back to the app, with a code for the ticked scopes."""
         values = dict(form)
         asked = self._asked.pop(values.get("request", ""), None)
         if asked is None:
@@ -82,7 +82,7 @@ class Consents:
         return Reply(302, headers={"Location": address})
 
     def redeem(self, form: dict[str, str]) -> str | None:
-        """The scopes that a code stands for; None if it is unknown, used, another app's or without its verifier."""
+        """The scopes of a code; None if it is unknown, used, another app's or without its verifier."""
         code = self._codes.pop(form.get("code", ""), None)
         if code is None or form.get("redirect_uri") != code.redirect_uri:
             return None

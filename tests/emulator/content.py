@@ -1,4 +1,4 @@
-"""The bytes behind a Drive file: on disk, in memory, or made up when asked for."""
+"""The bytes of a Drive file: on disk, in memory, or generated on demand."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ PIECE = 1 << 18
 
 
 class Content(Protocol):
-    """What a node needs of its bytes."""
+    """The interface of a node's bytes."""
 
     def size(self) -> int:
-        """Bytes in all."""
+        """The number of bytes."""
 
     def digest(self, algorithm: str) -> str:
         """Hex digest of the whole, by hashlib's name of the algorithm."""
 
     def modified(self) -> float | None:
-        """When the bytes last changed, if they know it themselves."""
+        """When the bytes last changed; None if unknown."""
 
     def pieces(self, start: int, length: int) -> Iterator[bytes]:
         """The bytes from `start`, `length` of them, in pieces of no more than PIECE."""
 
 
 class OnDisk:
-    """A local file, read anew each time; digests are kept for as long as its mtime and size stand."""
+    """A local file, read each time; digests are cached until its mtime or size changes."""
 
     __slots__ = ("_digests", "_path")
 
@@ -82,7 +82,7 @@ class InMemory:
 
 
 class Generated:
-    """One of very many benchmark pictures; holds nothing but its number."""
+    """One of very many benchmark pictures; stores only its number."""
 
     __slots__ = ("_noise", "_seed")
 

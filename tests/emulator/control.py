@@ -1,4 +1,4 @@
-"""The control endpoint: what tests and the demo see and steer. It is part of neither service, and isn't recorded.
+"""The control endpoint, with which tests and the demo inspect and control the emulator. Its calls are not recorded.
 
 JSON over HTTP, under /emulator on Cloudinary's port. GET: stats, log, assets, drive (all nodes). POST: reset (counters,
 log and faults), faults (see `faults`), assets (plants one), drive (see `drive_tree.Tree.apply`; one or a list),
@@ -36,7 +36,7 @@ MODES = ("existing_without_etag", "fixed_folders", "max_bytes", "at_once", "dela
 
 
 class Control:
-    """The service under /emulator. Changes of the Drive are kept in a journal, so that a restart finds them again."""
+    """The service under /emulator. Changes of the Drive are kept in a journal, so they survive a restart."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Control:
         return Reply.of_json({"error": message}, status)
 
     async def answer(self, call: Call) -> Reply:
-        """Does the operation and answers its result as JSON; 400 says what was wrong with it."""
+        """Runs the operation and answers its result as JSON, or 400 with the error."""
         name = call.keys[0].removeprefix("/emulator").strip("/")
         route = self._routes.get((call.request.method, name))
         if route is None:
@@ -105,7 +105,7 @@ class Control:
         return {"rules": len(rules)}
 
     def _plant(self, body: Json) -> Json:
-        """An asset that was there before: `stores` is 0, and rises with the first upload over it."""
+        """Adds an asset without an upload: its `stores` is 0 until an upload overwrites it."""
         data = base64.b64decode(body["bytes"])
         seen = look(data)
         if seen is None:
@@ -159,12 +159,12 @@ class Control:
             for change in changes:
                 done = {"time": time.time(), **change}
                 ids.append(self._tree.apply(done))
-                # With the ID, a node that was made is made again as the same one.
+                # With its ID, a created node is the same one after a replay.
                 journal.write(json.dumps({**done, "id": ids[-1]}) + "\n")
         return {"ids": ids}
 
     def replay(self) -> None:
-        """Does again what was done in earlier lives; what no longer fits the local folder is left out, with a word."""
+        """Repeats the journal after a restart; skips, with a message, what no longer fits the local folder."""
         if not self._journal.exists():
             return
         for line in self._journal.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""Delivery: the URLs under which assets are seen."""
+"""Delivery of assets by URL."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Delivery:
         self._converted: OrderedDict[tuple[object, ...], tuple[bytes, str]] = OrderedDict()
 
     async def open(self, request: web.BaseRequest) -> Call:
-        """The path, decoded part by part. A HEAD is an operation of its own, so that a fault can strike it alone."""
+        """The path, decoded part by part. HEAD is a separate operation, so that a fault can be for HEAD only."""
         path, query = split_target(request)
         parts = [unquote(part) for part in path.strip("/").split("/")]
         op = "delivery.head" if request.method == "HEAD" else "delivery"
@@ -40,7 +40,7 @@ class Delivery:
         return Reply(status, headers={"X-Cld-Error": message.encode("ascii", "replace").decode()})
 
     async def answer(self, call: Call) -> Reply:
-        """The picture or the part of it that a Range wants, or a 4xx."""
+        """The picture or the requested range of it, or a 4xx."""
         parts: list[str] = call.payload
         if call.request.method not in ("GET", "HEAD"):
             return self.error(405, "", "Method not allowed")
@@ -75,7 +75,7 @@ class Delivery:
         return Reply(206, data[start : start + length], headers)
 
     async def _picture(self, asset: Asset, steps: list[Step], wanted: str) -> tuple[bytes, str]:
-        """The asset's bytes transformed, and their etag; what was converted of late is at hand."""
+        """The transformed bytes and their etag; recent results are cached."""
         key = (asset.key, asset.version, tuple(steps), wanted)
         if key in self._converted:
             self._converted.move_to_end(key)
@@ -83,7 +83,7 @@ class Delivery:
         stored = self._assets.read(asset)
         if asset.resource_type != "image":
             return stored, asset.etag
-        # Pillow would hold up every other request.
+        # In a thread, because Pillow would block all other requests.
         data = await asyncio.to_thread(render, stored, asset.format, steps, wanted)
         if data is stored:
             return stored, asset.etag
@@ -94,7 +94,7 @@ class Delivery:
 
 
 def _split(parts: list[str]) -> tuple[list[str], str]:
-    """Transformations and the public_id. A version ends the former; without one they are what looks like them."""
+    """Splits transformations from the public_id: at the version, or else by what looks like a transformation."""
     for index, part in enumerate(parts[:-1]):
         if VERSION.fullmatch(part):
             return parts[:index], "/".join(parts[index + 1 :])

@@ -82,7 +82,7 @@ class DriveError(Exception):
 
 
 def not_found(what: str) -> DriveError:
-    """404 for a file, which is also what Drive says of one that the account may not see."""
+    """404 for a file; Drive also answers it for a file that the account may not see."""
     return DriveError(404, "notFound", f"File not found: {what}.", "fileId")
 
 
@@ -92,9 +92,9 @@ def invalid(where: str, message: str = "Invalid Value", reason: str = "invalid")
 
 
 class Drive:
-    """The service. `delay` is added to each call, more than `per_second` calls a second are refused.
+    """The service. `delay` is added to each call; more than `per_second` calls a second are refused.
 
-    `units_per_minute`: so many units are accepted in any 60 seconds, what is beyond them is refused; 0: no limit.
+    `units_per_minute`: the most units in any 60 seconds; further calls are refused. 0: no limit.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Drive:
         self._last_search: tuple[tuple[int, str, bool] | None, list[Node]] = (None, [])
 
     async def open(self, request: web.BaseRequest) -> Call:
-        """Names the call; a GET that the client sent as a POST, for the length of its query, is a GET."""
+        """Names the call. A GET that the client sent as a POST, because its query is long, counts as a GET."""
         path, query = split_target(request)
         method = request.method
         if request.can_read_body:
@@ -133,7 +133,7 @@ class Drive:
         return DriveError(status, reason, message).reply()
 
     async def answer(self, call: Call) -> Reply:
-        """The answer, be it an error."""
+        """The answer, which may be an error."""
         try:
             if call.op == "drive.other":
                 return Reply.of_html(404, "Error 404 (Not Found)!!1")
@@ -184,7 +184,7 @@ class Drive:
             raise invalid("q") from error
         size = _page_size(query.get("pageSize", "100"))
         if mask is None or "parents" in (mask.get("files") or {"parents": None}):
-            # Seen in the real one, whatever pageSize says.
+            # Observed in the real Drive, whatever pageSize says.
             size = min(size, PAGE_WITH_PARENTS)
         shared = _true(query, "supportsAllDrives") and _true(query, "includeItemsFromAllDrives")
         drive_id = self._corpus(query, shared)
@@ -194,7 +194,7 @@ class Drive:
         found = self._left_after(call, wanted, drive_id, found)
         start = _offset(query.get("pageToken", ""), stamp)
         if "page" in call.fault:
-            # A short page, or an empty one, which has a next one all the same.
+            # A short or empty page that still has a next page.
             size = int(call.fault["page"])
         page = found[start : start + size]
         answer: Json = {"kind": "drive#fileList", "incompleteSearch": False}
@@ -202,7 +202,7 @@ class Drive:
             answer["nextPageToken"] = _token(start + size, stamp)
         where = {"first": not query.get("pageToken"), "last": "nextPageToken" not in answer, True: True}
         if where.get(call.fault.get("incomplete")):
-            # It gave up: what it did not find is not there, and nothing but this flag says so.
+            # An incomplete search: hits are missing, and only this flag says so.
             answer["incompleteSearch"] = True
             page = page[: len(page) // 2]
         if call.fault.get("endless_pages"):
@@ -213,15 +213,15 @@ class Drive:
         return Reply.of_json(answer if mask is None else {key: answer[key] for key in mask if key in answer})
 
     def _left_after(self, call: Call, wanted: Query, drive_id: str | None, found: list[Node]) -> list[Node]:
-        """What is left of the hits of a query that names several folders.
+        """The hits that Drive really answers for a query that names several folders.
 
-        The real one leaves whole folders out of some of them (rclone #9810), those that the fault `leave_out` names, or
-        all (`empty_batches`); and outside of a shared drive, what lies in one of which the account is no member.
+        The real Drive omits whole folders from some answers (rclone #9810); here those that `leave_out` names, or
+        all (`empty_batches`). Without driveId, it omits files in shared drives of which the account is not a member.
         """
         if len(wanted.named) < 2 or call.fault.get("empty_batches"):
             return [] if call.fault.get("empty_batches") and len(wanted.named) > 1 else found
         left_out = set(call.fault.get("leave_out", ()))
-        # What is in another one, too, was found there.
+        # A file that is also in another folder was found there.
         kept = wanted.named - left_out if call.fault.get("keep_shared") else frozenset()
         return [
             node
@@ -235,7 +235,7 @@ class Drive:
         return drive is not None and drive.overrides.get("member") is not False
 
     def _found(self, wanted: Query, shared: bool, drive_id: str | None, order: str, stamp: str) -> list[Node]:
-        """All that a search finds. The last one is kept until the Drive changes: its next page will be asked for."""
+        """All hits of a search. The last search is cached for its next page, until the Drive changes."""
         key = (self._tree.changes, stamp, shared)
         if key == self._last_search[0]:
             return self._last_search[1]
@@ -255,7 +255,7 @@ class Drive:
         return found
 
     def _is_in_corpus(self, node: Node) -> bool:
-        """False for what lies in a folder that was shared with the account, which nobody shared by itself.
+        """False for a file inside a folder shared with the account, unless the file itself was shared, too.
 
         The corpus of a user is what "the user created, opened, or was directly given"; that what others put into an own
         folder belongs to it is unverified.
@@ -270,7 +270,7 @@ class Drive:
         )
 
     def _corpus(self, query: dict[str, str], shared: bool) -> str | None:
-        """The shared drive that the search is confined to, if it is; checks `corpora`, `driveId` and `spaces`."""
+        """The shared drive to which the search is limited, if any; checks `corpora`, `driveId` and `spaces`."""
         corpora = query.get("corpora", "user")
         if corpora not in ("user", "drive", "allDrives", "domain"):
             raise invalid("corpora")
@@ -291,7 +291,7 @@ class Drive:
         return drive_id
 
     def _check_folders(self, call: Call, wanted: Query) -> None:
-        """Drive answers 404, with an empty name, where a query's folder doesn't exist or may not be seen."""
+        """Drive answers 404, with an empty name, if a folder in the query does not exist or may not be seen."""
         for folder in wanted.named:
             node = self._tree.nodes.get(self._tree.resolve(folder))
             if node is None or not self._may_see(call, node):
@@ -300,7 +300,7 @@ class Drive:
     # files.get
 
     def _may_see(self, call: Call, node: Node) -> bool:
-        """False for what isn't shared with the account, or needs a resource key that the request doesn't bring."""
+        """False for a file that is not shared with the account, or needs a resource key that the request lacks."""
         if not node.visible or (node.drive_id and not _true(call.query, "supportsAllDrives")):
             return False
         if node.drive_id and not self._is_member(node.drive_id) and not self._is_shared(node):
@@ -311,7 +311,7 @@ class Drive:
         return f"{node.id}/{node.resource_key}" in [pair.strip() for pair in given]
 
     def _is_shared(self, node: Node) -> bool:
-        """True for what was shared with the account by itself, or lies in a folder that was."""
+        """True for a file that was shared with the account, directly or through a folder above it."""
         above = (self._tree.nodes[up] for up in node.parents if up in self._tree.nodes)
         return "sharedWithMeTime" in node.overrides or any(self._is_shared(up) for up in above)
 
@@ -328,7 +328,7 @@ class Drive:
     def _media(self, call: Call) -> Reply:
         node = self._node(call)
         if call.fault.get("stuck"):
-            # A part that does not advance.
+            # An answer that never gets further.
             return Reply(206, headers={"Content-Type": node.mime, "Content-Range": "bytes 0-0/1"})
         if node.content is None:
             message = "Only files with binary content can be downloaded. Use Export with Docs Editors files."
@@ -401,7 +401,7 @@ def _page_size(text: str, highest: int = 1000) -> int:
 
 
 def _stamp(query: dict[str, str]) -> str:
-    """What a page token is bound to: the rest of the question."""
+    """A hash of the query to which a page token belongs."""
     bound = [query.get(name, "") for name in ("q", "corpora", "driveId", "orderBy", "spaces")]
     return hashlib.sha256(json.dumps(bound).encode()).hexdigest()[:16]
 
@@ -411,7 +411,7 @@ def _token(offset: int, stamp: str) -> str:
 
 
 def _offset(token: str, stamp: str) -> int:
-    """Where a page begins; 400 for a token that isn't one of ours or belongs to another query."""
+    """The offset of a page; 400 for a token that is invalid or belongs to another query."""
     if not token:
         return 0
     try:

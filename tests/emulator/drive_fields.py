@@ -1,4 +1,4 @@
-"""The `fields` mask of the Drive API, and the resources it is laid over: files, lists of files, shared drives."""
+"""The `fields` mask of the Drive API, and the resources it is applied to: files, lists of files, shared drives."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ ABOUT |= {"canCreateDrives": None, "exportFormats": None, "appInstalled": None}
 
 
 class FieldsError(ValueError):
-    """The mask names a field that doesn't exist, or isn't a mask; its argument is the part that is wrong."""
+    """The mask is malformed or names an unknown field; the argument is the wrong part."""
 
 
 def compile_mask(text: str, schema: Schema) -> Mask | None:
@@ -134,7 +134,7 @@ def _below(tokens: list[str], schema: Schema | None, above: str) -> Mask | None:
 
 
 def _add(mask: Mask, name: str, below: Mask | None) -> None:
-    """Adds a field; what is asked for twice is the sum of both."""
+    """Adds a field; if it is requested twice, both requests are merged."""
     if name in mask and mask[name] is not None and below is not None:
         for key, value in below.items():
             _add(mask[name], key, value)
@@ -143,7 +143,7 @@ def _add(mask: Mask, name: str, below: Mask | None) -> None:
 
 
 def cut(value: Any, mask: Mask | None) -> Any:
-    """`value` with only what the mask lets through."""
+    """`value` with only the fields in the mask."""
     if mask is None:
         return value
     if isinstance(value, list):
@@ -157,7 +157,7 @@ def timestamp(seconds: float) -> str:
 
 
 def render(tree: Tree, node: Node, mask: Mask | None) -> Json:
-    """The File resource of `node` as the mask asks for it. Only what is asked for is worked out."""
+    """The File resource of `node` with the fields in the mask; only these are computed."""
     resource: Json = {}
     for name in FILE if mask is None else mask:
         if name in node.overrides:

@@ -1,4 +1,4 @@
-"""Drive's search language, the `q` of files.list: a parser that answers a test for nodes."""
+"""Drive's search language, the `q` of files.list: a parser that returns a test for nodes."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ TIMES = ("modifiedTime", "createdTime")
 
 
 class QueryError(ValueError):
-    """The query is not of the language."""
+    """The query is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query: the test, the folders it is confined to (None: not confined), and every folder it names.
+    """A parsed query: the test, the folders it is limited to (None: not limited), and every folder it names.
 
-    `pure` says that to be in one of these folders is all it asks for.
+    `pure`: its only condition is to be in one of these folders.
     """
 
     test: Test
@@ -48,7 +48,7 @@ class Query:
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Query:
-    """Parses `text`; raises QueryError where Drive answers 400. An empty query is true of everything."""
+    """Parses `text`; raises QueryError where Drive answers 400. An empty query matches everything."""
     if not text.strip():
         return Query(lambda tree, node: True)
     parser = _Parser(_tokens(text))
@@ -182,7 +182,7 @@ def _either(left: Query, right: Query) -> Query:
 
 def _name_test(operator: str, value: str) -> Test:
     if operator == "contains":
-        # Drive matches the beginnings of words only.
+        # Drive matches only prefixes of words.
         words = re.compile(r"(?<!\w)" + re.escape(value), re.I)
         return lambda tree, node: bool(words.search(node.name))
     return lambda tree, node: (node.name == value) == (operator == "=")

@@ -1,4 +1,4 @@
-"""The Drive in memory: its nodes, how they are loaded from a local folder, and the operations that change them."""
+"""The Drive in memory: its nodes, loading them from a local folder, and the operations that change them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ MAGIC = (
 
 
 def drive_id_of(seed: str) -> str:
-    """An ID of Drive's form (33 characters, the first of them 1), always the same for the same seed."""
+    """An ID in Drive's format (33 characters, beginning with 1), always the same for the same seed."""
     return "1" + base64.urlsafe_b64encode(hashlib.sha256(seed.encode()).digest()[:24]).decode()
 
 
 @dataclass(slots=True)
 class Node:
-    """A file, folder, shortcut or document. `path` is where it came from, for people and for faults to match."""
+    """A file, folder, shortcut or document. `path` is its origin, for messages and for matching faults."""
 
     id: str
     name: str
@@ -68,14 +68,14 @@ class Node:
 
     @property
     def modified(self) -> float:
-        """Seconds since the epoch: as set, else as the file on disk says, else when it was made."""
+        """Seconds since the epoch: the value set, else the mtime of the file on disk, else the node's creation."""
         if self.modified_at is not None:
             return self.modified_at
         return (self.content.modified() if self.content else None) or self.created
 
 
 class Tree:
-    """All nodes by ID, and who is in which folder."""
+    """All nodes by ID, and the children of each folder."""
 
     def __init__(self, folder_name: str, seed: str) -> None:
         self.nodes: dict[str, Node] = {}
@@ -93,7 +93,7 @@ class Tree:
         return node
 
     def resolve(self, node_id: str) -> str:
-        """`node_id`, or what the alias `root` stands for."""
+        """`node_id`, with the alias `root` resolved."""
         return self.my_drive if node_id == "root" else node_id
 
     def listed(self, parents: Iterable[str] | None) -> Iterator[Node]:
@@ -109,13 +109,13 @@ class Tree:
                     yield self.nodes[child]
 
     def is_trashed(self, node: Node) -> bool:
-        """True for what is in the trash itself or by one of its folders."""
+        """True if the node or a folder above it is in the trash."""
         return node.trashed or any(self.is_trashed(self.nodes[up]) for up in node.parents if up in self.nodes)
 
     # Loading
 
     def load(self, photos: Path) -> None:
-        """Takes in a local folder with all its subfolders, and its manifest if it has one."""
+        """Loads a local folder with all its subfolders, and its manifest if it has one."""
         manifest = json.loads((photos / MANIFEST).read_text()) if (photos / MANIFEST).exists() else {}
         entries: Json = manifest.get("entries", {})
         ids = {"": self.folder_id}
@@ -142,7 +142,7 @@ class Tree:
             self._put(node)
 
     def generate(self, count: int, noise: Noise, per_album: int) -> None:
-        """Adds `count` made-up pictures, so many to an album, 20 albums to a year."""
+        """Adds `count` generated pictures in albums, 20 albums to a year."""
         album = ""
         for number in range(count):
             if number % per_album == 0:
@@ -164,7 +164,7 @@ class Tree:
     # Operations
 
     def apply(self, change: Json) -> str:
-        """Does one operation of the control endpoint; answers the ID of the node. Raises KeyError or ValueError.
+        """Runs one operation of the control endpoint; returns the ID of the node. Raises KeyError or ValueError.
 
         Making: {"op": "add", "name", "content_base64" or "picture": {"format", "width", "height", "seed"}}, and "mime";
         "folder"; "document"; "shortcut" with "target"; each with "parent" (the folder that is migrated if left out),
@@ -215,7 +215,7 @@ class Tree:
             node.mime = change.pop("mime", "") or sniff(b"".join(node.content.pieces(0, 32)), name)
         if kind == "shortcut":
             node.target = change.pop("target")
-            # A snapshot of the moment, as in the real one: it outlives the target.
+            # A snapshot, as in the real Drive: it remains when the target is gone.
             node.target_mime = self.nodes[node.target].mime if node.target in self.nodes else node.target_mime
         self._put(node)
         self._override(node, change)
@@ -259,7 +259,7 @@ def _content_of(change: Json) -> Content:
 
 
 def mime_of(path: Path) -> str:
-    """The MIME type of a local file, by its first bytes and else by its name, as Drive would sniff it."""
+    """The MIME type of a local file, by its first bytes or else its name, as Drive would detect it."""
     with path.open("rb") as file:
         return sniff(file.read(32), path.name)
 

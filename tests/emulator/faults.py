@@ -1,4 +1,4 @@
-"""Fault rules: which call goes wrong, how, and how often. Nothing here does the harm; `wire` and the services do."""
+"""Fault rules: which call fails, how, and how often. `wire` and the services carry them out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = """
 
 @dataclass(slots=True)
 class Rule:
-    """One rule as the control endpoint takes it; `seen` counts the calls that matched, `used` those it struck."""
+    """One rule, in the control endpoint's format; `seen` counts the calls that matched, `used` those that failed."""
 
     on: str
     do: Json
@@ -37,20 +37,20 @@ class Rule:
 
 
 class Faults:
-    """The rules in force. `pick` answers what is to go wrong with one call."""
+    """The active rules. `pick` returns the fault of a call."""
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
         self._random = random.Random(0)
 
     def replace(self, rules: Iterable[Json], seed: int = 0) -> None:
-        """Puts `rules` in the place of all earlier ones; a malformed one raises ValueError and changes nothing."""
+        """Replaces all rules; a malformed one raises ValueError and changes nothing."""
         parsed = [_parse(rule) for rule in rules]
         self.rules = parsed
         self._random = random.Random(seed)
 
     def pick(self, op: str, keys: Sequence[str]) -> Json:
-        """The `do` of the first rule that strikes this call, or {} if none does. Counts down `skip` and `times`."""
+        """The `do` of the first rule that applies to this call, or {}. Counts down `skip` and `times`."""
         for rule in self.rules:
             if not rule.applies_to(op, keys):
                 continue

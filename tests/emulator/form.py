@@ -17,7 +17,7 @@ from .wire import read_body
 
 
 class FormError(ValueError):
-    """The body is not what its Content-Type says."""
+    """The body does not match its Content-Type."""
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Form:
     filename: str = ""
 
     def add(self, name: str, value: str) -> None:
-        """Takes in one field."""
+        """Adds one field."""
         if name.endswith("[]"):
             name = name[:-2]
             value = f"{self.fields[name]},{value}" if name in self.fields else value

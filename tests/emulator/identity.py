@@ -1,4 +1,4 @@
-"""Who everybody is: keys, secrets and tokens, made once for a store, and the files in which clients find them."""
+"""Identities: keys, secrets and tokens, made once for a store, and the files in which clients find them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROJECT = "emulated-project"
 
 
 def write_private(path: Path, value: object) -> None:
-    """Writes JSON that only its owner may read; the file appears whole."""
+    """Writes JSON atomically, readable by its owner only."""
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -65,7 +65,7 @@ def google_account(kept: Json) -> Account:
 
 
 def write_client_files(store: Path, kept: Json, token_uri: str, auth_uri: str) -> dict[str, str]:
-    """Writes what Google would have given to a user, for these two addresses; answers the paths by their kind.
+    """Writes the files that a user gets from Google, for these two addresses; returns the paths by kind.
 
     The token has no access token in it, so that a client has to refresh before its first call.
     """

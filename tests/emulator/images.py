@@ -1,4 +1,4 @@
-"""What Cloudinary takes for an image, told from the first bytes: its format and its size."""
+"""Detects images as Cloudinary does: format and size, from the first bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CONTENT_TYPES = {
 # Extensions that a delivery URL may end with to ask for a format, and the name of that format.
 EXTENSIONS = {name: name for name in (*NAMES.values(), "svg", "pdf", "heic", "heif", "jxl", "tga", "djvu", "dng", "ai")}
 EXTENSIONS |= {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff"}
-# Pillow comes to MPO by way of JPEG.
+# Pillow detects MPO through JPEG.
 OPENED = tuple(name for name in NAMES if name != "MPO")
 FRAGMENT = 1 << 16
 
@@ -48,7 +48,7 @@ class Seen:
 
 
 def look(data: bytes, filename: str = "") -> Seen | None:
-    """The format and size of an image by its header; None if Cloudinary would not take it for one."""
+    """The format and size of an image, from its header; None if Cloudinary would refuse it."""
     try:
         with Image.open(io.BytesIO(data), formats=OPENED) as image:
             return Seen(NAMES[image.format or ""], image.width, image.height)

@@ -1,4 +1,4 @@
-"""What becomes of an uploaded file: as what it is taken, and which bytes are stored."""
+"""The processing of an uploaded file: its detected type, and the bytes to store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .transform import TransformError, parse, render, result_format
 
 
 class Refused(ValueError):
-    """A file that Cloudinary answers 400 to, with this message."""
+    """A file that Cloudinary refuses with 400 and this message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def take(resource_type: str, form: Form, data: bytes) -> Taken:
 
 
 def _image(form: Form, taken: Taken) -> Taken:
-    """An image may be held to some formats, and be changed on its way in: only then is its etag not the file's MD5."""
+    """Checks allowed formats, applies an incoming transformation; only then the etag differs from the file's MD5."""
     fields = form.fields
     allowed = [EXTENSIONS.get(name, name) for name in fields.get("allowed_formats", "").split(",") if name]
     if allowed and taken.format not in allowed:

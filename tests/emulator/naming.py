@@ -1,4 +1,4 @@
-"""Cloudinary's rules for public_ids, where they come from, and the little language of `context`."""
+"""Cloudinary's rules for public_ids, how they are chosen, and the syntax of `context`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FALSE = ("false", "0")
 
 
 def is_valid(public_id: str) -> bool:
-    """True if Cloudinary takes it as it is."""
+    """True if Cloudinary accepts it unchanged."""
     return not (
         not 1 <= len(public_id) <= 255
         or FORBIDDEN.search(public_id)
@@ -29,7 +29,7 @@ def is_valid(public_id: str) -> bool:
 
 
 def as_stored(public_id: str, rewrites: str) -> str:
-    """The public_id that the service makes of a valid one, by the account's mode.
+    """The public_id under which the service stores a valid one, by the account's mode.
 
     "off": it stays. "specials": in each part of the path, all but letters and digits of any language, `.` and `-`
     becomes `_`, and is cut off at both ends; a part of nothing else is one `_`.

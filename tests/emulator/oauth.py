@@ -1,4 +1,4 @@
-"""Google's consent page and token endpoint, and the access tokens that are good at the moment."""
+"""Google's consent page and token endpoint, and the valid access tokens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Account:
 
 
 class OAuth:
-    """The service. Access tokens live here only, so a restart forgets them."""
+    """The service. Access tokens are kept in memory only, so a restart loses them."""
 
     def __init__(self, account: Account, record: Record) -> None:
         self._account = account
@@ -58,12 +58,12 @@ class OAuth:
         return self._tokens[token][2]
 
     def revoke(self) -> None:
-        """The user takes the consent back: refreshing fails from now on, and so do the tokens given out."""
+        """The user revokes the consent: refreshing fails from now on, and so do the issued tokens."""
         self._revoked = True
         self._tokens.clear()
 
     def restore(self) -> None:
-        """The refresh token is good again."""
+        """The refresh token is valid again."""
         self._revoked = False
 
     def delegate(self, users: Iterable[str]) -> None:
@@ -71,7 +71,7 @@ class OAuth:
         self._delegated = frozenset(users)
 
     def expire(self) -> None:
-        """All access tokens are over; the refresh token stands."""
+        """All access tokens expire; the refresh token stays valid."""
         self._tokens.clear()
 
     async def open(self, request: web.BaseRequest) -> Call:
@@ -91,7 +91,7 @@ class OAuth:
         return Call(request, op, (form.get("grant_type", path),), query, payload=form)
 
     def error(self, status: int, reason: str, message: str) -> Reply:
-        """An error in the endpoint's own form, which isn't that of the APIs."""
+        """An error in the endpoint's own format, which differs from the APIs'."""
         return Reply.of_json({"error": reason, "error_description": message}, status)
 
     async def answer(self, call: Call) -> Reply:

@@ -1,4 +1,4 @@
-"""What happened: calls counted by operation, a compact log, connections, token refreshes, uploads at once."""
+"""The record of all calls: counts by operation, a compact log, connections, token refreshes, uploads at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Record:
     def add(
         self, op: str, key: str, status: int, at: float, seconds: float, size: int, conn: int, fault: str, method: str
     ) -> None:
-        """Notes one finished call. `status` is 0 if it was never answered; `fault` names what was done to it, or ''."""
+        """Records one finished call. `status` is 0 if it was not answered; `fault` names the injected fault, or ''."""
         self.counts[op] += 1
         self.statuses[f"{op} {status}"] += 1
         self._log.append((op, key, status, at, seconds, size, conn, fault, method))
@@ -39,7 +39,7 @@ class Record:
         self.uploads_now -= 1
 
     def reset(self) -> None:
-        """Forgets all that is over."""
+        """Clears the record of finished calls."""
         self.counts.clear()
         self.statuses.clear()
         self.connections.clear()

@@ -10,7 +10,7 @@ UNSIGNED = frozenset(["file", "cloud_name", "resource_type", "api_key", "signatu
 
 
 def string_to_sign(fields: Mapping[str, str], escape: bool = True) -> str:
-    """What a signature is made of; `escape` is the newer clients' way, with `&` inside a value written as %26."""
+    """The text that is signed; with `escape`, as newer clients do, `&` inside a value is written as %26."""
     pairs = [f"{name}={value}" for name, value in fields.items() if value and name not in UNSIGNED]
     return "&".join(sorted(pair.replace("&", "%26") if escape else pair for pair in pairs))
 

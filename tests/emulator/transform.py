@@ -1,4 +1,4 @@
-"""Transformations as they stand in delivery URLs: parsing them, and doing with Pillow those that are needed here."""
+"""Transformations in delivery URLs: parses them, and carries out with Pillow those that are needed here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def result_format(stored: str, steps: list[Step], extension: str | None) -> str:
 
 
 def render(data: bytes, stored: str, steps: list[Step], wanted: str) -> bytes:
-    """The picture transformed and in the wanted format; `data` itself if there is nothing to be done."""
+    """The transformed picture in the requested format; `data` itself if nothing has to be changed."""
     if wanted == stored and not any(step.width or step.height for step in steps):
         return data
     try:

@@ -71,7 +71,7 @@ class Service(Protocol):
     """What is served under one prefix of one port."""
 
     async def open(self, request: web.BaseRequest) -> Call:
-        """Reads the request as far as is needed to name it."""
+        """Reads as much of the request as is needed to name the operation."""
 
     async def answer(self, call: Call) -> Reply:
         """Does the work."""
@@ -81,7 +81,7 @@ class Service(Protocol):
 
 
 class Dropped(Exception):
-    """The connection is to be closed without an answer."""
+    """Close the connection without an answer."""
 
 
 class Port:
@@ -197,7 +197,7 @@ def _told(call: Call) -> str:
 
 
 def _canned(do: Json, service: Service, request: web.BaseRequest) -> Reply | None:
-    """The answer that a fault puts in place of the real one, or None if the work is to be done."""
+    """The answer that a fault injects instead of the real one, or None."""
     if "html" in do:
         return Reply.of_html(int(do["html"]), f"Error {do['html']}")
     if "error" in do:
@@ -231,7 +231,7 @@ async def _send(
 ) -> web.StreamResponse:
     """Sends `reply`, or with `cut` its headers and that fraction of its body, and then closes the connection.
 
-    In chunks, if so wished, it goes without saying how long it is.
+    With `chunked`, the answer has no Content-Length.
     """
     if reply.pieces is None and cut is None and not chunked:
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
@@ -265,7 +265,7 @@ async def _send_raw(request: web.BaseRequest, text: str) -> None:
 
 
 async def _drip(request: web.BaseRequest) -> None:
-    """Sends the beginning of an answer, and then a letter now and then, for as long as somebody listens."""
+    """Sends the beginning of an answer, then single letters, slowly, until the client closes the connection."""
     transport = request.transport
     if transport is not None:
         transport.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
@@ -289,12 +289,12 @@ def split_target(request: web.BaseRequest) -> tuple[str, dict[str, str]]:
 
 
 def nonempty(keys: Iterable[str]) -> tuple[str, ...]:
-    """`keys` without the empty ones."""
+    """The non-empty keys."""
     return tuple(key for key in keys if key)
 
 
 def span(header: str, size: int) -> tuple[int, int] | None:
-    """(start, length) of a Range header, all of it for none; None if nothing of it is inside."""
+    """(start, length) of a Range header, the whole file without one; None if the range is outside of the file."""
     found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
     if not header or not found or found.groups() == ("", ""):
         return 0, size

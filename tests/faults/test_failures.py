@@ -1,4 +1,4 @@
-"""Images and services that fail: what is tried again, what is recorded, what ends the run, what never gets through."""
+"""Failures of images and services: what is retried, what is recorded, and what ends the run."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_an_upload_that_was_stored_wrongly_is_mended_or_does_not_stay(workspace:
     workspace.cloud.faults([fault(upload, "mended", corrupt), fault(upload, "gone", corrupt, None)])
     done = workspace.run()
     done.failed()
-    done.line("failed: gone.jpg", "do not match its md5")
+    done.line("failed: gone.jpg", "other bytes")
     assert workspace.statuses() == {"mended.jpg": "uploaded", "gone.jpg": "failed", "good.jpg": "uploaded"}
     assert set(workspace.cloud.assets()) == {"Photos/mended", "Photos/good"}
 

@@ -1,4 +1,4 @@
-"""A service that is gone for a while: it is waited for, the user is told, and no image fails for it."""
+"""An outage of a service: the run waits, the user is told, and no image fails."""
 
 from __future__ import annotations
 
