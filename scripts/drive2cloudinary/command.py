@@ -8,6 +8,8 @@ from typing import NoReturn
 
 from drive2cloudinary.errors import MigrationError
 
+CANCELLED = "cancelled"
+
 
 def run(main: Callable[[], None]) -> NoReturn:
     """Call a program's main function and exit: with code 1 and one line if it fails, with 0 if it returns."""
@@ -19,7 +21,7 @@ def run(main: Callable[[], None]) -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"{where}{error.strerror or error}")
     except KeyboardInterrupt:
-        sys.exit("cancelled")
+        sys.exit(CANCELLED)
     sys.exit(0)
 
 
