@@ -73,7 +73,7 @@ lint: .venv/developer
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
-	$(BIN)/snakefmt --check --diff Snakefile rules
+	$(BIN)/snakefmt --check --diff Snakefile scripts/rules
 	$(BIN)/snakemake --lint
 
 bench-slurm: .venv/developer slurm

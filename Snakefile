@@ -92,8 +92,8 @@ rule merge_markers:
         "python {params.scripts:q}/merge_markers.py {input.listing:q} 2>{log:q}"
 
 
-include: "rules/report.smk"
-include: "rules/many.smk"
+include: "scripts/rules/report.smk"
+include: "scripts/rules/many.smk"
 
 
 onstart:

@@ -55,9 +55,9 @@ class Finished:
         """Fails, showing what was said, unless the exit code is 0."""
         assert self.code == 0, self.said
 
-    def failed(self) -> None:
-        """Fails, showing what was said, unless the exit code is 1 and nothing looks like a crash."""
-        assert self.code == 1 and "Traceback" not in self.said, f"exit code {self.code}:\n{self.said}"
+    def failed(self, code: int = 1) -> None:
+        """Fails, showing what was said, unless the exit code is this one and nothing looks like a crash."""
+        assert self.code == code and "Traceback" not in self.said, f"exit code {self.code}:\n{self.said}"
 
 
 @dataclass
@@ -125,7 +125,16 @@ class Workspace:
 
     def run(self, *arguments: str, cores: int = 4, **config: object) -> Finished:
         """Run the command to its end."""
-        process = self.start(*arguments, cores=cores, **config)
+        return self._finish(self.start(*arguments, cores=cores, **config))
+
+    def run_line(self, command: list[str]) -> Finished:
+        """Run another command line to its end, as `run` does."""
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return self._finish(
+            subprocess.Popen(command, cwd=self.path, env=self.variables(), start_new_session=True, **pipes)
+        )
+
+    def _finish(self, process: subprocess.Popen[str]) -> Finished:
         try:
             stdout, stderr = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:

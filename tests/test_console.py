@@ -94,7 +94,7 @@ def test_a_terminal_is_left_clean_by_a_run_that_was_ended(
         terminal.press_ctrl_c()
     if how == "Ctrl-C twice":
         terminal.press_ctrl_c()
-    assert terminal.end() == 1
+    assert terminal.end() == (1 if how == "SIGTERM" else 130)
     assert terminal.cursor_is_visible and BAR not in terminal.text, terminal.lines
     assert "Traceback" not in terminal.text
     assert "to do: " in terminal.text and "Run the same command again." in terminal.text

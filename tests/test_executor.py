@@ -98,7 +98,7 @@ def test_ctrl_c_lets_images_under_way_finish_and_begins_no_other(
     workspace: Workspace, arguments: tuple[str, ...], config: dict[str, Any]
 ) -> None:
     done = interrupted(workspace, arguments, config, lambda running: os.killpg(running.pid, signal.SIGINT))
-    done.failed()
+    done.failed(130)
     assert "failed: " not in done.said and not workspace.failures(), done.said
     statuses = list(workspace.statuses().values())
     assert len(statuses) == 16 and statuses.count("uploaded") == len(workspace.markers()) < 16

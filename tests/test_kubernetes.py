@@ -30,7 +30,7 @@ def kubernetes(tmp_path: Path) -> Iterator[Kubernetes]:
 @pytest.fixture
 def clone(workspace: Workspace) -> Workspace:
     """The working directory: a clone of the project on the volume, with the user's token in it."""
-    for name in ("Snakefile", "config.yaml", "config.schema.yaml", "profiles", "rules", "scripts", "envs"):
+    for name in ("Snakefile", "config.yaml", "config.schema.yaml", "profiles", "scripts", "envs"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, workspace.path / name)
     profile = workspace.path / "profiles" / "kubernetes" / "config.yaml"

@@ -199,7 +199,7 @@ def test_the_commands_of_the_readme_are_enough_exactly_as_they_are_written(works
     """In a clone: token.json beside the Snakefile, and the one line of config.yaml that leads to the emulator."""
     for name in ("Snakefile", "config.schema.yaml"):
         shutil.copy(ROOT / name, workspace.path)
-    for name in ("rules", "scripts", "profiles", "envs"):
+    for name in ("scripts", "profiles", "envs"):
         shutil.copytree(ROOT / name, workspace.path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(workspace.cloud.token, workspace.path / "token.json")
     config = (ROOT / "config.yaml").read_text().replace("https://www.googleapis.com", workspace.cloud.drive_endpoint)

@@ -10,6 +10,8 @@ from typing import NoReturn
 from drive2cloudinary import __version__
 from drive2cloudinary.errors import MigrationError
 
+CANCELLED = "cancelled"
+
 
 def argument_parser(description: str | None) -> argparse.ArgumentParser:
     """A parser that knows --help and --version. In: the program's docstring."""
@@ -28,7 +30,7 @@ def run(main: Callable[[], None]) -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"{where}{error.strerror or error}")
     except KeyboardInterrupt:
-        sys.exit("cancelled")
+        sys.exit(CANCELLED)
     sys.exit(0)
 
 

@@ -18,14 +18,17 @@ from drive2cloudinary.results import failure, layout, listing, marker
 from drive2cloudinary.results.listing import Image
 
 UPLOAD_FAILED = "UPLOAD_FAILED"
-STATUSES = ("uploaded", "existing", "failed", "skipped")
+STATUSES = ("uploaded", "existing", "failed", "pending", "skipped")
+NOT_IN_CLOUDINARY = ("failed", "pending")
+"""The statuses of images that were to be moved and have no URL. Pending: not tried, because the run ended before."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One image. The fields are the columns of mapping.csv; status is uploaded, existing, failed or skipped.
+    """One image. The fields are the columns of mapping.csv; status is one of STATUSES.
 
-    error: why the image failed or was excluded; for an image in Cloudinary, a remark about its transfer, usually "".
+    error: why the image failed, is pending or was excluded; for an image in Cloudinary, a remark about
+    its transfer, usually "".
     """
 
     local_filename: str
@@ -96,7 +99,7 @@ def counts(json_path: Path) -> Counter[str]:
 
 
 def failures(json_paths: Iterable[Path]) -> list[failure.Group]:
-    """The failed images of several mapping.json, grouped by the causes in their failure records.
+    """The images not in Cloudinary of several mapping.json, grouped by the causes in their failure records.
 
     Raises MigrationError.
     """
@@ -104,7 +107,7 @@ def failures(json_paths: Iterable[Path]) -> list[failure.Group]:
         (row.file_id, failure.read(path.parent, row.file_id))
         for path in json_paths
         for row in read(path)
-        if row.status == "failed"
+        if row.status in NOT_IN_CLOUDINARY
     )
     return failure.grouped(failed)
 
@@ -130,8 +133,8 @@ def _row(image: Image, results_folder: Path, warn: Callable[[str], None]) -> Row
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:
         record = failure.read(results_folder, image.id)
-        url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed"
-        error = record.message if record else "not moved: the run ended before"
+        url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed" if record else "pending"
+        error = record.message if record else "not tried: the run ended before"
     return Row(
         local_filename=names.stem(image.name),
         cloudinary_url=url,

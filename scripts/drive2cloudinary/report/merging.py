@@ -11,7 +11,7 @@ from drive2cloudinary.results import listing
 
 
 def merge_markers(listed: Path) -> int:
-    """Write the mapping of a listing and the orphans beside it; returns the number of failed images.
+    """Write the mapping of a listing and the orphans beside it; returns the number of images not in Cloudinary.
 
     Raises MigrationError, OSError.
     """
@@ -19,7 +19,7 @@ def merge_markers(listed: Path) -> int:
     rows = mapping.rows(images, results_folder, warn)
     mapping.write([vars(row) for row in rows], results_folder, mapping.COLUMNS)
     orphans.write(images, results_folder)
-    return sum(row.status == "failed" for row in rows)
+    return sum(row.status in mapping.NOT_IN_CLOUDINARY for row in rows)
 
 
 def merge_mappings(mappings: Iterable[Path], results_folder: Path) -> None:

@@ -30,3 +30,11 @@ def write(images: Iterable[Image], results_folder: Path) -> None:
                     drive, cloudinary = found.drive, found.cloudinary
                     row = (file_id, drive.get("folder_path"), drive.get("name"), cloudinary["public_id"])
                     table.writerow([cell(value) for value in (*row, cloudinary["secure_url"], name)])
+
+
+def count(path: Path) -> int:
+    """How many Drive files an orphans.csv names; 0 if there is none."""
+    if not path.exists():
+        return 0
+    with path.open(encoding="utf-8", newline="") as stream:
+        return len({row["file_id"] for row in csv.DictReader(stream)})

@@ -50,7 +50,8 @@ def page(listed: Listing, rows: Sequence[Row], results_folder: Path) -> str:
     Content-Security-Policy allows only the scripts, styles and image hosts that it names.
     """
     images = {image.id: image for image in listed.images}
-    failures = {row.file_id: failure.read(results_folder, row.file_id) for row in rows if row.status == "failed"}
+    missing = [row.file_id for row in rows if row.status in mapping.NOT_IN_CLOUDINARY]
+    failures = {file_id: failure.read(results_folder, file_id) for file_id in missing}
     causes = {file_id: failure.cause_of(record) for file_id, record in failures.items()}
     deliveries = _Deliveries()
     entries = [
@@ -64,7 +65,8 @@ def page(listed: Listing, rows: Sequence[Row], results_folder: Path) -> str:
         listed_at=listed.listed_at,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         total=len(rows),
-        counts={status: counted[status] for status in STATUSES},
+        counts={status: counted[status] for status in STATUSES if counted[status] or status != "pending"},
+        missing=len(missing),
         bytes=sum(entry["bytes"] or 0 for entry in entries if entry["delivery"] is not None),
         groups=_groups(rows, failures),
         data={

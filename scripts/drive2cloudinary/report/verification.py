@@ -126,7 +126,7 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
     about progress and bad URLs. Raises MigrationError and OSError; then `output` is unchanged.
     """
     rows = mapping.read(layout.mapping_json(output.parent))
-    failed = sum(row.status == "failed" for row in rows)
+    failed = sum(row.status in mapping.NOT_IN_CLOUDINARY for row in rows)
     rows = rows_with_url(rows)
     delivery = Delivery(settings, at_once)
     results: Counter[str] = Counter()
@@ -156,5 +156,5 @@ def outcome(results: Counter[str], failed: int, output: Path) -> str:
     bad = results.total()
     kinds = ", ".join(f"{count} {result}" for result, count in results.most_common())
     what = f"{bad} do not ({kinds})" if bad else "0 do not"
-    without = f"; {failed} images failed and have none" if failed else ""
+    without = f"; not in Cloudinary: {failed}" if failed else ""
     return f"{ok + bad} URLs asked: {ok} answer as they should, {what}{without} → {output}"

@@ -10,25 +10,32 @@ from typing import Literal
 from drive2cloudinary.results import failure, marker
 from drive2cloudinary.results.listing import Image
 
-Reason = Literal["new", "changed", "failed before"]
+Reason = Literal["new", "changed", "failed before", "forced"]
 
 
 @dataclass(frozen=True)
 class Pending:
-    """An image that has to be moved, and the reason: it is new, its content changed, or it failed before."""
+    """An image that has to be moved, and the reason. Forced: it has a marker, but the user wants it again."""
 
     image: Image
     reason: Reason
 
 
-def pending(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None]) -> list[Pending]:
+def pending(
+    images: Iterable[Image], results_folder: Path, warn: Callable[[str], None], again: bool = False
+) -> list[Pending]:
     """The images that are not excluded and have no marker of their current content.
 
-    In: the listing's images, their results folder, and `warn`, called for each corrupt marker.
+    In: the listing's images, their results folder, and `warn`, called for each corrupt marker; `again`: also
+    those that have a marker.
     """
     found = []
     for image in images:
-        if image.skipped or marker.of_image(results_folder, image, warn):
+        if image.skipped:
+            continue
+        if marker.of_image(results_folder, image, warn):
+            if again:
+                found.append(Pending(image, "forced"))
             continue
         if failure.read(results_folder, image.id):
             found.append(Pending(image, "failed before"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import logging
 import os
 import signal
 import sys
@@ -16,6 +19,10 @@ from drive2cloudinary.errors import MigrationError
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
+
+
+INTERRUPTED = 130
+"""The exit code that shells give a program that Ctrl-C ended: 128 + SIGINT."""
 
 
 def start_no_timers(workflow: Workflow) -> None:
@@ -53,6 +60,8 @@ def end_gracefully(notice: str, begin_no_more: Callable[[], None]) -> None:
     heeds_hangup = signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
 
     def stop(number: int, *interrupted: object) -> None:
+        if number == signal.SIGINT:
+            atexit.register(_exit_interrupted)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # If the terminal is closed after Ctrl-C, end at once. After SIGHUP, do not: a closed terminal may send two.
         if heeds_hangup and number == signal.SIGINT:
@@ -66,6 +75,20 @@ def end_gracefully(notice: str, begin_no_more: Callable[[], None]) -> None:
         signal.signal(number, stop)
 
 
+def all_is_done() -> None:
+    """The run has done all its work, so that its exit code is 0 although somebody pressed Ctrl-C."""
+    atexit.unregister(_exit_interrupted)
+
+
+def _exit_interrupted() -> None:
+    """Snakemake itself would exit with 1, like a run in which something failed."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(INTERRUPTED)
+
+
 def cancel_at_interrupt(workflow: Workflow) -> None:
     """End the program at once on Ctrl-C before its first job, when nothing can be lost, and in a dry run.
 
@@ -76,7 +99,7 @@ def cancel_at_interrupt(workflow: Workflow) -> None:
 
     def cancel(*_: object) -> None:
         os.write(sys.stderr.fileno(), b"cancelled before anything was moved\n")
-        os._exit(1)
+        os._exit(INTERRUPTED)
 
     signal.signal(signal.SIGINT, cancel)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from drive2cloudinary.command import CANCELLED
 from drive2cloudinary.files import make_older
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.services import tell_on_stderr
@@ -31,6 +32,7 @@ class Migration:
         self.listing = layout.listing(self.results_folder)
         self.mapping = layout.mapping_json(self.results_folder)
         self.report = layout.report(self.results_folder)
+        self.orphans = layout.orphans(self.results_folder)
         self._old_mapping = "unknown"
 
     @property
@@ -82,9 +84,12 @@ class Migration:
         listed = listing.read(self.listing)
         return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
 
-    def pending(self, listed: Listing) -> list[Pending]:
-        """The pending images of a listing. A corrupt marker is reported on the terminal."""
-        return pending(listed.images, self.results_folder, say)
+    def pending(self, listed: Listing, again: bool) -> list[Pending]:
+        """The images of a listing that are to be transferred; if `again`, also those that have a marker.
+
+        A corrupt marker is reported on the terminal.
+        """
+        return pending(listed.images, self.results_folder, say, again)
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
         """The markers that these images will have."""
@@ -95,11 +100,11 @@ class Migration:
         log = layout.log(self.results_folder, "list_images")
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         # Ctrl-C in a terminal also reaches the script, anywhere in its code; its traceback stays in the log.
-        return [INTERRUPTED if line == "KeyboardInterrupt" else line for line in lines]
+        return [INTERRUPTED if line in ("KeyboardInterrupt", CANCELLED) else line for line in lines]
 
     def need_mapping(self) -> None:
         """Make the existing mapping older than the new listing, so that Snakemake makes it again. Raises OSError."""
-        for path in (self.mapping, layout.mapping_csv(self.results_folder), layout.orphans(self.results_folder)):
+        for path in (self.mapping, layout.mapping_csv(self.results_folder), self.orphans):
             make_older(path, self.listing)
         self._old_mapping = _state_of(self.mapping)
 

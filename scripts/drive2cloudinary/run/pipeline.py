@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError, one_line
-from drive2cloudinary.report import mapping
+from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.results import batches, listing, marker
 from drive2cloudinary.results.pending import count_excluded
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, profiles
+from drive2cloudinary.run.arguments import check_settings
 from drive2cloudinary.run.console import say
 from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.run.preview import preview
-from drive2cloudinary.run.progress import Progress
+from drive2cloudinary.run.progress import Outcome, Progress
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.transfer import task
@@ -58,6 +59,7 @@ class Pipeline:
         """Read the settings. A wrong one ends the program with a one-line error."""
         if workflow.is_main_process:
             _or_exit(_need_writable, Path.cwd())
+            _or_exit(check_settings, sys.argv[1:], Settings.__dataclass_fields__)
         self._base = Path(workflow.basedir)
         self.settings = _or_exit(Settings.from_config, config, self._base / "config.schema.yaml", sys.argv)
         # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
@@ -218,6 +220,7 @@ class Pipeline:
     def succeeded(self) -> None:
         """Called when the run has succeeded: print the summary."""
         _let_end()
+        compat.all_is_done()
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
         elif all(each.is_merged for each in self._migrations.values()):
@@ -235,15 +238,17 @@ class Pipeline:
             if self.settings.folders and merged:
                 self._merge_mappings()
             stopped_because = self._stopped_because
-            if merged and stopped_because:
-                say(f"the run was stopped: {stopped_because}", logging.ERROR)
             unlisted = (each for each in self._migrations.values() if each not in merged)
             # On a full disk, list_images cannot write its error to its log either.
-            reason = stopped_because or self._run.unwritable_because or "nothing was listed"
+            reason = stopped_because or self._run.unwritable_because
+            # If the user asked for one marker, nothing had to be listed.
+            if not reason and self._progress.listing_has_begun:
+                reason = "nothing was listed"
             for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
-                say(one_line(line), logging.ERROR)
+                if line:
+                    say(one_line(line), logging.ERROR)
             if merged:
-                self._say_outcome(merged)
+                self._say_outcome(merged, stopped_because)
         except MigrationError as error:
             say(str(error), logging.ERROR)
         except OSError as error:
@@ -277,12 +282,15 @@ class Pipeline:
         except MigrationError as error:
             say(str(error), logging.ERROR)
 
-    def _say_outcome(self, migrations: list[Migration]) -> None:
+    def _say_outcome(self, migrations: list[Migration], stopped_because: str = "") -> None:
         mappings = [each.mapping for each in migrations]
         whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
         counted = sum(map(mapping.counts, mappings), Counter())
         reports = [each.report for each in migrations]
-        self._progress.sum_up(counted, Path(whole), reports, mapping.failures(mappings))
+        gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
+        unlisted = len(self._migrations) - len(migrations)
+        failures = mapping.failures(mappings)
+        self._progress.sum_up(Outcome(counted, Path(whole), reports, failures, gone, unlisted, stopped_because))
 
     def _hold(self) -> None:
         """Lock the results folders for this run, once, if it is a real run."""
@@ -319,7 +327,9 @@ class Pipeline:
     def _look_ahead(self, migration: Migration) -> list[str]:
         dryrun = self._workflow.dryrun
         listed = migration.listed_as_set() if dryrun else listing.read(migration.listing)
-        found = migration.pending(listed)
+        asked = self._workflow.dag_settings
+        again = asked.forceall or "upload_image" in asked.forcerun
+        found = migration.pending(listed, again)
         if dryrun:
             if not self._previews:
                 atexit.register(self._preview)
@@ -328,9 +338,7 @@ class Pipeline:
             for line in migration.said_while_listing():
                 if line.startswith("warning: "):
                     say(line, logging.WARNING)
-        asked = self._workflow.dag_settings
-        again = asked.forceall or "upload_image" in asked.forcerun
-        images = [each for each in listed.images if not each.skipped] if again else [each.image for each in found]
+        images = [each.image for each in found]
         if not dryrun:
             skipped = count_excluded(listed.images, migration.results_folder)
             self._progress.listed(migration.results_folder, images, len(listed.images), skipped)

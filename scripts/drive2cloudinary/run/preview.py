@@ -11,7 +11,7 @@ from drive2cloudinary.checks import in_utc
 from drive2cloudinary.cloudinary import formats, names
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.results.listing import Image, Listing
-from drive2cloudinary.results.pending import Pending
+from drive2cloudinary.results.pending import Pending, Reason
 from drive2cloudinary.run.tally import how_many
 from drive2cloudinary.settings import FREE_PLAN, Settings
 
@@ -28,7 +28,10 @@ def preview(pending: Sequence[Pending], listed: Listing, name_them: bool, settin
     for line in warnings([each.image for each in ordered], listed.folder, settings):
         print(f"warning: {line}")
     reasons = Counter(each.reason for each in pending)
-    why = ", ".join(f"{reasons[reason]} {reason}" for reason in ("new", "changed", "failed before"))
+    shown: list[Reason] = ["new", "changed", "failed before"]
+    if reasons["forced"]:
+        shown.append("forced")
+    why = ", ".join(f"{reasons[reason]} {reason}" for reason in shown)
     size = sum(each.image.size or 0 for each in pending)
     what = f"{len(pending)} of {len(listed.images)} images to move ({why})"
     print(f"{what}, {size:,} bytes; listed {how_long_ago(listed.listed_at)}")

@@ -6,13 +6,15 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.results import batches, failure, marker
 from drive2cloudinary.run.console import Console, say
@@ -24,6 +26,24 @@ if TYPE_CHECKING:
 
 _SAID_AGAIN_AFTER = 60.0
 """Seconds between two messages about waiting for the same service."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ends with.
+
+    counted: how many images have each status in the mapping. failures: those that are not in Cloudinary, by cause.
+    gone: orphans.csv of each results folder → how many files it names, if any. unlisted: how many Drive folders have no
+    listing of this run. stopped_because: the line that says why the run was stopped, "" if it was not.
+    """
+
+    counted: Counter[str]
+    mapping: Path
+    reports: Sequence[Path]
+    failures: Sequence[Group]
+    gone: Mapping[Path, int]
+    unlisted: int
+    stopped_because: str
 
 
 class Progress(logging.Handler):
@@ -41,6 +61,7 @@ class Progress(logging.Handler):
         self._before: dict[str, failure.Failure | None] = {}
         """Marker → the failure that was recorded before its job began."""
         self._last_progress = time.monotonic()
+        self.listing_has_begun = False
 
     def begin(self) -> None:
         """Receive Snakemake's events from now on."""
@@ -85,23 +106,24 @@ class Progress(logging.Handler):
         self._last_progress = time.monotonic()
         say(str(found))
 
-    def sum_up(self, counted: Counter[str], mapping: Path, reports: Sequence[Path], failures: Sequence[Group]) -> None:
-        """Print the summary of a run: counts, bytes, time, the result files, and what to do.
-
-        In: the number of images with each status; the mapping and the reports; the failed images, grouped by cause.
-        """
+    def sum_up(self, outcome: Outcome) -> None:
+        """Print the summary of a run: counts, bytes, time, the result files, and what to do."""
+        counted, failures, reports = outcome.counted, outcome.failures, outcome.reports
         if Console.the:
             Console.the.stop_bar()
-        level = logging.ERROR if counted["failed"] else logging.INFO
+        level = logging.ERROR if failures else logging.INFO
         say(f"{how_many(counted.total())}: {in_words(counted)}", level)
         say(f"uploaded by this run: {how_many(self._tally.counts['uploaded'])}, {self._tally.amount}")
         say("time: " + ", ".join(filter(None, (str(self._tally.elapsed), self._tally.whole_rate))))
         report = f"report: {reports[0]}" if len(reports) == 1 else f"a report.html in each of {len(reports)} folders"
-        hint = ", see the rows with status failed" if failures else ""
-        say(f"mapping: {mapping}{hint}; {report}", level)
-        for group in failures:
-            say(f"to do: {how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}", level)
-        if not failures:
+        bad = [status for status in ("failed", "pending") if counted[status]]
+        hint = f", see the rows with status {' or '.join(bad)}" if bad else ""
+        say(f"mapping: {outcome.mapping}{hint}; {report}", level)
+        for path, gone in outcome.gone.items():
+            say(f"gone from Drive: {how_many(gone)}, still in Cloudinary: see {path}")
+        for line in _to_do(outcome):
+            say(f"to do: {line}", level)
+        if not (failures or outcome.unlisted or outcome.stopped_because):
             say("to do: nothing, all images are where they should be")
 
     def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
@@ -109,8 +131,10 @@ class Progress(logging.Handler):
         if markers := [path for path in wanted if path in self._names]:
             self._markers[job] = markers
             self._before |= {path: _failure_of(Path(path)) for path in markers}
-        elif rule == "list_images" and Console.the:
-            Console.the.begin_bar(self._tally)
+        elif rule == "list_images":
+            self.listing_has_begun = True
+            if Console.the:
+                Console.the.begin_bar(self._tally)
 
     def _ended(self, job: int) -> None:
         self.ended(list(map(Path, self._markers.pop(job, []))))
@@ -118,21 +142,25 @@ class Progress(logging.Handler):
     def ended(self, markers: Sequence[Path]) -> None:
         """Record images that are now in Cloudinary or have failed. In: the paths of their markers.
 
-        Images that are not in a listing of this run are ignored; they occur if the user asked for a single marker.
+        An image that is not in a listing of this run gets a line: the user asked for its marker alone.
         """
-        markers = [path for path in markers if str(path) in self._names]
         for path in markers:
             before = self._before.pop(str(path), None)
+            is_listed = str(path) in self._names
             if proof := marker.read(path):
                 size = proof.cloudinary["bytes"] if proof.status == "uploaded" else 0
-                self._tally.add(path, proof.status, size or 0)
+                if is_listed:
+                    self._tally.add(path, proof.status, size or 0)
+                else:
+                    say(f"{proof.status}: {one_line(proof.drive['name'], 100)}: {proof.cloudinary['secure_url']}")
                 continue
             record = _failure_of(path)
             # A job that was cancelled with the run has at most the failure record of an earlier run.
             if record and record != before:
-                self._tally.add(path, "failed")
+                if is_listed:
+                    self._tally.add(path, "failed")
                 say(f"failed: {one_line(self._names.get(str(path), path.name), 100)}: {record.message}", logging.ERROR)
-        if markers:
+        if any(str(path) in self._names for path in markers):
             self._progress()
 
     def _progress(self) -> None:
@@ -142,6 +170,19 @@ class Progress(logging.Handler):
         if not has_bar and now - self._last_progress > min(60, max(5, tally.elapsed.total_seconds() / 20)):
             self._last_progress = now
             say(", ".join(filter(None, (f"{tally.position}: {tally.statuses}", tally.amount, tally.rate, tally.left))))
+
+
+def _to_do(outcome: Outcome) -> Iterator[str]:
+    stopped_because = outcome.stopped_because
+    if outcome.unlisted:
+        folders = "Drive folder was" if outcome.unlisted == 1 else "Drive folders were"
+        yield f"{outcome.unlisted} {folders} not listed, for the reason above. Then run the same command again."
+    for group in outcome.failures:
+        if group.cause is not Cause.NOT_REACHED or not stopped_because:
+            yield f"{how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}"
+    if stopped_because:
+        pending = outcome.counted["pending"]
+        yield f"{how_many(pending)} pending, because the run was stopped: {stopped_because}"
 
 
 def _failure_of(path: Path) -> failure.Failure | None:

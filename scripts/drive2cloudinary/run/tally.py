@@ -121,5 +121,6 @@ def how_many(number: int) -> str:
 
 
 def in_words(counted: Counter[str]) -> str:
-    """Counts of each status, as in `3 uploaded, 0 existing, 1 failed, 0 skipped`."""
-    return ", ".join(f"{counted[status]:,} {status}" for status in ("uploaded", "existing", "failed", "skipped"))
+    """Counts of each status, as in `3 uploaded, 0 existing, 1 failed, 0 skipped`; pending only if there are any."""
+    shown = ("uploaded", "existing", "failed", *(["pending"] if counted["pending"] else []), "skipped")
+    return ", ".join(f"{counted[status]:,} {status}" for status in shown)

@@ -14,6 +14,7 @@ from drive2cloudinary.results import layout
 from drive2cloudinary.run.console import say
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.run.preview import how_long_ago
+from drive2cloudinary.run.tally import how_many
 
 ALONE = "verify checks the existing mapping: run it by itself, after the migration"
 
@@ -63,7 +64,8 @@ class VerifyRun:
         for path in (each.mapping for each in self._migrations):
             counted = mapping.counts(path)
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
-            failed = f"{counted['failed']} images failed and have none; " if counted["failed"] else ""
+            without = sum(counted[status] for status in mapping.NOT_IN_CLOUDINARY)
+            failed = f"{how_many(without)} not in Cloudinary; " if without else ""
             urls = counted["uploaded"] + counted["existing"]
             print(f"{urls} URLs to ask for; {failed}mapping written {how_long_ago(written)}", flush=True)
 

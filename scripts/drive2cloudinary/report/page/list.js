@@ -4,7 +4,7 @@
 
 const PAGE_SIZE = 60;
 const THUMBNAIL = { transformation: "c_fill,w_320,h_240,f_auto,q_auto/", width: 320, height: 240 };
-const STATUSES = ["uploaded", "existing", "failed", "skipped"];
+const STATUSES = ["uploaded", "existing", "failed", "pending", "skipped"];
 const SORTS = {
   position: "folder, name",
   name: "name",

@@ -13,7 +13,7 @@ rule upload_batch:
     wildcard_constraints:
         batch="[0-9a-f]{32}-[0-9]+",
     conda:
-        "../envs/migration.yaml"
+        "../../envs/migration.yaml"
     threads: pipeline.threads
     resources:
         uploads=pipeline.uploads_in_a_batch,
@@ -36,7 +36,7 @@ rule merge_mappings:
         f"{results}/logs/merge_mappings.log",
     localrule: True
     conda:
-        "../envs/migration.yaml"
+        "../../envs/migration.yaml"
     params:
         scripts=scripts,
     shell:

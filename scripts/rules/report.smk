@@ -9,7 +9,7 @@ rule write_report:
     output:
         html=report(
             f"{results}/{{folder}}/report.html",
-            caption="../scripts/drive2cloudinary/report/page/caption.rst",
+            caption="../drive2cloudinary/report/page/caption.rst",
             category="Migration",
             labels={"Drive folder": "{folder}"},
         ),
@@ -17,7 +17,7 @@ rule write_report:
         f"{results}/{{folder}}/logs/write_report.log",
     localrule: True
     conda:
-        "../envs/migration.yaml"
+        "../../envs/migration.yaml"
     params:
         scripts=scripts,
     shell:
@@ -33,7 +33,7 @@ rule verify:
         str(pipeline.verify.log),
     localrule: True
     conda:
-        "../envs/migration.yaml"
+        "../../envs/migration.yaml"
     threads: pipeline.cores
     params:
         scripts=scripts,
