@@ -102,7 +102,7 @@ def test_listing_markers_and_mapping_hold_what_others_rely_on(workspace: Workspa
     markers = workspace.markers()
     assert set(markers) == {f"{file_id}.{entry['md5']}.json" for file_id, entry in entries.items()}
     for marker in markers.values():
-        assert set(marker) == {"drive", "cloudinary", "jpg_url", "status", "uploaded_at", "seconds"}
+        assert set(marker) == {"format", "drive", "cloudinary", "jpg_url", "status", "uploaded_at", "seconds"}
         assert marker["drive"] == entries[marker["drive"]["id"]]
         stored = workspace.cloud.assets()[marker["cloudinary"]["public_id"]]
         kept = ("public_id", "asset_id", "version", "format", "bytes", "etag", "width", "height")

@@ -129,7 +129,8 @@ class Storm:
         what = f"after a run with exit code {code}, disturbed by {running.disturbed}"
         if "Traceback" in running.said:
             self.audit.wrong(f"a traceback {what}:\n{running.said[-3000:]}")
-        if code not in (0, 1) and not (code == -signal.SIGKILL and running.disturbed):
+        interrupted = code == 130 and "SIGINT" in running.disturbed
+        if code not in (0, 1) and not interrupted and not (code == -signal.SIGKILL and running.disturbed):
             self.audit.wrong(f"an exit code that nobody knows {what}:\n{running.said[-2000:]}")
         self.audit.names(what)
         self.audit.proofs(what)
