@@ -81,7 +81,7 @@ class Transfer:
         return Marker(
             drive=image.to_dict(),
             cloudinary={name: stored.asset[name] for name in ASSET_FIELDS},
-            jpg_url=jpg_url(stored.asset["secure_url"]),
+            jpg_url=jpg_url(stored.asset["secure_url"], stored.asset["format"]),
             status="existing" if stored.existing else "uploaded",
             uploaded_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             remark=remark,
@@ -141,6 +141,11 @@ def _is_large(image: Image) -> bool:
     return (image.size or 0) > IN_MEMORY
 
 
-def jpg_url(secure_url: str) -> str:
-    """The URL that delivers the asset as a JPG: Cloudinary converts it if `f_jpg` follows `/upload/`."""
+def jpg_url(secure_url: str, asset_format: str | None) -> str:
+    """The URL that delivers the asset as a JPG: its own if it is one; else Cloudinary converts it for `f_jpg`.
+
+    Each conversion counts as a transformation. In: format as Cloudinary's answer names it, None if it does not.
+    """
+    if asset_format == "jpg":
+        return secure_url
     return secure_url.replace("/image/upload/", "/image/upload/f_jpg/", 1)
