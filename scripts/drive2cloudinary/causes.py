@@ -21,7 +21,7 @@ class Cause(Enum):
     )
     NOT_AN_IMAGE = (
         "not an image that Cloudinary can read",
-        "Open the file in Drive: replace a damaged one, and exclude what is no picture with the setting exclude.",
+        "Open the file in Drive. Replace it if it is damaged; if it is not a picture, name it in the setting exclude.",
     )
     EMPTY = (
         "empty files",
