@@ -21,9 +21,7 @@ class Pending:
     reason: Reason
 
 
-def pending(
-    images: Iterable[Image], results_folder: Path, warn: Callable[[str], None], again: bool = False
-) -> list[Pending]:
+def pending(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None], again: bool) -> list[Pending]:
     """The images that are not excluded and have no marker of their current content.
 
     In: the listing's images, their results folder, and `warn`, called for each corrupt marker; `again`: also
