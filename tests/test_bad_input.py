@@ -174,6 +174,7 @@ def test_a_corrupt_marker_is_said_and_done_again(workspace: Workspace) -> None:
     assert "5 of 6 images to move" in dry.said
     for name in ("garbage.jpg", "empty.jpg", "half.jpg", "other.jpg", "of another.jpg"):
         dry.line(paths[name].name, "not a valid marker")
+    assert all(path.exists() for path in paths.values()), "a dry run renames nothing"
 
     workspace.cloud.reset()
     workspace.run().succeeded()

@@ -129,9 +129,10 @@ def test_a_dry_run_on_a_new_folder_names_what_it_would_upload_and_moves_nothing(
     size = sum(node["size"] for node in workspace.cloud.nodes() if node["md5"])
     first = workspace.dry_run()
     first.succeeded()
-    assert sorted(line.split(maxsplit=1) for line in first.lines[:-1]) == sorted(["new", p] for p in pictures.values())
-    summary = f"4 of 4 images to move (4 new, 0 changed, 0 failed before), {size:,} bytes; listed "
-    assert first.lines[-1].startswith(summary)
+    assert sorted(line.split(maxsplit=1) for line in first.lines[:-2]) == sorted(["new", p] for p in pictures.values())
+    summary = f"4 of 4 images to move (4 new, 0 changed, 0 failed before), {decimal(size)}; listed "
+    assert first.lines[-1] == f"{summary}just now"
+    assert first.lines[-2] == "to: the folder Photos in the cloud emulated"
     assert not workspace.markers() and not (workspace.results / "mapping.csv").exists()
     assert not workspace.calls("drive.media") and not workspace.cloud.assets()
 
@@ -143,7 +144,9 @@ def test_a_dry_run_on_a_new_folder_names_what_it_would_upload_and_moves_nothing(
     path.write_text(json.dumps(value))
     later = workspace.dry_run("--quiet")
     later.succeeded()
-    assert later.lines == [f"{summary}5 hours ago"], "the listing at hand, and just the summary"
+    assert later.lines == [f"{summary}5 hours ago (-R list_images lists again)"], (
+        "the listing at hand, and just the summary"
+    )
     assert not workspace.cloud.stats()["counts"], "not a call"
     everything = workspace.dry_run("--quiet", "all")
     everything.succeeded()

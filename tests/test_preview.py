@@ -24,7 +24,8 @@ def test_a_dry_run_warns_of_what_would_not_go_as_people_expect(workspace: Worksp
     dry = workspace.dry_run(max_bytes=2000, exclude="left*")
     dry.succeeded()
 
-    *lines, summary = dry.lines
+    *lines, destination, summary = dry.lines
+    assert destination == "to: the folder Photos in the cloud emulated"
     assert summary.startswith("13 of 14 images to move (13 new")
     warnings = lines[13:]
     assert [line.split() for line in lines[:13]] == [
@@ -50,11 +51,42 @@ def test_a_dry_run_warns_of_what_would_not_go_as_people_expect(workspace: Worksp
     assert warnings == [
         "warning: 5 images of another name in Cloudinary than in Drive: "
         f"a?.jpg → Photos/a_, b%.jpg → Photos/b_, c.jpg → {second}, …",
-        "warning: 1 image of more than 2,000 bytes, which will fail: large.jpg (3,000)",
+        "warning: 1 image of more than 2,000 bytes, which will fail: large.jpg (3.0 kB)",
         "warning: 2 images of a kind that Cloudinary stores, but cannot show as JPG: raw.CR2, sony.arw",
         "warning: 1 image of a kind that Cloudinary does not take, which will fail: nikon.nef (image/x-nikon-nef)",
         "warning: 1 image without download permission, which will fail until their owner gives it: B/locked .jpg",
     ]
+
+
+def test_many_images_are_summed_up_by_folder_and_named_on_demand(workspace: Workspace) -> None:
+    inner = workspace.cloud.drive("folder", name="album 4")
+    workspace.add(*(f"{number}.jpg" for number in range(60)))
+    workspace.add(*(f"in {number}.jpg" for number in range(41)), parent=inner)
+    dry = workspace.dry_run()
+    assert dry.lines == [
+        "not in a subfolder: 60 images, 60.0 kB",
+        "album 4/: 41 images, 41.0 kB",
+        "the option -p names each image",
+        "to: the folder Photos in the cloud emulated",
+        "101 of 101 images to move (101 new, 0 changed, 0 failed before), 101.0 kB; listed just now",
+    ]
+    assert workspace.dry_run("-p").line("new           album 4/in 40.jpg")
+
+
+def test_a_dry_run_warns_of_what_the_account_would_not_deliver(workspace: Workspace) -> None:
+    workspace.add("paper.pdf", mime="application/pdf")
+    workspace.cloud.drive("add", name="empty.jpg", content_base64="", parent="")
+    workspace.environment["CLOUDINARY_URL"] = "cloudinary://key:secret"
+    dry = workspace.dry_run(folder_name="my_photos", include='["image/*", "application/pdf"]')
+    dry.succeeded()
+    warnings = [line.removeprefix("warning: ") for line in dry.lines if line.startswith("warning: ")]
+    assert warnings.pop(0).startswith("CLOUDINARY_URL is not complete: set CLOUDINARY_URL=cloudinary://KEY")
+    assert warnings == [
+        "in a URL without a version, Cloudinary takes my_photos/ for a transformation",
+        "1 image without a byte, which will fail: empty.jpg",
+        "1 image that is a PDF, which free accounts do not deliver unless their settings allow it: paper.pdf",
+    ]
+    assert dry.line("to: the folder my_photos") == "to: the folder my_photos"
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ DOTENV = Path(".env")
 """Only in the working directory: a parent folder may belong to another user."""
 
 
-def check_credentials() -> None:
-    """Raise StopRun, which says what to do, if the credentials are incomplete.
+def check_credentials() -> str:
+    """The name of the cloud of the credentials. Raises StopRun, which says what to do, if they are incomplete.
 
     If the environment has none, those of .env are added to it, where Cloudinary's client finds them.
     """
@@ -30,12 +30,14 @@ def check_credentials() -> None:
     if os.environ.get("CLOUDINARY_CLOUD_NAME"):
         if not (os.environ.get("CLOUDINARY_API_KEY") and os.environ.get("CLOUDINARY_API_SECRET")):
             raise StopRun(f"CLOUDINARY_API_KEY or CLOUDINARY_API_SECRET is missing: {SET_CREDENTIALS}")
-        return
+        return os.environ["CLOUDINARY_CLOUD_NAME"]
     url = os.environ.get("CLOUDINARY_URL", "")
     if not url:
         raise StopRun(f"there are no Cloudinary credentials: {SET_CREDENTIALS}")
-    if not re.fullmatch(r"cloudinary://[^:/@\s<>]+:[^:/@\s<>]+@[^/@\s<>?]+([/?]\S*)?", url):
+    complete = re.fullmatch(r"cloudinary://[^:/@\s<>]+:[^:/@\s<>]+@([^/@\s<>?]+)([/?]\S*)?", url)
+    if not complete:
         raise StopRun(f"CLOUDINARY_URL is not complete: {SET_CREDENTIALS}")
+    return complete[1]
 
 
 def _is_private(found: os.stat_result) -> bool:

@@ -81,6 +81,14 @@ def asset_key(public_id: str) -> str:
     return "/".join([part.strip("_") for part in public_id.translate(_PLAIN).split("/")])
 
 
+def looks_like_a_transformation(folder: str) -> bool:
+    """Whether Cloudinary takes the first part of a path, as in `my_photos/x`, for a transformation in a URL.
+
+    It does so only if the URL has no version.
+    """
+    return bool(re.match("[^/_]{1,3}_", folder))
+
+
 def hidden(character: str) -> bool:
     """Whether a character is invisible or changes the text's direction: control and format characters, lone surrogates.
 

@@ -51,7 +51,11 @@ OF_FOLDER = ("folder_id", "folder")
 
 def rows(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None]) -> list[Row]:
     """The mapping of a listing's images, made from the markers and failures in their results folder, sorted."""
-    found = [_row(image, results_folder, warn) for image in images]
+
+    def invalid(path: Path) -> None:
+        warn(marker.set_aside(path))
+
+    found = [_row(image, results_folder, invalid) for image in images]
     return sorted(found, key=lambda row: (row.folder_path, row.filename, row.file_id))
 
 
@@ -123,8 +127,8 @@ def _is_row(row: Row) -> bool:
     )
 
 
-def _row(image: Image, results_folder: Path, warn: Callable[[str], None]) -> Row:
-    found = marker.of_image(results_folder, image, warn)
+def _row(image: Image, results_folder: Path, invalid: Callable[[Path], None]) -> Row:
+    found = marker.of_image(results_folder, image, invalid)
     public_id, error = image.public_id, ""
     if found:
         url, jpg_url, status = found.cloudinary["secure_url"], found.jpg_url, str(found.status)

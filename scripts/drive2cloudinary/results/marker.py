@@ -107,18 +107,27 @@ def _is_asset(value: Any) -> bool:
     )
 
 
-def of_image(results_folder: Path, image: Image, warn: Callable[[str], None]) -> Marker | None:
-    """The marker of an image's current content; None if there is none.
+def of_image(results_folder: Path, image: Image, invalid: Callable[[Path], None]) -> Marker | None:
+    """The marker of an image's current content; None if there is none. Raises NewerFormat.
 
-    An invalid marker is renamed to `….corrupt` with a warning, so that the image is pending again.
-    Raises NewerFormat.
+    In: called with a file in its place that is not a valid marker.
     """
     path = path_of(results_folder, image.id, image.fingerprint)
     marker = read(path)
     if marker is None and path.exists():
-        path.replace(path.with_suffix(".corrupt"))
-        warn(f"{path} is not a valid marker: taken as missing, and kept as {path.stem}.corrupt")
+        invalid(path)
     return marker
+
+
+def set_aside(path: Path) -> str:
+    """Rename an invalid marker to `….corrupt`, so that the image is pending again. Returns a line for the user."""
+    path.replace(path.with_suffix(".corrupt"))
+    return f"{not_valid(path)}, and kept as {path.stem}.corrupt"
+
+
+def not_valid(path: Path) -> str:
+    """The line for the user about an invalid marker."""
+    return f"{path} is not a valid marker: taken as missing"
 
 
 def by_file(results_folder: Path) -> dict[str, list[str]]:
@@ -139,7 +148,7 @@ def has_any(results_folder: Path) -> bool:
     try:
         with os.scandir(layout.markers(results_folder)) as entries:
             return any(is_marker_name(entry.name) for entry in entries)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

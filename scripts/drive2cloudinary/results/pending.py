@@ -21,17 +21,19 @@ class Pending:
     reason: Reason
 
 
-def pending(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None], again: bool) -> list[Pending]:
+def pending(
+    images: Iterable[Image], results_folder: Path, invalid: Callable[[Path], None], again: bool
+) -> list[Pending]:
     """The images that are not excluded and have no marker of their current content.
 
-    In: the listing's images, their results folder, and `warn`, called for each corrupt marker; `again`: also
+    In: the listing's images, their results folder, and `invalid`, called for each invalid marker; `again`: also
     those that have a marker.
     """
     found = []
     for image in images:
         if image.skipped:
             continue
-        if marker.of_image(results_folder, image, warn):
+        if marker.of_image(results_folder, image, invalid):
             if again:
                 found.append(Pending(image, "forced"))
             continue

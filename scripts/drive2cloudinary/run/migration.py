@@ -13,7 +13,7 @@ from drive2cloudinary.files import make_older
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.services import tell_on_stderr
 from drive2cloudinary.results import batches, layout, listing, marker
-from drive2cloudinary.results.listing import Listing
+from drive2cloudinary.results.listing import Listing, NoListing
 from drive2cloudinary.results.pending import Pending, pending
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.run.console import say
@@ -34,6 +34,8 @@ class Migration:
         self.report = layout.report(self.results_folder)
         self.orphans = layout.orphans(self.results_folder)
         self._old_mapping = "unknown"
+        self.listed_now = False
+        """Whether this dry run has made the listing."""
 
     @property
     def targets(self) -> list[str]:
@@ -76,24 +78,33 @@ class Migration:
             # Do not replace the listing of a real run that has begun meanwhile.
             if not self.run.is_alive():
                 made.replace(self.listing)
+                self.listed_now = True
         finally:
             made.unlink(missing_ok=True)
 
     @property
     def _listed_with_other_settings(self) -> bool:
-        return listing.head(self.listing).settings not in ({}, self.settings.of_listing)
+        try:
+            return listing.head(self.listing).settings not in ({}, self.settings.of_listing)
+        except NoListing:
+            # Whoever reads all of it says so.
+            return False
 
     def listed_as_set(self) -> Listing:
         """The existing listing with the current settings' exclusions; it may have been made with other settings."""
         listed = listing.read(self.listing)
         return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
 
-    def pending(self, listed: Listing, again: bool) -> list[Pending]:
+    def pending(self, listed: Listing, again: bool, dryrun: bool) -> list[Pending]:
         """The images of a listing that are to be transferred; if `again`, also those that have a marker.
 
-        A corrupt marker is reported on the terminal.
+        An invalid marker gets a line on the terminal and, unless in a dry run, another name.
         """
-        return pending(listed.images, self.results_folder, say, again)
+
+        def invalid(path: Path) -> None:
+            say(marker.not_valid(path) if dryrun else marker.set_aside(path), logging.WARNING)
+
+        return pending(listed.images, self.results_folder, invalid, again)
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
         """The markers that these images will have."""

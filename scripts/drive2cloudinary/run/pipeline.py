@@ -25,7 +25,7 @@ from drive2cloudinary.run.arguments import check_settings
 from drive2cloudinary.run.console import say
 from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.preview import preview
+from drive2cloudinary.run.preview import Detail, preview
 from drive2cloudinary.run.progress import Outcome, Progress
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings
@@ -35,6 +35,7 @@ from snakemake_executor_plugin_pool import Task, drop, run_in_pool
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
+    from drive2cloudinary.results.listing import Listing
     from drive2cloudinary.results.pending import Pending
     from snakemake_executor_plugin_pool.answers import Status
 
@@ -72,7 +73,7 @@ class Pipeline:
         self._progress = Progress(self._job_failed)
         self._begun = False
         self._stopping = False
-        self._previews: list[tuple[Sequence[Pending], listing.Listing]] = []
+        self._previews: list[tuple[Migration, Sequence[Pending], Listing]] = []
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
         self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
         self._expected: dict[str, tuple[int, list[str]]] = {}
@@ -329,11 +330,11 @@ class Pipeline:
         listed = migration.listed_as_set() if dryrun else listing.read(migration.listing)
         asked = self._workflow.dag_settings
         again = asked.forceall or "upload_image" in asked.forcerun
-        found = migration.pending(listed, again)
+        found = migration.pending(listed, again, dryrun)
         if dryrun:
             if not self._previews:
                 atexit.register(self._preview)
-            self._previews.append((found, listed))
+            self._previews.append((migration, found, listed))
         else:
             for line in migration.said_while_listing():
                 if line.startswith("warning: "):
@@ -372,11 +373,14 @@ class Pipeline:
             self._progress.ended([path])
 
     def _preview(self) -> None:
-        for found, listed in [] if self.silent else self._previews:
+        asked = self._workflow.output_settings
+        detail: Detail = "images" if asked.printshellcmds or asked.verbose else "images or folders"
+        if self._quiet == {"rules", "progress"}:
+            detail = "summary"
+        for migration, found, listed in [] if self.silent else self._previews:
             if len(self._migrations) > 1:
                 print(f"{one_line(listed.folder, 100)} ({listed.folder_id}):")
-            names = self._quiet != {"rules", "progress"}
-            preview(found, listed, names, self.settings)
+            preview(found, listed, migration.listed_now, detail, migration.settings)
 
     def _migration(self, folder: str) -> Migration:
         """The migration with this results folder. Raises MigrationError if this run does not have it."""
