@@ -58,11 +58,12 @@ def test_a_terminal_shows_one_bar_and_failures_above_it_and_is_left_clean(
 
     terminal.wait_for(in_the_middle)
     bar = next(number for number, line in enumerate(lines) if BAR in line)
-    found = re.match(rf"(\d+) of 23 images {BAR}+.* [0-9.]+ images/s 0:00:\d\d left$", lines[bar])
+    form = rf"(\d+) of 23 images, \d+ % {BAR}+.* [0-9.]+ images/s, [0-9.]+ (bytes|kB)/s \d+ s left$"
+    found = re.match(form, lines[bar])
     assert found and sum(BAR in line for line in lines) == 1 and bar == len(lines) - 2, lines
     counts = counts_of(lines[bar + 1])
     assert counts["uploaded"] + counts["existing"] + counts["failed"] == int(found[1]) and counts["skipped"] == 1
-    assert re.search(r"skipped, \d.* (bytes|kB)$", lines[bar + 1])
+    assert re.search(r"skipped, \d.* (bytes|kB) of 23.0 kB$", lines[bar + 1])
     assert any(f"failed: {SHOWN}: its owner does not allow" in line for line in lines[:bar])
     assert not terminal.cursor_is_visible
 
@@ -76,8 +77,40 @@ def test_a_terminal_shows_one_bar_and_failures_above_it_and_is_left_clean(
     assert terminal.text.count("failed: ") == 3
     assert "24 images listed: 23 to move, 0 moved before, 1 skipped" in terminal.text
     assert "24 images: 20 uploaded, 0 existing, 3 failed, 1 skipped" in terminal.text
-    assert "uploaded by this run: 20 images, 20.0 kB" in terminal.text
-    assert "to do: 3 images: Drive does not let this account download them. Ask the owner" in terminal.text
+    assert "20 of 23 images in Cloudinary, 20 uploaded now, 20.0 kB in " in terminal.text
+    assert b"\x1b[1m20 of 23 images" in terminal.raw, "bold"
+    assert "to do: 3 images: not allowed to be downloaded by this account. Ask the owner" in terminal.text
+
+
+def test_what_slows_a_run_is_shown_below_the_bar_and_goes_again(
+    workspace: Workspace, in_terminal: Callable[..., Terminal]
+) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(40)))
+    workspace.cloud.settings(drive_units_per_minute=105 + 4 * 200)
+    terminal = in_terminal(retries=3)
+    terminal.wait_for(lambda: any(line.startswith("slowed down by Drive: ") for line in terminal.lines[-2:]))
+    workspace.cloud.settings(drive_units_per_minute=0, delay=1.5)
+    terminal.wait_for(lambda: BAR in terminal.text and "slowed down" not in terminal.text)
+    workspace.cloud.settings(delay=0)
+    assert terminal.end() == 0
+    assert "slowed down" not in terminal.text
+
+
+def test_a_pipe_is_told_once_what_slows_a_run_and_that_it_is_over(workspace: Workspace) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(12)))
+    workspace.cloud.settings(delay=1.5)
+    first = {"on": "cloudinary.upload", "times": 1}
+    workspace.cloud.faults(
+        [
+            {**first, "do": {"error": {"status": 503, "message": "down"}}},
+            {**first, "do": {"error": {"status": 420, "message": "Rate Limit Exceeded"}}},
+        ]
+    )
+    done = workspace.run(cores=1)
+    done.succeeded()
+    for said in ("trying again: ", "slowed down by Cloudinary: 1 upload at once"):
+        assert done.line(said)
+    assert done.line("no longer trying again")
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-C twice", "SIGTERM"])
@@ -121,10 +154,11 @@ def test_a_pipe_gets_a_line_now_and_then(workspace: Workspace) -> None:
     workspace.cloud.settings(delay=1.5)
     done = workspace.run(cores=1)
     done.succeeded()
-    progress = [line for line in done.lines if " of 5 images: " in line]
+    progress = [line for line in done.lines if " of 5 images, " in line and " %: " in line]
     assert 1 <= len(progress) <= 2 and "\x1b" not in done.said, done.said
     numbers = re.match(
-        r"(\d) of 5 images: (\d) uploaded, 0 existing, 0 failed, 0 skipped, \d.0 kB, [0-9.]+ images/s, 0:00:\d\d left$",
+        r"(\d) of 5 images, \d+ %: (\d) uploaded, 0 existing, 0 failed, 0 skipped, \d.0 kB of 5.0 kB, "
+        r"[0-9.]+ images/s, [0-9.]+ (bytes|kB)/s, \d+ s left$",
         progress[0],
     )
     assert numbers and numbers[1] == numbers[2], "what is under way is not uploaded"
@@ -154,5 +188,5 @@ def test_a_run_counts_what_is_in_cloudinary_already_by_itself(workspace: Workspa
     done = workspace.run("--printshellcmds")
     done.succeeded()
     done.line("3 images: 1 uploaded, 2 existing, 0 failed, 0 skipped")
-    done.line("uploaded by this run: 1 image, 1.0 kB")
+    done.line("3 images in Cloudinary, 1 uploaded now, 1.0 kB in ")
     assert "Finished jobid" in done.said

@@ -68,14 +68,14 @@ def test_a_failure_costs_no_other_image_and_is_tried_again(
     done.failed()
     assert done.line("failed: no picture.jpg: ")
     assert "6 images: 5 uploaded, 0 existing, 1 failed, 0 skipped" in done.lines
-    assert done.line("uploaded by this run: 5 images")
+    assert done.line("5 of 6 images in Cloudinary, 5 uploaded now, 5.0 kB in ")
     (failure,) = workspace.failures()
 
     assert workspace.dry_run(**config).line("1 of 6 images to move")
     workspace.cloud.reset()
     again = workspace.run(*arguments, **config)
     again.failed()
-    assert again.line("failed: no picture.jpg: ") and again.line("uploaded by this run: 0 images")
+    assert again.line("failed: no picture.jpg: ") and again.line("5 of 6 images in Cloudinary, none uploaded now")
     assert workspace.calls("drive.media", failure) == workspace.calls("drive.media") == 1
 
 

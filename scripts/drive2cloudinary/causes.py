@@ -13,28 +13,28 @@ class Cause(Enum):
 
     TOO_LARGE = (
         "larger than the Cloudinary account takes",
-        "Run again with fit=true, which re-encodes them as JPEG until they fit, or take a larger plan.",
+        "Run again with fit=true, which re-encodes large images as JPEG, or take a larger plan.",
     )
     CANNOT_FIT = (
         "too large, and not to be re-encoded without harm",
-        "Make them smaller yourself and put them back into Drive, or take a larger plan and set max_bytes.",
+        "Put a smaller version into Drive, or take a larger plan and set max_bytes.",
     )
     NOT_AN_IMAGE = (
         "not an image that Cloudinary can read",
         "Open the file in Drive. Replace it if it is damaged; if it is not a picture, name it in the setting exclude.",
     )
     EMPTY = (
-        "empty files",
+        "empty",
         "Restore an older version of the file in Drive, or delete it; then run again.",
     )
     NAME_TAKEN = (
-        "another asset in Cloudinary has their name",
+        "another asset in Cloudinary has the name",
         "Rename that asset in Cloudinary, or run again with overwrite=true to replace it.",
     )
     SHARED = (
-        "another image of this migration has their asset",
-        "Delete listing.json in the results folder and run again: they then get names of their own. If that does not "
-        "help, rename that asset in Cloudinary.",
+        "another image of this migration has the asset",
+        "Delete listing.json in the results folder and run again: each image then gets a name of its own. If that does "
+        "not help, rename that asset in Cloudinary.",
     )
     RENAMED = (
         "Cloudinary answered with another name than was asked for",
@@ -42,7 +42,7 @@ class Cause(Enum):
         "under the other name; then run again.",
     )
     NOT_ALLOWED = (
-        "Drive does not let this account download them",
+        "not allowed to be downloaded by this account",
         "Ask the owner to share the file with this account and to let viewers download it; then run again.",
     )
     GONE = (
@@ -95,7 +95,7 @@ class Cause(Enum):
         "Run the same command again: it lists the Drive folder again.",
     )
     NOT_REACHED = (
-        "the run ended before their turn",
+        "not tried before the run ended",
         "Run the same command again.",
     )
 

@@ -12,7 +12,7 @@ import math
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -104,13 +104,21 @@ class _Stop(tenacity.stop.stop_base):
         return retry_state.attempt_number - uncounted > self._retries
 
 
-def patiently(retries: int, longest: float = math.inf) -> tenacity.Retrying:
+def patiently(
+    retries: int, longest: float = math.inf, say_retry: Callable[[BaseException | None], None] | None = None
+) -> tenacity.Retrying:
     """A caller that retries a function after a TransientError: `patiently(5)(function, argument)`.
 
-    In: the number of retries after the first try, and the seconds after which it gives up. Other exceptions, and the
-    last TransientError, are raised unchanged.
+    In: the number of retries after the first try; the seconds after which it gives up; called with the error before
+    each retry. Other exceptions, and the last TransientError, are raised unchanged.
     """
+
+    def before_sleep(state: tenacity.RetryCallState) -> None:
+        if say_retry and state.outcome:
+            say_retry(state.outcome.exception())
+
     return tenacity.Retrying(
+        before_sleep=before_sleep,
         retry=tenacity.retry_if_exception_type(TransientError),
         stop=tenacity.stop_any(_Stop(retries), tenacity.stop_after_delay(longest)),
         wait=_Wait(),

@@ -68,7 +68,7 @@ def test_the_plain_command_finishes_what_was_interrupted(workspace: Workspace, h
             "the mapping is there"
         )
         assert "16 images: " in output and "mapping.csv, see the rows with status pending" in output, output
-        assert "the run ended before their turn. Run the same command again." in output.splitlines()[-1], output
+        assert "not tried before the run ended. Run the same command again." in output.splitlines()[-1], output
     for marker in (workspace.results / "markers").glob("*.json"):
         json.loads(marker.read_text())
     wait_for(lambda: not workspace.processes(), 20)

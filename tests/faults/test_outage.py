@@ -82,7 +82,7 @@ def test_a_service_that_is_gone_is_waited_for_and_the_run_goes_on_by_itself(work
         workspace.cloud.start()
         done = run.end()
     done.succeeded()
-    assert run.has("no more waiting for ")
+    assert run.has("no longer waiting for ")
     workspace.audit(crashes=1)
     assert not workspace.failures()
 
@@ -131,7 +131,7 @@ def test_a_host_that_is_not_known_stops_the_run_at_once(workspace: Workspace) ->
 
 def test_what_one_process_finds_out_all_know() -> None:
     told: list[tuple[str, str]] = []
-    contact = Contact("Drive", 0.5, lambda service, line: told.append((service, line)))
+    contact = Contact("Drive", 0.5, lambda service, line, *_: told.append((service, line)))
     contact.answered()
     began = time.monotonic()
     child = os.fork()
@@ -151,7 +151,7 @@ def test_what_one_process_finds_out_all_know() -> None:
 
 
 def network(patience: float, timeout: float = 5) -> Network:
-    return Network(Contact("Cloudinary", patience, lambda service, line: None), timeout)
+    return Network(Contact("Cloudinary", patience, lambda service, line, *_: None), timeout)
 
 
 class Server:
@@ -197,7 +197,7 @@ def test_what_was_sent_is_not_sent_again_by_itself(proxied: bool) -> None:
     server = Server(lose)
     proxy = server.url.removesuffix("/upload") if proxied else ""
     url = "http://api.test/upload" if proxied else server.url
-    asked = Network(Contact("Cloudinary", 60, lambda service, line: None), 5, proxy=proxy)
+    asked = Network(Contact("Cloudinary", 60, lambda service, line, *_: None), 5, proxy=proxy)
     with pytest.raises(NoAnswer):
         asked.call("POST", url, body=b"x")
     assert requests == 1

@@ -43,7 +43,7 @@ class Cloudinary:
         self._network = Network(services.cloudinary, settings.timeout, proxy=proxy)
         self._cdn = Network(services.cdn, settings.timeout, waits=False, proxy=proxy)
         connect(self._network)
-        self._patiently = patiently(settings.retries)
+        self._patiently = patiently(settings.retries, say_retry=services.retries.say_retry)
         self._uploads = services.uploads
 
     def store(

@@ -25,7 +25,7 @@ from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, PLACE_FIELDS, Drive
 from drive2cloudinary.drive.http import DriveHttp
 from drive2cloudinary.drive.signin import read_credentials, sign_in_error
 from drive2cloudinary.errors import ImageError, TooLarge, TransientError, one_line
-from drive2cloudinary.network.contact import Tell
+from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.retrying import calling, patiently
 from drive2cloudinary.settings import Settings
@@ -60,7 +60,7 @@ class Drive:
         self._token = Path(settings.token)
         self._impersonate = settings.impersonate
         self._credentials = read_credentials(self._token, self._impersonate)
-        self._patiently = patiently(settings.retries)
+        self._patiently = patiently(settings.retries, say_retry=services.retries.say_retry)
         self._units = services.units
         authorized = google_auth_httplib2.AuthorizedHttp(self._credentials, http=self._http, max_refresh_attempts=1)
         self._service = build(

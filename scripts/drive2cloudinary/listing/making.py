@@ -21,7 +21,7 @@ from drive2cloudinary.errors import ImageError, StopRun, TransientError
 from drive2cloudinary.files import open_lock
 from drive2cloudinary.listing import public_ids
 from drive2cloudinary.listing.filters import excluded
-from drive2cloudinary.network.contact import Tell
+from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.results import layout, listing, marker
 from drive2cloudinary.results.listing import Image, Listing, NoListing
 from drive2cloudinary.settings import Settings

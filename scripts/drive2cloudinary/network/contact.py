@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from drive2cloudinary.errors import StopRun
+from drive2cloudinary.network.notices import TELL_EVERY, Tell
 from drive2cloudinary.network.shared_memory import Shared
 
-TELL_EVERY = 5.0
-"""Seconds between two messages about waiting, of all processes together."""
 _LONGEST_PAUSE = 120.0
 """Seconds: longer than any pause between two tries of a call. After a longer gap, a failure starts a new outage."""
-
-Tell = Callable[[str, str], None]
-"""Called with a service's name and a message about waiting for it, "" when it answers again."""
 
 
 class Contact:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from drive2cloudinary.errors import RateLimited
+from drive2cloudinary.network.notices import Notice
 from drive2cloudinary.network.shared_memory import Shared
 
 
@@ -35,9 +36,21 @@ class RateLimit:
     _SECONDS = 61
     """Sixty full seconds and the current one."""
     _POLL = 0.1
+    _LONG = 1.0
+    """Seconds of waiting of which the user is told."""
 
-    def __init__(self, *, per_minute: float = math.inf, per_second: float = math.inf, minute: float = 60.0) -> None:
-        """In: the limits; the length of a minute in seconds, shorter in tests (a second is a sixtieth of it)."""
+    def __init__(
+        self,
+        *,
+        per_minute: float = math.inf,
+        per_second: float = math.inf,
+        minute: float = 60.0,
+        slowed: Notice | None = None,
+    ) -> None:
+        """In: the limits; the length of a minute in seconds, shorter in tests (a second is a sixtieth of it); the
+        messages to the user about waiting for the limit.
+        """
+        self._slowed = slowed
         self._per_minute, self._per_second = per_minute, per_second
         self._second = minute / 60
         self._shared = Shared(self._UNITS + self._SECONDS)
@@ -47,6 +60,7 @@ class RateLimit:
     @contextmanager
     def spending(self, units: float = 1.0) -> Iterator[None]:
         """Wait until a call that costs `units` is allowed. The call, in this context, raises RateLimited if refused."""
+        asked = time.monotonic()
         began = self._begin(units)
         try:
             yield
@@ -54,9 +68,20 @@ class RateLimit:
             self._refused(units, began, error.retry_after or 0.0)
             raise
         self._accepted(units, began)
+        if self._slowed and began - asked < self._LONG:
+            self._slowed.over()
+
+    def _say_slowed(self, units: float) -> None:
+        if self._slowed:
+            with self._at_present() as (shared, now):
+                this = int(now / self._second)
+                last_ten = sum(shared[self._UNITS + each % self._SECONDS] for each in range(this - 10, this))
+            rate = f"{last_ten / 10 / units:.1f} calls a second" if last_ten else "its limit is reached"
+            self._slowed.say(f"slowed down by Drive: {rate}")
 
     def _begin(self, units: float) -> float:
         """Wait until the units are available, and take them; returns the time."""
+        asked = time.monotonic()
         while True:
             with self._at_present() as (shared, now):
                 wait = self._wait(shared, now, units)
@@ -65,6 +90,8 @@ class RateLimit:
                     shared[self._NEXT] = now + (self._pause(shared) or units / shared[self._RATE] * self._second)
                     return now
             time.sleep(min(wait, self._POLL))
+            if now - asked > self._LONG:
+                self._say_slowed(units)
 
     @contextmanager
     def _at_present(self) -> Iterator[tuple[memoryview[float], float]]:
@@ -132,8 +159,10 @@ class ConcurrencyLimit:
     _LIMIT, _CHANGED, _PAUSED_UNTIL, _PIDS = range(4)
     _ANOTHER_AFTER = 10.0
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, slowed: Notice | None = None) -> None:
+        """In: the limit; the messages to the user about a lower one."""
         self._highest = at_once
+        self._slowed = slowed
         self._shared = Shared(self._PIDS + at_once)
         self._shared.numbers[self._LIMIT] = at_once
 
@@ -151,6 +180,10 @@ class ConcurrencyLimit:
             self._give_back(mine)
             raise
         self._give_back(mine)
+
+    def _say_slowed(self, limit: float) -> None:
+        if self._slowed and limit < self._highest:
+            self._slowed.say(f"slowed down by Cloudinary: {limit:.0f} upload{'' if limit == 1 else 's'} at once")
 
     def _take(self) -> int | None:
         now = time.monotonic()
@@ -179,6 +212,8 @@ class ConcurrencyLimit:
                 shared[self._LIMIT] = max(1, min(shared[self._LIMIT], others))
                 shared[self._CHANGED] = now
                 shared[self._PAUSED_UNTIL] = max(shared[self._PAUSED_UNTIL], now + pause)
+            limit = shared[self._LIMIT]
+        self._say_slowed(limit)
 
 
 def _alive(pid: int) -> bool:

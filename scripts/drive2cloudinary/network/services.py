@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from drive2cloudinary.network.contact import Contact, Tell
+from drive2cloudinary.network.contact import Contact
 from drive2cloudinary.network.limits import ConcurrencyLimit, RateLimit
+from drive2cloudinary.network.notices import Notice, Tell
 from drive2cloudinary.settings import Settings
 
 
@@ -14,11 +15,13 @@ from drive2cloudinary.settings import Settings
 class Services:
     """The limits and contacts that processes share. Create it before they are forked.
 
-    units: Drive's rate limit; uploads: Cloudinary's concurrency limit; the rest: whether each service can be reached.
+    units: Drive's rate limit; uploads: Cloudinary's concurrency limit; retries: the messages about them; the rest:
+    whether each service can be reached.
     """
 
     units: RateLimit
     uploads: ConcurrencyLimit
+    retries: Notice
     drive: Contact
     sign_in: Contact
     cloudinary: Contact
@@ -26,10 +29,11 @@ class Services:
 
     @classmethod
     def of(cls, settings: Settings, tell: Tell) -> Services:
-        """The limits and contacts by the settings. In: called with messages about waiting."""
+        """The limits and contacts by the settings. In: called with messages about what slows the calls down."""
         return cls(
-            units=RateLimit(per_minute=settings.drive_units_per_minute),
-            uploads=ConcurrencyLimit(settings.uploads_at_once),
+            units=RateLimit(per_minute=settings.drive_units_per_minute, slowed=Notice("Drive's limit", tell)),
+            uploads=ConcurrencyLimit(settings.uploads_at_once, slowed=Notice("Cloudinary's limit", tell)),
+            retries=Notice("retries", tell),
             drive=Contact("Drive", settings.patience, tell),
             sign_in=Contact("Google's sign-in", settings.patience, tell),
             cloudinary=Contact("Cloudinary", settings.patience, tell),
@@ -37,7 +41,7 @@ class Services:
         )
 
 
-def tell_on_stderr(service: str, line: str) -> None:
-    """Print a message about waiting, in a script that a person runs."""
+def tell_on_stderr(subject: str, line: str, seconds: float = 60.0, /) -> None:
+    """Print a message about what slows the calls down, in a script that a person runs."""
     if line:
         print(line, file=sys.stderr, flush=True)

@@ -80,14 +80,19 @@ def reason_to_stop(results_folder: Path) -> Path:
     return results_folder / "logs" / "stop.txt"
 
 
-def waits(results_folder: Path, service: str) -> Path:
-    """The message that the run waits for a service."""
-    return results_folder / "logs" / f"{service}.waits"
+def notice(results_folder: Path, subject: str) -> Path:
+    """The message about one thing that slows the run down."""
+    return results_folder / "logs" / f"{subject}.notice"
 
 
-def all_waits(results_folder: Path) -> list[Path]:
-    """The messages about all services that the run waits for, or waited for."""
-    return list((results_folder / "logs").glob("*.waits"))
+def notices(results_folder: Path) -> list[Path]:
+    """The messages about all that slows the run down, or did so."""
+    return list((results_folder / "logs").glob("*.notice"))
+
+
+def found_so_far(results_folder: Path) -> Path:
+    """The number of images that the listing under way has found."""
+    return results_folder / "logs" / "found.txt"
 
 
 def pool_log(results_folder: Path) -> Path:

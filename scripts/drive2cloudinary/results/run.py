@@ -15,17 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from drive2cloudinary.checks import is_md5
+from drive2cloudinary.checks import is_md5, is_number
 from drive2cloudinary.errors import MigrationError, one_line
-from drive2cloudinary.files import open_file, open_lock, read_json_object, replacing
+from drive2cloudinary.files import open_file, open_lock, read_json_object, replacing, write_json
 from drive2cloudinary.results import layout
 from drive2cloudinary.results.format import numbered, without_number
 
 _held: list[IO[bytes]] = []
 """The locks that this process holds until it exits; an open file keeps its lock."""
-
-_OUTDATED_AFTER = 60.0
-"""Seconds after which a message about waiting is outdated: a process that still waits renews it more often."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +67,38 @@ class Run:
             stream.write(f"{line}\n")
 
     @property
-    def waits_for(self) -> dict[str, str]:
-        """Service → message, for each service that the run waits for."""
+    def notices(self) -> dict[str, str]:
+        """Subject → message, of all that slows the run down now."""
         lines = {}
-        for path in layout.all_waits(self.results_folder):
-            # Outdated messages were left by processes that have been killed.
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime < _OUTDATED_AFTER:
-                    lines[path.stem] = one_line(path.read_text(encoding="utf-8", errors="replace"))
+        for path in layout.notices(self.results_folder):
+            # A process that has been killed leaves its messages.
+            value = read_json_object(path) or {}
+            if is_number(value.get("until")) and value["until"] > time.time():
+                lines[path.stem] = one_line(value.get("line"))
         return lines
 
-    def wait_for(self, service: str, line: str) -> None:
-        """Record the message about waiting, for the process that prints it; "" removes it."""
-        path = layout.waits(self.results_folder, service)
+    def notice(self, subject: str, line: str, seconds: float = 60.0, /) -> None:
+        """Record a message for the process that prints it; "" removes it. In: for how long it holds."""
+        path = layout.notice(self.results_folder, subject)
         with contextlib.suppress(OSError):
-            if not line:
+            if line:
+                write_json(path, {"line": line, "until": time.time() + seconds})
+            else:
                 path.unlink(missing_ok=True)
-                return
-            with replacing(path) as stream:
-                stream.write(f"{line}\n")
+
+    @property
+    def found_so_far(self) -> int:
+        """How many images the listing under way has found."""
+        try:
+            with open_file(layout.found_so_far(self.results_folder)) as stream:
+                return int(stream.read(20))
+        except (OSError, ValueError):
+            return 0
+
+    def found(self, images: int) -> None:
+        """Record how many images the listing under way has found."""
+        with contextlib.suppress(OSError), replacing(layout.found_so_far(self.results_folder)) as stream:
+            stream.write(str(images))
 
     def begin(self, run_id: str) -> None:
         """Lock the results folder for this process and record its run's ID.

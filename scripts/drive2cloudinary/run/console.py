@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from snakemake.logging import logger
@@ -13,7 +14,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 if TYPE_CHECKING:
     from drive2cloudinary.run.bar import Bar
-    from drive2cloudinary.run.tally import Tally
+    from drive2cloudinary.run.tally import Now, Tally
 
 _NOISE = (
     "Exiting because a job execution failed",
@@ -23,7 +24,9 @@ _NOISE = (
     "Cannot restore ",
 )
 """The beginnings of Snakemake's messages that the summary makes superfluous."""
-_STYLES = {logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
+HEADLINE = logging.INFO + 1
+"""The level of the first line of the summary."""
+_STYLES = {HEADLINE: "bold", logging.WARNING: "yellow", logging.ERROR: "red", logging.CRITICAL: "red"}
 
 
 class Console(LogHandlerBase):
@@ -72,13 +75,15 @@ class Console(LogHandlerBase):
         """Whether a bar shows the progress, so that no lines about it are needed."""
         return self._bar is not None
 
-    def begin_bar(self, tally: Tally) -> None:
-        """Show a bar from now on, if the terminal supports it. In: the tally, which is updated during the run."""
+    def begin_bar(self, tally: Tally, now: Callable[[], Now]) -> None:
+        """Show a bar from now on, if the terminal supports it. In: the tally, which is updated during the run; what
+        the run is at.
+        """
         if self._stream and self._stream.isatty() and not (self._quiet or self._dryrun or self._bar):
             # Imported here, because it takes long and is seldom needed.
             from drive2cloudinary.run.bar import bar
 
-            self._bar = bar(self._stream, tally, self._no_color)
+            self._bar = bar(self._stream, tally, now, self._no_color)
             if self._bar:
                 self._bar.start()
 

@@ -50,8 +50,9 @@ class Migration:
         make_older(self.listing, self.run.path)
         marker.remove_unfinished(self.results_folder)
         batches.forget(self.results_folder)
-        messages = layout.log(self.results_folder, "list_images"), layout.reason_to_stop(self.results_folder)
-        for path in (*messages, *layout.all_waits(self.results_folder)):
+        of_listing = layout.log(self.results_folder, "list_images"), layout.found_so_far(self.results_folder)
+        of_run = layout.reason_to_stop(self.results_folder), *layout.notices(self.results_folder)
+        for path in (*of_listing, *of_run):
             path.unlink(missing_ok=True)
 
     def hold(self, run_id: str) -> None:

@@ -27,6 +27,7 @@ from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.run.preview import Detail, preview
 from drive2cloudinary.run.progress import Outcome, Progress
+from drive2cloudinary.run.tally import Now
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.transfer import task
@@ -269,9 +270,11 @@ class Pipeline:
         """Why this run was stopped, in one line; "" if it was not."""
         return next((line for each in self._migrations.values() if (line := each.run.stopped_because)), "")
 
-    def _waits_for(self) -> dict[str, str]:
-        """Service → message, for each service that this run waits for."""
-        return {service: line for each in self._migrations.values() for service, line in each.run.waits_for.items()}
+    def _now(self) -> Now:
+        """What this run is at."""
+        runs = [each.run for each in self._migrations.values()]
+        notices = {subject: line for run in runs for subject, line in run.notices.items()}
+        return Now(notices, sum(run.found_so_far for run in runs))
 
     def _merge_mappings(self) -> None:
         # Imported here, because a successful run has a rule for this.
@@ -309,7 +312,7 @@ class Pipeline:
         compat.start_no_timers(self._workflow)
         for migration in self._migrations.values():
             migration.begin(self._run_id)
-        self._progress.watch(self._waits_for)
+        self._progress.watch(self._now)
         run_in_pool(
             Task(
                 requests={"upload_image": _marker_request, "upload_batch": _batch_requests},

@@ -17,8 +17,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.results import batches, failure, marker
-from drive2cloudinary.run.console import Console, say
-from drive2cloudinary.run.tally import Listed, Tally, how_many, in_words
+from drive2cloudinary.run.console import HEADLINE, Console, say
+from drive2cloudinary.run.tally import Listed, Now, Tally, how_many, in_words
 
 if TYPE_CHECKING:
     from drive2cloudinary.results.failure import Group
@@ -60,7 +60,8 @@ class Progress(logging.Handler):
         """Running job → the markers that it has to make."""
         self._before: dict[str, failure.Failure | None] = {}
         """Marker → the failure that was recorded before its job began."""
-        self._last_progress = time.monotonic()
+        self._began = self._last_progress = time.monotonic()
+        self._now: Callable[[], Now] = lambda: Now({}, 0)
         self.listing_has_begun = False
 
     def begin(self) -> None:
@@ -80,28 +81,35 @@ class Progress(logging.Handler):
             self._ended(fields["jobid"])
             self._job_failed()
 
-    def watch(self, waits_for: Callable[[], dict[str, str]]) -> None:
-        """From now on, print what the run waits for. In: returns the messages, as service → line."""
-        threading.Thread(target=self._watch, args=(waits_for,), daemon=True).start()
+    def watch(self, now: Callable[[], Now]) -> None:
+        """From now on, show what the run is at. In: what returns that."""
+        self._now = now
+        threading.Thread(target=self._watch, daemon=True).start()
 
-    def _watch(self, waits_for: Callable[[], dict[str, str]]) -> None:
+    def _watch(self) -> None:
+        """If there is no bar, print what slows the run down, and how many images a listing has found."""
         said_at: dict[str, float] = {}
+        said: dict[str, str] = {}
         while True:
             time.sleep(1)
-            lines, now = waits_for(), time.monotonic()
-            for service, line in lines.items():
-                if now - said_at.get(service, -_SAID_AGAIN_AFTER) >= _SAID_AGAIN_AFTER:
+            now = self._now()
+            if self._has_bar:
+                continue
+            for subject, line in now.notices.items():
+                if time.monotonic() - said_at.get(subject, -_SAID_AGAIN_AFTER) >= _SAID_AGAIN_AFTER:
                     say(line, logging.WARNING)
-                    said_at[service] = now
-            for service in said_at.keys() - lines.keys():
-                say(f"no more waiting for {service}", logging.WARNING)
-                del said_at[service]
+                    said_at[subject], said[subject] = time.monotonic(), line
+            for subject in said_at.keys() - now.notices.keys():
+                say(f"no longer {said.pop(subject).partition(':')[0]}", logging.WARNING)
+                del said_at[subject]
+            if now.found and not self._tally.to_move and self._may_say_progress():
+                say(f"listing: {how_many(now.found)} so far")
 
     def listed(self, results_folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
         """Record and print the counts of a new listing: all images, those to move, those excluded."""
         for image in to_move:
             self._names[str(marker.path_of(results_folder, image.id, image.fingerprint))] = image.path
-        found = Listed(total, len(to_move), skipped)
+        found = Listed(total, len(to_move), sum(image.size or 0 for image in to_move), skipped)
         self._tally.listed(results_folder, found)
         self._last_progress = time.monotonic()
         say(str(found))
@@ -112,9 +120,11 @@ class Progress(logging.Handler):
         if Console.the:
             Console.the.stop_bar()
         level = logging.ERROR if failures else logging.INFO
+        here = counted["uploaded"] + counted["existing"]
+        wanted = here + counted["failed"] + counted["pending"]
+        of_all = "" if here == wanted else f" of {wanted:,}"
+        say(f"{here:,}{of_all} image{'' if wanted == 1 else 's'} in Cloudinary, {self._tally.headline}", HEADLINE)
         say(f"{how_many(counted.total())}: {in_words(counted)}", level)
-        say(f"uploaded by this run: {how_many(self._tally.counts['uploaded'])}, {self._tally.amount}")
-        say("time: " + ", ".join(filter(None, (str(self._tally.elapsed), self._tally.whole_rate))))
         report = f"report: {reports[0]}" if len(reports) == 1 else f"a report.html in each of {len(reports)} folders"
         bad = [status for status in ("failed", "pending") if counted[status]]
         hint = f", see the rows with status {' or '.join(bad)}" if bad else ""
@@ -134,7 +144,7 @@ class Progress(logging.Handler):
         elif rule == "list_images":
             self.listing_has_begun = True
             if Console.the:
-                Console.the.begin_bar(self._tally)
+                Console.the.begin_bar(self._tally, self._now)
 
     def _ended(self, job: int) -> None:
         self.ended(list(map(Path, self._markers.pop(job, []))))
@@ -163,13 +173,22 @@ class Progress(logging.Handler):
         if any(str(path) in self._names for path in markers):
             self._progress()
 
+    @property
+    def _has_bar(self) -> bool:
+        return Console.the is not None and Console.the.has_bar
+
     def _progress(self) -> None:
-        """Print an occasional line of progress if there is no bar; the longer the run, the less often."""
-        tally, now = self._tally, time.monotonic()
-        has_bar = Console.the and Console.the.has_bar
-        if not has_bar and now - self._last_progress > min(60, max(5, tally.elapsed.total_seconds() / 20)):
-            self._last_progress = now
+        tally = self._tally
+        if not self._has_bar and self._may_say_progress():
             say(", ".join(filter(None, (f"{tally.position}: {tally.statuses}", tally.amount, tally.rate, tally.left))))
+
+    def _may_say_progress(self) -> bool:
+        """Whether it is time for another line of progress: the longer the run, the less often."""
+        now = time.monotonic()
+        if now - self._last_progress <= min(60, max(5, (now - self._began) / 20)):
+            return False
+        self._last_progress = now
+        return True
 
 
 def _to_do(outcome: Outcome) -> Iterator[str]:

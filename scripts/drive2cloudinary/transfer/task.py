@@ -41,7 +41,7 @@ def prepare(text: str) -> Callable[[], UploadTask]:
 
     value = json.loads(text)
     settings, run = Settings.from_json(value["settings"]), Run(Path(value["run"]))
-    services = Services.of(settings, run.wait_for)
+    services = Services.of(settings, run.notice)
     if value["in_batch"]:
         # Spend the share evenly: how much of this minute's budget an earlier batch has spent is unknown.
         services = replace(services, units=RateLimit(per_second=settings.drive_units_per_minute / 60))

@@ -30,7 +30,7 @@ class Transfer:
     def __init__(self, settings: Settings, services: Services) -> None:
         """Sign in to both services. Raises StopRun. In: the settings, and the limits that all processes share."""
         self._settings = settings
-        self._patiently = patiently(settings.retries)
+        self._patiently = patiently(settings.retries, say_retry=services.retries.say_retry)
         self._drive = Drive(settings, services)
         self._downloading, self._uploading = threading.Lock(), threading.Lock()
         self._cloudinary = Cloudinary(settings, services)
