@@ -5,18 +5,20 @@ import sys
 from snakemake.utils import min_version
 
 min_version("9.27")
-sys.path.insert(0, f"{workflow.basedir}/scripts")
+# Not workflow.basedir, so that another workflow can import this one as a module.
+base = str(workflow.current_basedir)
+scripts = f"{base}/scripts"
+sys.path.insert(0, scripts)
 
 from drive2cloudinary.run.start import start
 from drive2cloudinary.settings import ID, RESULTS_NAME
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+configfile: f"{base}/config.yaml"
 
 
-pipeline = start(workflow, config, checkpoints)
+pipeline = start(workflow, base, config, checkpoints)
 results = pipeline.settings.results
-scripts = f"{workflow.basedir}/scripts"
 
 
 wildcard_constraints:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.harness import Workspace
+from tests.harness import ROOT, SNAKEMAKE, Workspace
 
 
 def marker_of(workspace: Workspace, name: str) -> str:
@@ -83,3 +85,127 @@ def test_a_folder_that_was_not_listed_is_something_to_do(workspace: Workspace) -
     done = workspace.run(folder_id=None, folders="folders.csv")
     done.failed()
     assert done.lines[-1].startswith("to do: 1 Drive folder was not listed, for the reason above. Then run")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--summary", "-D", "--dag", "--rulegraph", "--filegraph", "--d3dag", "--list-changes input"]
+)
+def test_what_only_prints_works_before_the_first_run_and_after_it(workspace: Workspace, arguments: str) -> None:
+    workspace.add("1.jpg")
+    before = workspace.run(*arguments.split())
+    before.succeeded()
+    assert not (workspace.path / "results").exists(), "it writes nothing"
+    workspace.run().succeeded()
+    workspace.cloud.reset()
+    after = workspace.run(*arguments.split())
+    after.succeeded()
+    assert "pending" not in after.said and not workspace.cloud.log()
+    if "graph" in arguments or "dag" in arguments:
+        assert "list_images" in before.said and "upload_image" in after.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--until upload_image", "--until: which images there are is known only after list_images"),
+        ("--batch merge_markers=1/2", "--batch: which images there are is known only after list_images"),
+        ("--no-hooks", "--no-hooks: if images fail, a hook writes the mapping"),
+        ("--touch", "--touch: there are no results yet"),
+        ("--max-jobs-per-timespan 3/1s", "--max-jobs-per-timespan has no effect here: set drive_units_per_minute"),
+        ("--workflow-profile slurm", "there is no Slurm on this machine (sbatch is not found)"),
+    ],
+)
+def test_what_cannot_work_says_why_in_one_line(workspace: Workspace, arguments: str, said: str) -> None:
+    python = Path(sys.executable).parent
+    if "slurm" in arguments:
+        # An environment with the plugin, on a machine without Slurm's programs.
+        python = ROOT / ".venv-slurm" / "bin"
+        workspace.environment["PATH"] = f"{python}:{bare_path(workspace)}"
+    command = workspace.command(*arguments.split())
+    done = workspace.run_line([str(python / "snakemake"), *command[1:]])
+    done.failed()
+    assert done.lines == [done.line(said)]
+
+
+def bare_path(workspace: Workspace) -> str:
+    """A folder with the few programs that a run needs."""
+    programs = workspace.path / "programs"
+    programs.mkdir()
+    for name in ("bash", "sh", "env", "which"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    return str(programs)
+
+
+def test_touch_after_a_run_changes_times_alone(workspace: Workspace) -> None:
+    workspace.add("1.jpg")
+    workspace.run().succeeded()
+    before = workspace.mapping()
+    workspace.cloud.reset()
+    workspace.run("--touch").succeeded()
+    assert workspace.mapping() == before and not workspace.cloud.log()
+    workspace.run().succeeded()
+    assert workspace.calls("cloudinary.upload") == 0
+
+
+def test_the_resource_uploads_limits_the_uploads(workspace: Workspace) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(8)))
+    workspace.cloud.settings(delay=0.3)
+    workspace.run("--resources", "uploads=2", cores=8).succeeded()
+    assert workspace.cloud.stats()["max_uploads_at_once"] == 2
+
+
+def test_the_mapping_alone_is_no_report(workspace: Workspace) -> None:
+    workspace.add("1.jpg")
+    target = f"results/{workspace.cloud.folder_id}/mapping.csv"
+    done = workspace.run(target)
+    done.succeeded()
+    assert done.line("mapping: ") == f"mapping: {target}"
+
+
+@pytest.mark.parametrize("option", ["--debug-dag", "--show-failed-logs"])
+def test_options_for_a_closer_look_have_snakemake_print_all_of_it(workspace: Workspace, option: str) -> None:
+    workspace.add("1.jpg")
+    done = workspace.run(option)
+    done.succeeded()
+    assert "Finished jobid" in done.said and ("candidate job" in done.said) == (option == "--debug-dag")
+
+
+@pytest.mark.parametrize("alias", ["", " as x_*"])
+def test_another_workflow_can_import_this_one(workspace: Workspace, alias: str) -> None:
+    workspace.add("1.jpg", "2.jpg")
+    mapping = f"results/{workspace.cloud.folder_id}/mapping.csv"
+    (workspace.path / "Snakefile").write_text(
+        f"rule mine:\n    input: '{mapping}'\n    output: 'copy.csv'\n    shell: 'cp {{input}} {{output}}'\n"
+        f"module x:\n    snakefile: '{ROOT}/Snakefile'\n    config: config\n"
+        f"use rule * from x{alias}\n"
+    )
+    command = workspace.command("copy.csv")
+    at = command.index("--snakefile")
+    workspace.run_line([*command[:at], *command[at + 2 :]]).succeeded()
+    rows = workspace.mapping()
+    assert [row["status"] for row in rows] == ["uploaded", "uploaded"] and len(workspace.cloud.assets()) == 2
+    assert (workspace.path / "copy.csv").read_bytes() == (workspace.path / mapping).read_bytes()
+
+
+def test_patterns_may_be_separated_by_commas_and_none_is_none(workspace: Workspace) -> None:
+    workspace.add("a.gif", "b.png", "c.jpg")
+    assert workspace.dry_run(exclude="*.gif,*.png").line("1 of 3 images to move")
+    assert workspace.dry_run(exclude="").line("3 of 3 images to move")
+    none = workspace.dry_run(include="")
+    none.failed()
+    assert none.lines == [none.line("wrong setting include: it names no MIME type")]
+
+
+def test_the_small_configuration_of_the_catalog_needs_no_account(workspace: Workspace) -> None:
+    """And has a rule graph that is whole."""
+    shutil.copytree(ROOT / "tests" / "catalog", workspace.path / "catalog")
+    workspace.environment["CLOUDINARY_URL"] = ""
+    start = [str(SNAKEMAKE), "--snakefile", str(ROOT / "Snakefile")]
+    end = ["--directory", "catalog", "--configfile", "catalog/config.yaml"]
+    dry = workspace.run_line([*start, "-n", *end])
+    dry.succeeded()
+    assert dry.line("3 of 3 images to move (3 new, ")
+    graph = workspace.run_line([*start, "--rulegraph", *end])
+    graph.succeeded()
+    for rule in ("all", "list_images", "upload_image", "merge_markers", "write_report"):
+        assert f'label = "{rule}"' in graph.stdout

@@ -115,6 +115,8 @@ class Settings:
         _check(values, schema)
         folder_id, resource_key = folder_of(values.get("folder_id") or "")
         lists = {key: _as_list(values[key]) for key in LISTS if key in values}
+        if lists.get("include") == ():
+            raise MigrationError("wrong setting include: it names no MIME type; image/* takes all images")
         folders = values.pop("folders", None) or ()
         values.pop("folder_id", None)
         texts = {key: values[key] or "" for key in TEXTS if key in values}
@@ -175,8 +177,10 @@ def _typed_by_name(command_line: Sequence[str], config: dict[str, Any]) -> dict[
     return typed
 
 
-def _as_list(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _as_list(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    """A list, or a text with commas: the command line has no other simple way to write several patterns."""
+    patterns = value.split(",") if isinstance(value, str) else value or ()
+    return tuple(pattern.strip() for pattern in patterns if pattern.strip())
 
 
 def _check(values: dict[str, Any], schema: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,12 @@ def start_no_timers(workflow: Workflow) -> None:
     last one at the end. It is not needed, because network/limits.py limits the calls of the services.
     """
     workflow.scheduling_settings.max_jobs_per_timespan = None
+
+
+def know_of(workflow: Workflow, paths: Iterable[Path]) -> None:
+    """Make Snakemake see files that were created after it read their folder: it remembers what it found there."""
+    for path in paths:
+        workflow.iocache.exists_local[str(path)] = True
 
 
 def ignore_jumps_of_the_clock(workflow: Workflow) -> None:

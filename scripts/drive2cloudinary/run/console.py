@@ -32,8 +32,8 @@ _STYLES = {HEADLINE: "bold", logging.WARNING: "yellow", logging.ERROR: "red", lo
 class Console(LogHandlerBase):
     """Prints the workflow's own messages, and Snakemake's warnings and errors.
 
-    With --quiet, prints errors only; with --quiet all, nothing. With --verbose or --printshellcmds, Snakemake's own
-    handler prints everything instead.
+    With --quiet, prints errors only; with --quiet all, nothing. With --verbose, --printshellcmds, --debug-dag or
+    --show-failed-logs, Snakemake's own handler prints everything instead.
     """
 
     the: ClassVar[Console | None] = None
@@ -52,7 +52,8 @@ class Console(LogHandlerBase):
         self._dryrun: bool = settings.dryrun
         self._no_color: bool = settings.nocolor
         self._bar: Bar | None = None
-        self.writes_to_stream = not (settings.verbose or settings.printshellcmds)
+        in_full = settings.verbose or settings.printshellcmds or settings.debug_dag or settings.show_failed_logs
+        self.writes_to_stream = not in_full
         is_mute = Quietness.ALL in quiet or not self.writes_to_stream
         self._stream: TextIO | None = None if is_mute else sys.stdout if settings.stdout else sys.stderr
         Console.the = self

@@ -129,6 +129,11 @@ class Migration:
         """Whether this run has written the mapping of its listing."""
         return self._old_mapping not in ("unknown", _state_of(self.mapping))
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether the report shows the mapping. It does not if the user asked for the mapping alone."""
+        return self.report.exists() and self.report.stat().st_mtime_ns >= self.mapping.stat().st_mtime_ns
+
     def merge(self, run_id: str) -> bool:
         """Write the mapping and the report of a run that ended early; False if this run made no listing."""
         if listing.made_by(self.listing) != run_id:

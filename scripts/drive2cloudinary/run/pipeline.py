@@ -11,6 +11,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,13 +58,14 @@ JOBS_IN_A_DRY_RUN = 10_000
 class Pipeline:
     """One invocation of snakemake, on one Drive folder or many."""
 
-    def __init__(self, workflow: Workflow, config: dict[str, Any], checkpoints: Any) -> None:
-        """Read the settings. A wrong one ends the program with a one-line error."""
+    def __init__(self, workflow: Workflow, base: Path, config: dict[str, Any], checkpoints: Any) -> None:
+        """Read the settings. A wrong one ends the program with a one-line error. In: the Snakefile's folder."""
         if workflow.is_main_process:
             _or_exit(_need_writable, Path.cwd())
             _or_exit(check_settings, sys.argv[1:], Settings.__dataclass_fields__)
-        self._base = Path(workflow.basedir)
-        self.settings = _or_exit(Settings.from_config, config, self._base / "config.schema.yaml", sys.argv)
+        self._base = base
+        settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
+        self.settings = _within_resources(settings, workflow)
         # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
         folders = _or_exit(folders_of, self.settings) if workflow.is_main_process or not self.settings.folders else []
         self._migrations = {each.results_folder.name: Migration(each) for each in folders}
@@ -120,12 +122,12 @@ class Pipeline:
     def begin(self, wildcards: Any) -> list[str]:
         """The input of list_images: run.json. Every real run writes it, so that every real run lists again.
 
-        In a dry run nothing, because it uses the existing listing.
+        In a dry run nothing, because the existing listing is used.
         """
-        if self._workflow.dryrun:
-            return []
+        path = _or_exit(self._migration, wildcards.folder).run.path
         self._hold()
-        return [str(_or_exit(self._migration, wildcards.folder).run.path)]
+        # What only prints (--summary) must find the input that the last run had.
+        return [str(path)] if self._is_real or (path.exists() and not self._workflow.dryrun) else []
 
     def settings_of(self, wildcards: Any) -> str:
         """The settings of one Drive folder, as the scripts' argument."""
@@ -134,9 +136,10 @@ class Pipeline:
     def transferred(self, wildcards: Any) -> list[str]:
         """The files that exist when all images of a Drive folder are transferred.
 
-        In a real run, raises Snakemake's IncompleteCheckpointException until the Drive folder is listed.
+        Raises Snakemake's IncompleteCheckpointException until the Drive folder is listed; a dry run lists it here.
         """
-        if not self._workflow.dryrun:
+        has_listing = _or_exit(self._migration, wildcards.folder).listing.exists()
+        if self._is_real or not (self._workflow.dryrun or has_listing):
             self._checkpoints.list_images.get(folder=wildcards.folder)
         return self.pending(wildcards.folder)
 
@@ -155,7 +158,7 @@ class Pipeline:
         # Snakemake calls this more than once; compute it once for each listing.
         if self._expected.get(folder, (0,))[0] != listed_at:
             self._expected[folder] = listed_at, _or_exit(self._look_ahead, migration)
-            if not self._workflow.dryrun:
+            if self._is_real:
                 _or_exit(migration.need_mapping)
         return self._expected[folder][1]
 
@@ -168,6 +171,7 @@ class Pipeline:
             sys.exit(NEEDED)
         if self._workflow.dryrun:
             _or_exit(self.verify.preview, self.silent)
+        if not self._is_real:
             return []
         if not self.verify.begun and self._workflow.is_main_process:
             if self._begun:
@@ -206,6 +210,11 @@ class Pipeline:
     def _in_pool(self) -> bool:
         plugin = self._workflow.executor_plugin
         return plugin is not None and plugin.name == "pool"
+
+    @property
+    def _is_real(self) -> bool:
+        """Whether this invocation runs jobs. A dry run does not, nor does one that only prints (--summary, --dag)."""
+        return self._workflow.executor_plugin is not None and not self._workflow.dryrun
 
     @property
     def silent(self) -> bool:
@@ -290,7 +299,7 @@ class Pipeline:
         mappings = [each.mapping for each in migrations]
         whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
         counted = sum(map(mapping.counts, mappings), Counter())
-        reports = [each.report for each in migrations]
+        reports = [each.report for each in migrations if each.is_reported]
         gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
         unlisted = len(self._migrations) - len(migrations)
         failures = mapping.failures(mappings)
@@ -298,16 +307,17 @@ class Pipeline:
 
     def _hold(self) -> None:
         """Lock the results folders for this run, once, if it is a real run."""
-        # Without an executor, Snakemake only reads what exists (--report, --summary).
-        is_real = self._workflow.executor_plugin is not None and not self._workflow.dryrun
-        if not self._begun and self._workflow.is_main_process and is_real:
+        if not self._begun and self._workflow.is_main_process and self._is_real:
             _or_exit(self._begin)
             self._begun = True
+            compat.know_of(self._workflow, [each.run.path for each in self._migrations.values()])
 
     def _begin(self) -> None:
         if self.verify.begun:
             raise MigrationError(ALONE)
-        profiles.check(sys.argv[1:], self._base, self._workflow.executor_plugin.name)
+        executor = self._workflow.executor_plugin.name
+        profiles.check(sys.argv[1:], self._base, executor)
+        self._check_options(executor)
         check_credentials()
         compat.start_no_timers(self._workflow)
         for migration in self._migrations.values():
@@ -324,31 +334,43 @@ class Pipeline:
             )
         )
 
+    def _check_options(self, executor: str) -> None:
+        """Raise MigrationError for an option of Snakemake's that could not do what it says."""
+        asked = self._workflow.dag_settings
+        if asked.until & {"upload_image", "upload_batch"}:
+            raise MigrationError("--until: which images there are is known only after list_images; leave it out")
+        if asked.batch:
+            raise MigrationError("--batch: which images there are is known only after list_images; leave it out")
+        if self._workflow.execution_settings.no_hooks:
+            raise MigrationError("--no-hooks: if images fail, a hook writes the mapping and the summary; leave it out")
+        if executor == "touch" and not all(each.listing.exists() for each in self._migrations.values()):
+            raise MigrationError("--touch: there are no results yet; run without it first")
+
     @property
     def _quiet(self) -> set[str]:
         return {str(each).rpartition(".")[2].lower() for each in self._workflow.output_settings.quiet or ()}
 
     def _look_ahead(self, migration: Migration) -> list[str]:
-        dryrun = self._workflow.dryrun
-        listed = migration.listed_as_set() if dryrun else listing.read(migration.listing)
         asked = self._workflow.dag_settings
         again = asked.forceall or "upload_image" in asked.forcerun
-        found = migration.pending(listed, again, dryrun)
-        if dryrun:
+        if not self._is_real:
+            listed = migration.listed_as_set()
+            if not self._workflow.dryrun:
+                # Of what only prints, the jobs that are done are part, too.
+                return migration.markers([each for each in listed.images if not each.skipped])[:SINGLY]
+            found = migration.pending(listed, again, dryrun=True)
             if not self._previews:
                 atexit.register(self._preview)
             self._previews.append((migration, found, listed))
-        else:
-            for line in migration.said_while_listing():
-                if line.startswith("warning: "):
-                    say(line, logging.WARNING)
-        images = [each.image for each in found]
-        if not dryrun:
-            skipped = count_excluded(listed.images, migration.results_folder)
-            self._progress.listed(migration.results_folder, images, len(listed.images), skipped)
+            return migration.markers([each.image for each in found])[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
+        listed = listing.read(migration.listing)
+        images = [each.image for each in migration.pending(listed, again, dryrun=False)]
+        for line in migration.said_while_listing():
+            if line.startswith("warning: "):
+                say(line, logging.WARNING)
+        skipped = count_excluded(listed.images, migration.results_folder)
+        self._progress.listed(migration.results_folder, images, len(listed.images), skipped)
         wanted = migration.markers(images)
-        if dryrun:
-            return wanted[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
         size = self._images_per_job(len(wanted))
         if size == 1:
             return wanted
@@ -403,6 +425,13 @@ def _batch_requests(job: Any) -> list[str]:
     path = Path(job.input[0])
     paths = [marker.named(path.parents[1], name) for name in batches.read(path)]
     return [task.request_for(each) for each in paths if not each.exists()]
+
+
+def _within_resources(settings: Settings, workflow: Workflow) -> Settings:
+    """The settings, in which `--resources uploads=N` limits uploads_at_once: that is what the resource stands for."""
+    given = workflow.global_resources.get("uploads")
+    limit = (given and given.value) or settings.uploads_at_once
+    return replace(settings, uploads_at_once=min(limit, settings.uploads_at_once))
 
 
 def _let_end() -> None:

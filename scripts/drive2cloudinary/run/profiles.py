@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def check(arguments: Sequence[str], base: Path, executor: str) -> None:
             f"--workflow-profile {name}: there is no such profile; the workflow has "
             + ", ".join(sorted(path.name for path in known.iterdir()))
         )
+    if executor == "slurm" and not shutil.which("sbatch"):
+        raise MigrationError("there is no Slurm on this machine (sbatch is not found): run it where jobs are submitted")
     if asked.executor:
         return
     for profile in asked.profile or os.environ.get("SNAKEMAKE_PROFILE", "").split():

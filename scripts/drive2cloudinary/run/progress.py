@@ -32,9 +32,10 @@ _SAID_AGAIN_AFTER = 60.0
 class Outcome:
     """What a run ends with.
 
-    counted: how many images have each status in the mapping. failures: those that are not in Cloudinary, by cause.
-    gone: orphans.csv of each results folder → how many files it names, if any. unlisted: how many Drive folders have no
-    listing of this run. stopped_because: the line that says why the run was stopped, "" if it was not.
+    counted: how many images have each status in the mapping. reports: those that show this outcome. failures: those
+    that are not in Cloudinary, by cause. gone: orphans.csv of each results folder → how many files it names, if any.
+    unlisted: how many Drive folders have no listing of this run. stopped_because: the line that says why the run was
+    stopped, "" if it was not.
     """
 
     counted: Counter[str]
@@ -125,10 +126,12 @@ class Progress(logging.Handler):
         of_all = "" if here == wanted else f" of {wanted:,}"
         say(f"{here:,}{of_all} image{'' if wanted == 1 else 's'} in Cloudinary, {self._tally.headline}", HEADLINE)
         say(f"{how_many(counted.total())}: {in_words(counted)}", level)
-        report = f"report: {reports[0]}" if len(reports) == 1 else f"a report.html in each of {len(reports)} folders"
+        report = f"; report: {reports[0]}" if reports else ""
+        if len(reports) > 1:
+            report = f"; a report.html in each of {len(reports)} folders"
         bad = [status for status in ("failed", "pending") if counted[status]]
         hint = f", see the rows with status {' or '.join(bad)}" if bad else ""
-        say(f"mapping: {outcome.mapping}{hint}; {report}", level)
+        say(f"mapping: {outcome.mapping}{hint}{report}", level)
         for path, gone in outcome.gone.items():
             say(f"gone from Drive: {how_many(gone)}, still in Cloudinary: see {path}")
         for line in _to_do(outcome):

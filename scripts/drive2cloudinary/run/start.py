@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drive2cloudinary.run.compat import cancel_at_interrupt
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
     from drive2cloudinary.run.pipeline import Pipeline
 
 
-def start(workflow: Workflow, config: dict[str, Any], checkpoints: Any) -> Pipeline:
+def start(workflow: Workflow, base: str, config: dict[str, Any], checkpoints: Any) -> Pipeline:
     """The pipeline of this invocation of snakemake. A wrong setting ends the program with a one-line error.
 
-    In: Snakemake's objects with these names in a Snakefile. From now on, Ctrl-C ends the program without a traceback,
-    and a closed terminal or pipe does not end it.
+    In: the Snakefile's folder, and Snakemake's objects with these names in a Snakefile. From now on, Ctrl-C ends the
+    program without a traceback, and a closed terminal or pipe does not end it.
     """
     cancel_at_interrupt(workflow)
     outlive_output()
     # Imported only now, after Ctrl-C is handled, because it takes long.
     from drive2cloudinary.run.pipeline import Pipeline
 
-    return Pipeline(workflow, config, checkpoints)
+    return Pipeline(workflow, Path(base), config, checkpoints)
