@@ -40,6 +40,16 @@ def test_a_cloud_that_allows_little_is_no_failure(workspace: Workspace) -> None:
     assert refused < 40, "each worker found out for itself"
 
 
+def test_a_listing_by_many_threads_slows_down_as_one(workspace: Workspace) -> None:
+    """Of a tree of empty folders, each of which needs a call of its own; no try is left for a refusal."""
+    workspace.cloud.drive_all([{"op": "folder", "name": f"album {number}"} for number in range(80)])
+    listing = f"results/{workspace.cloud.folder_id}/listing.json"
+    workspace.script("list_images.py", f"--settings={workspace.settings(retries=0)}", listing).succeeded()
+    statuses = workspace.cloud.stats()["statuses"]
+    assert statuses["drive.list 200"] == 1 + 4 + 80
+    assert 0 < statuses["drive.list 403"] < 20, "each thread found out for itself"
+
+
 def test_the_settings_keep_below_the_limits_from_the_beginning(workspace: Workspace) -> None:
     workspace.add(*(f"{number}.jpg" for number in range(8)))
     workspace.run(cores=8, uploads_at_once=1).succeeded()
