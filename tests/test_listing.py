@@ -258,6 +258,14 @@ def test_a_folder_that_cannot_be_listed_ends_the_listing_while_others_do_not_ans
     assert done.lines == [done.line("cannot list album 0: it is gone")]
 
 
+def test_a_token_that_expires_while_many_threads_list_is_refreshed(workspace: Workspace) -> None:
+    albums(workspace, 20)
+    refused = {"error": {"status": 401, "reason": "authError", "message": "Invalid Credentials"}}
+    workspace.cloud.faults([{"on": "drive.list", "skip": 2, "do": refused, "times": 8}])
+    assert len(listed(workspace, folders_per_query=1)) == 20
+    assert 1 < workspace.cloud.stats()["refreshes"] <= 1 + AT_ONCE
+
+
 @pytest.mark.xdist_group("large cloud")
 def test_how_many_images_are_found_is_said_page_by_page(large_cloud: Emulator, tmp_path: Path) -> None:
     large_cloud.reset()

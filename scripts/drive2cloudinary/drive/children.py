@@ -71,7 +71,7 @@ class Children:
                 omitted |= {folder.id for folder in without_hit}
         for folder, found in self._threads.imap(lambda folder: self._alone(folder, kinds, path), unproven):
             if found and folder.id in omitted:
-                # Drive does omit folders here, so a query for many would only cost one more call from now on.
+                # Drive does omit folders here, so on the next levels a query for many would only cost one more call.
                 self._at_once = 1
             yield from found
 
