@@ -99,6 +99,30 @@ def test_fields_default_and_mask(emulator: Emulator, drive: Any) -> None:
     assert everything["sha256Checksum"] == hashlib.sha256(b"Not a picture, and so not to be moved.\n").hexdigest()
 
 
+def test_the_size_of_a_picture_and_its_description_are_told_to_those_who_ask(emulator: Emulator, drive: Any) -> None:
+    """Both in a search; the size where Drive can know it."""
+    made: Any = {"op": "add", "name": "described.jpg", "description": "A line\nand another", **PICTURE}
+    ids = {"described.jpg": emulator.drive_all([made])[0]}
+    ids["sheet.pdf"] = emulator.drive("add", name="sheet.pdf", content_base64=base64.b64encode(b"%PDF-1.7").decode())
+    query = "name = 'described.jpg' or name = 'sheet.pdf' or name = 'birthday.jpg'"
+    asked = "files(name,description,imageMediaMetadata(width,height))"
+    files = {file["name"]: file for file in drive.files().list(q=query, fields=asked).execute()["files"]}
+    assert files["described.jpg"] == {
+        "name": "described.jpg",
+        "description": "A line\nand another",
+        "imageMediaMetadata": {"width": 32, "height": 24},
+    }
+    assert files["sheet.pdf"] == {"name": "sheet.pdf"}
+    assert set(files["birthday.jpg"]) == {"name", "imageMediaMetadata"}
+    for file in drive.files().list(q=query, fields="files(name)").execute()["files"]:
+        assert set(file) == {"name"}
+    emulator.drive("set", id=ids["described.jpg"], imageMediaMetadata=None)
+    alone = drive.files().get(fileId=ids["described.jpg"], fields="id,imageMediaMetadata").execute()
+    assert alone == {"id": ids["described.jpg"]}, "Drive need not have looked at it yet"
+    for file in ids.values():
+        emulator.drive("delete", id=file)
+
+
 @pytest.mark.parametrize("fields", ["files(nme)", "files(id", "files/id/x", "file", "files(id)),", "capabilities/x"])
 def test_an_unknown_field_is_refused(drive: Any, fields: str) -> None:
     assert failure(drive.files().list(fields=fields)) == (400, "invalidParameter")

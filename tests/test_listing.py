@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from drive2cloudinary.drive.api import AT_ONCE, Drive
+from drive2cloudinary.drive.walk import FoundImage, images_below
 from drive2cloudinary.results import listing
 from drive2cloudinary.results.listing import Image
+from drive2cloudinary.settings import Settings
 from tests.emulator.client import Emulator
 from tests.harness import Finished, Workspace, jpeg
 
@@ -35,6 +39,20 @@ def listed(workspace: Workspace, **config: object) -> list[Image]:
 
 def paths(images: list[Image]) -> list[str]:
     return sorted(image.path for image in images)
+
+
+def found_below(workspace: Workspace, **more: bool) -> tuple[list[FoundImage], list[int]]:
+    """The images of the Drive folder, and what was said meanwhile of how many there are."""
+    settings = Settings.from_json(workspace.settings())
+    drive, said = Drive.of(settings), list[int]()
+    root = drive.file(workspace.cloud.folder_id)
+    return images_below(drive, root, settings, lambda warning: None, said.append, **more), said
+
+
+def most_at_once(calls: list[dict[str, Any]]) -> int:
+    """How many of these calls were under way at one moment."""
+    ends = [(call["at"], 1) for call in calls] + [(call["at"] + call["seconds"], -1) for call in calls]
+    return max(accumulate(step for _, step in sorted(ends)))
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +220,105 @@ def test_what_a_listing_of_a_thousand_folders_half_of_them_empty_costs(workspace
     assert workspace.calls("drive.list") == root + together + alone
 
 
+def test_folders_are_listed_several_at_a_time_and_no_more_than_that(workspace: Workspace) -> None:
+    """Also the empty ones, each of which needs a call of its own, and what shortcuts lead to."""
+    cloud = workspace.cloud
+    cloud.drive_all([{"op": "folder", "name": f"empty {number}"} for number in range(40)])
+    albums(workspace, 3)
+    for number, target in enumerate(workspace.add(*(f"{n}.jpg" for n in range(20)), parent="root")):
+        cloud.drive("shortcut", name=f"link {number}", target=target)
+    cloud.faults([{"on": on, "do": {"delay": 0.3}, "times": None} for on in ("drive.list", "drive.get")])
+    assert len(listed(workspace)) == 3 + 20
+    log = cloud.log()
+    for op, count in (("drive.list", 1 + 2 + 40), ("drive.get", 1 + 20)):
+        calls = [call for call in log if call["op"] == op]
+        assert len(calls) == count
+        assert 4 < most_at_once(calls) <= AT_ONCE, op
+    stats = cloud.stats()
+    assert stats["refreshes"] == 1 and stats["connections"]["drive"] <= AT_ONCE
+
+
+def test_which_answer_comes_first_changes_nothing(workspace: Workspace) -> None:
+    """A file in two folders has its path by the first of them."""
+    first, *_, last = albums(workspace, 6)
+    workspace.add("both.jpg", parents=[first, last])
+    calmly = listed(workspace, folders_per_query=1)
+    assert "album 0/both.jpg" in paths(calmly)
+    workspace.cloud.faults([{"on": "drive.list", "match": first, "do": {"delay": 1}, "times": None}])
+    assert listed(workspace, folders_per_query=1) == calmly
+
+
+def test_a_folder_that_cannot_be_listed_ends_the_listing_while_others_do_not_answer(workspace: Workspace) -> None:
+    folders = workspace.cloud.drive_all([{"op": "folder", "name": f"album {number}"} for number in range(6)])
+    gone = {"on": "drive.list", "match": folders[0], "do": {"error": {"status": 404, "reason": "notFound"}}}
+    hang = {"on": "drive.list", "skip": 2, "do": {"hang": True}}
+    workspace.cloud.faults([{**gone, "times": None}, {**hang, "times": None}])
+    done = run_list(workspace, folders_per_query=1, timeout=300)
+    done.failed()
+    assert done.lines == [done.line("cannot list album 0: it is gone")]
+
+
+def test_a_token_that_expires_while_many_threads_list_is_refreshed(workspace: Workspace) -> None:
+    albums(workspace, 20)
+    refused = {"error": {"status": 401, "reason": "authError", "message": "Invalid Credentials"}}
+    workspace.cloud.faults([{"on": "drive.list", "skip": 2, "do": refused, "times": 8}])
+    assert len(listed(workspace, folders_per_query=1)) == 20
+    assert 1 < workspace.cloud.stats()["refreshes"] <= 1 + AT_ONCE
+
+
+@pytest.mark.xdist_group("large cloud")
+def test_how_many_images_are_found_is_said_page_by_page(large_cloud: Emulator, tmp_path: Path) -> None:
+    large_cloud.reset()
+    large_cloud.faults([{"on": "drive.list", "skip": 2, "do": {"page": 500, "incomplete": "last"}, "times": 3}])
+    images, said = found_below(Workspace(tmp_path, large_cloud))
+    assert len(images) == said[-1] == 1300
+    assert len(said) >= 3 and said == sorted(set(said)), "a search that is repeated counts nothing twice"
+
+
+def test_images_that_shortcuts_lead_to_are_counted_too(workspace: Workspace) -> None:
+    workspace.add("one.jpg", "two.jpg")
+    (far,) = workspace.add("far.jpg", parent="root")
+    workspace.cloud.drive("shortcut", name="link", target=far)
+    assert found_below(workspace)[1] == [2, 3]
+
+
+def test_how_many_pixels_an_image_has_is_in_the_listing_where_drive_knows_it(workspace: Workspace) -> None:
+    big, unknown, odd, hollow = workspace.add("big.jpg", "unknown.jpg", "odd.jpg", "hollow.jpg")
+    values: dict[str, object] = {
+        big: {"width": 6000, "height": 4000, "cameraMake": "Any"},
+        unknown: None,
+        odd: {"width": 100, "height": 0},
+        hollow: {},
+    }
+    for image, value in values.items():
+        workspace.cloud.drive("set", id=image, imageMediaMetadata=value)
+    (small,) = workspace.add("small.jpg")
+    workspace.run().succeeded()
+    entries = json.loads((workspace.results / "listing.json").read_text())["images"]
+    pixels = {entry["id"]: entry.get("pixels", "left out") for entry in entries}
+    nothing = dict.fromkeys((unknown, odd, hollow), "left out")
+    assert pixels == {big: 24_000_000, small: 64, **nothing}
+    assert {file: marker["drive"].get("pixels") for file, marker in by_file(workspace).items()} == {
+        image: None if count == "left out" else count for image, count in pixels.items()
+    }
+
+
+def by_file(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """File ID → marker."""
+    return {marker["drive"]["id"]: marker for marker in workspace.markers().values()}
+
+
+def test_a_description_is_requested_only_if_it_is_wanted(workspace: Workspace) -> None:
+    long = "Sunset\r\n\x1b[31m <b>\U0001f305</b> ' \" \\ =1+1 " * 3000
+    workspace.add("told.jpg", description=long)
+    workspace.add("untold.jpg")
+    (far,) = workspace.add("far.jpg", parent="root", description="far away")
+    workspace.cloud.drive("shortcut", name="link", target=far, description="of the shortcut")
+    for wanted, said in ((False, {""}), (True, {long, "", "far away"})):
+        images, _ = found_below(workspace, descriptions=wanted)
+        assert len(images) == 3 and {image.file.description for image in images} == said
+
+
 @pytest.mark.parametrize("where", ["first", "last", "one folder of many"])
 def test_a_search_that_drive_never_completes_stops_the_run(workspace: Workspace, where: str) -> None:
     """Files are missing then, and one word on one page says so."""
@@ -314,6 +431,11 @@ def test_an_answer_that_is_no_list_is_asked_for_again(workspace: Workspace, body
         '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "md5Checksum": "../x"}]}',
         '{"files": [{"id": "x", "name": ["x"], "mimeType": "image/png"}]}',
         '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "size": "many"}]}',
+        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "imageMediaMetadata": {"width": "8"}}]}',
+        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "imageMediaMetadata": {"height": -8}}]}',
+        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "imageMediaMetadata": {"width": 4294967296}}]}',
+        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "imageMediaMetadata": [8, 8]}]}',
+        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "description": 7}]}',
         '{"files": [], "nextPageToken": 7}',
         "not JSON",
     ],

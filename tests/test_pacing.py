@@ -40,6 +40,16 @@ def test_a_cloud_that_allows_little_is_no_failure(workspace: Workspace) -> None:
     assert refused < 40, "each worker found out for itself"
 
 
+def test_a_listing_by_many_threads_slows_down_as_one(workspace: Workspace) -> None:
+    """Of a tree of empty folders, each of which needs a call of its own; no try is left for a refusal."""
+    workspace.cloud.drive_all([{"op": "folder", "name": f"album {number}"} for number in range(80)])
+    listing = f"results/{workspace.cloud.folder_id}/listing.json"
+    workspace.script("list_images.py", f"--settings={workspace.settings(retries=0)}", listing).succeeded()
+    statuses = workspace.cloud.stats()["statuses"]
+    assert statuses["drive.list 200"] == 1 + 4 + 80
+    assert 0 < statuses["drive.list 403"] < 20, "each thread found out for itself"
+
+
 def test_the_settings_keep_below_the_limits_from_the_beginning(workspace: Workspace) -> None:
     workspace.add(*(f"{number}.jpg" for number in range(8)))
     workspace.run(cores=8, uploads_at_once=1).succeeded()
@@ -73,7 +83,19 @@ def test_refusals_alone_teach_what_a_minute_has() -> None:
     minute = 1.8
     service = Service(20, minute)
     refused = service.asked_by(RateLimit(per_minute=120, minute=minute), calls=55)
-    assert 0 < refused <= Service.THREADS + 3, "those under way, and the probes; none in the later minutes"
+    assert 0 < refused <= 2 * (Service.THREADS + 3), "twice those under way, and the probes; then it is known"
+
+
+def test_what_was_spent_before_the_first_call_is_no_lesson_for_the_later_minutes() -> None:
+    """As by a listing of many folders, which just precedes the first download."""
+    minute, budget = 1.8, 100
+    service = Service(budget, minute)
+    others = [time.monotonic()] * 80
+    service.accepted += others
+    service.asked_by(RateLimit(per_minute=budget, minute=minute), calls=130)
+    own = sorted(service.accepted[len(others) :])
+    most = max(sum(at <= other < at + minute for other in own) for at in own)
+    assert most > 80, "the next minute has all of it again"
 
 
 def test_what_another_program_spends_does_not_stop_us_for_good() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from .images import pixels
 from .pictures import Noise
 
 PIECE = 1 << 18
@@ -21,6 +22,9 @@ class Content(Protocol):
     def digest(self, algorithm: str) -> str:
         """Hex digest of the whole, by hashlib's name of the algorithm."""
 
+    def pixels(self) -> tuple[int, int] | None:
+        """The width and height of the picture; None if it is none, or they are not known."""
+
     def modified(self) -> float | None:
         """When the bytes last changed; None if unknown."""
 
@@ -31,10 +35,11 @@ class Content(Protocol):
 class OnDisk:
     """A local file, read each time; digests are cached until its mtime or size changes."""
 
-    __slots__ = ("_digests", "_path")
+    __slots__ = ("_digests", "_path", "_pixels")
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._pixels: dict[tuple[int, int], tuple[int, int] | None] = {}
         self._digests: dict[tuple[str, int, int], str] = {}
 
     def size(self) -> int:
@@ -50,6 +55,13 @@ class OnDisk:
             with self._path.open("rb") as file:
                 self._digests[key] = hashlib.file_digest(file, algorithm).hexdigest()
         return self._digests[key]
+
+    def pixels(self) -> tuple[int, int] | None:
+        stat = self._path.stat()
+        key = (stat.st_mtime_ns, stat.st_size)
+        if key not in self._pixels:
+            self._pixels[key] = pixels(self._path.read_bytes())
+        return self._pixels[key]
 
     def pieces(self, start: int, length: int) -> Iterator[bytes]:
         with self._path.open("rb") as file:
@@ -76,6 +88,9 @@ class InMemory:
     def digest(self, algorithm: str) -> str:
         return hashlib.new(algorithm, self._data).hexdigest()
 
+    def pixels(self) -> tuple[int, int] | None:
+        return pixels(self._data)
+
     def pieces(self, start: int, length: int) -> Iterator[bytes]:
         for at in range(start, start + length, PIECE):
             yield self._data[at : min(at + PIECE, start + length)]
@@ -98,6 +113,9 @@ class Generated:
 
     def digest(self, algorithm: str) -> str:
         return self._noise.digest(self._seed, algorithm)
+
+    def pixels(self) -> tuple[int, int] | None:
+        return self._noise.pixels
 
     def pieces(self, start: int, length: int) -> Iterator[bytes]:
         return InMemory(self._noise.picture(self._seed)).pieces(start, length)

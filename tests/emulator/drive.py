@@ -41,6 +41,7 @@ UNAUTHENTICATED = (
 PAGE_WITH_PARENTS = 460
 UNITS = {"drive.list": 100, "drive.drives": 100, "drive.media": 200}
 OTHER_UNITS = 5
+SEARCHES = 32
 OVER_QUOTA = (
     "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service "
     "'drive.googleapis.com' for consumer 'project_number:100000000001'."
@@ -108,7 +109,7 @@ class Drive:
         self._delay = delay
         self._per_second = per_second
         self._recent: deque[float] = deque()
-        self._last_search: tuple[tuple[int, str, bool] | None, list[Node]] = (None, [])
+        self._searches: dict[tuple[int, str, bool], list[Node]] = {}
 
     async def open(self, request: web.BaseRequest) -> Call:
         """Names the call. A GET that the client sent as a POST, because its query is long, counts as a GET."""
@@ -235,10 +236,10 @@ class Drive:
         return drive is not None and drive.overrides.get("member") is not False
 
     def _found(self, wanted: Query, shared: bool, drive_id: str | None, order: str, stamp: str) -> list[Node]:
-        """All hits of a search. The last search is cached for its next page, until the Drive changes."""
+        """All hits of a search. The last searches are cached for their next pages, until the Drive changes."""
         key = (self._tree.changes, stamp, shared)
-        if key == self._last_search[0]:
-            return self._last_search[1]
+        if key in self._searches:
+            return self._searches[key]
         parents = None if wanted.parents is None else sorted(self._tree.resolve(parent) for parent in wanted.parents)
         found = [
             node
@@ -251,7 +252,9 @@ class Drive:
             and wanted.test(self._tree, node)
         ]
         _order(found, order)
-        self._last_search = key, found
+        if len(self._searches) == SEARCHES:
+            del self._searches[next(iter(self._searches))]
+        self._searches[key] = found
         return found
 
     def _is_in_corpus(self, node: Node) -> bool:

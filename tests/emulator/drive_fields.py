@@ -208,6 +208,11 @@ def _size(tree: Tree, node: Node) -> str | None:
     return "1024" if node.mime == DOCUMENT else None
 
 
+def _picture(tree: Tree, node: Node) -> Json | None:
+    pixels = node.content.pixels() if node.content and node.mime.startswith("image/") else None
+    return dict(zip(("width", "height"), pixels, strict=True)) if pixels else None
+
+
 def _digest(algorithm: str) -> Callable[[Tree, Node], str | None]:
     return lambda tree, node: node.content.digest(algorithm) if node.content else None
 
@@ -245,6 +250,7 @@ GETTERS: dict[str, Callable[[Tree, Node], Any]] = {
     "ownedByMe": lambda tree, node: is_owned(node),
     "lastModifyingUser": lambda tree, node: ACCOUNT,
     "shared": lambda tree, node: bool(node.drive_id),
+    "imageMediaMetadata": _picture,
     "spaces": lambda tree, node: ["drive"],
     "starred": lambda tree, node: False,
     "viewedByMe": lambda tree, node: False,

@@ -36,6 +36,7 @@ EXTENSIONS |= {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff"}
 # Pillow detects MPO through JPEG.
 OPENED = tuple(name for name in NAMES if name != "MPO")
 FRAGMENT = 1 << 16
+MADE_UP = ("pdf", "svg", "jxl", "djvu")  # formats whose size `look` does not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ def look(data: bytes, filename: str = "") -> Seen | None:
             return Seen(NAMES[image.format or ""], image.width, image.height)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
         return _unopened(data, filename)
+
+
+def pixels(data: bytes) -> tuple[int, int] | None:
+    """The width and height that are stored in a picture; None if they are not known here."""
+    seen = look(data)
+    return (seen.width, seen.height) if seen and seen.format not in MADE_UP else None
 
 
 def _unopened(data: bytes, filename: str) -> Seen | None:

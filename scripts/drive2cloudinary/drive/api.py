@@ -34,6 +34,9 @@ LIST, GET, DOWNLOAD = 100, 5, 200
 """The cost of each kind of call in units of Drive's quota (2026). `alt=media` probably counts as a download."""
 NOTHING_NEW = 100
 """A search fails after this many pages in a row without a new file: Drive may send empty pages, but not forever."""
+AT_ONCE = 8
+"""How many calls a listing makes at once. At 150 ms a search, 8 use up Drive's quota of 54 searches a second (LIST of
+325,000 units a minute); with more, the rate limit would be the limit all the same. rclone's `--checkers` are 8, too."""
 
 
 class Incomplete(TransientError):
@@ -48,7 +51,12 @@ class _Page:
 
 
 class Drive:
-    """A connection to Drive, signed in with the token file. For one process and one thread."""
+    """Connections to Drive, signed in with the token file. For one process; any of its threads may call.
+
+    The credentials and the client are shared. Each call has a connection to itself (DriveHttp), which is what the
+    client's documentation asks for (googleapis/google-api-python-client, docs/thread_safety.md). If an access token
+    expires, several threads may refresh it; each of the new ones is valid.
+    """
 
     def __init__(self, settings: Settings, services: Services) -> None:
         """Sign in (the access token itself is fetched with the first call).
@@ -56,7 +64,7 @@ class Drive:
         In: the settings, and the limits and contacts that all processes share. Raises StopRun if there are no usable
         credentials.
         """
-        self._http = DriveHttp(settings, services)
+        self._http = DriveHttp(settings, services, AT_ONCE)
         self._token = Path(settings.token)
         self._impersonate = settings.impersonate
         self._credentials = read_credentials(self._token, self._impersonate)
@@ -79,12 +87,12 @@ class Drive:
         """
         return cls(settings, Services.of(settings, tell))
 
-    def file(self, file_id: str, resource_key: str = "") -> DriveFile:
-        """The metadata of one file or folder.
+    def file(self, file_id: str, resource_key: str = "", fields: str = FILE_FIELDS) -> DriveFile:
+        """The metadata of one file or folder. In: its ID, its resource key ("" if none), the fields to request.
 
         Raises ImageError if it is deleted, in the bin or not shared with this account, StopRun or TransientError.
         """
-        request = self._service.files().get(fileId=file_id, fields=FILE_FIELDS, supportsAllDrives=True)
+        request = self._service.files().get(fileId=file_id, fields=fields, supportsAllDrives=True)
         _with_keys(request, {file_id: resource_key})
         found = self._patiently(lambda: DriveFile.from_answer(self._json(request, GET)))
         if found.trashed:
@@ -106,7 +114,9 @@ class Drive:
         Raises ImageError, StopRun or TransientError. Facts: …/v3/drives/list (at most 100 on a page).
         """
         query = {"pageSize": 100, "fields": "nextPageToken,drives(id,name)"}
-        return self._all_pages(lambda token: self._service.drives().list(pageToken=token, **query), _drives_page)
+        return self._all_pages(
+            lambda token: self._service.drives().list(pageToken=token, **query), _drives_page, lambda files: None
+        )
 
     def search(self, condition: str, drive_id: str = "") -> list[DriveFile]:
         """All files outside the bin that match a condition in Drive's query language, with PLACE_FIELDS only.
@@ -115,13 +125,21 @@ class Drive:
         """
         return self.query(f"trashed=false and ({condition})", PLACE_FIELDS, drive_id)
 
-    def query(self, q: str, fields: str, drive_id: str, keys: Mapping[str, str] | None = None) -> list[DriveFile]:
+    def query(
+        self,
+        q: str,
+        fields: str,
+        drive_id: str,
+        keys: Mapping[str, str] | None = None,
+        each_page: Callable[[list[DriveFile]], None] = lambda files: None,
+    ) -> list[DriveFile]:
         """All files that match a query in Drive's language, each once.
 
         In: the fields to request; the shared drive to search ("": all that the account sees); folder ID → resource key
-        of the Drive folders in the query. Raises ImageError (NotAMember if the account is no member of the shared
-        drive), StopRun or TransientError; Incomplete, a TransientError, if Drive says twice that it did not search
-        everywhere.
+        of the Drive folders in the query; a function that is called with the files of each page as it comes, and with
+        some of them again if a search has to be repeated. Raises ImageError (NotAMember if the account is no member of
+        the shared drive), StopRun or TransientError; Incomplete, a TransientError, if Drive says twice that it did not
+        search everywhere.
         """
         query = dict(
             q=q,
@@ -132,7 +150,9 @@ class Drive:
             **({"corpora": "drive", "driveId": drive_id} if drive_id else {}),
         )
         return self._all_pages(
-            lambda token: _with_keys(self._service.files().list(pageToken=token, **query), keys or {}), _files_page
+            lambda token: _with_keys(self._service.files().list(pageToken=token, **query), keys or {}),
+            _files_page,
+            each_page,
         )
 
     def download(self, file_id: str, resource_key: str, size: int) -> bytes:
@@ -175,15 +195,26 @@ class Drive:
             raise TransientError("Drive's answer is not a file")
         return content
 
-    def _all_pages(self, request: Callable[[str | None], HttpRequest], read: Callable[[Any], _Page]) -> list[DriveFile]:
-        """The files on all pages of a search. In: makes the request for a page token; reads a page's answer."""
+    def _all_pages(
+        self,
+        request: Callable[[str | None], HttpRequest],
+        read: Callable[[Any], _Page],
+        each_page: Callable[[list[DriveFile]], None],
+    ) -> list[DriveFile]:
+        """The files on all pages of a search.
+
+        In: functions that make the request for a page token, read a page's answer, and are told each page's files.
+        """
         again = self._patiently.copy(
             retry=tenacity.retry_if_exception_type(Incomplete), stop=tenacity.stop_after_attempt(2)
         )
-        return again(self._once_all_pages, request, read)
+        return again(self._once_all_pages, request, read, each_page)
 
     def _once_all_pages(
-        self, request: Callable[[str | None], HttpRequest], read: Callable[[Any], _Page]
+        self,
+        request: Callable[[str | None], HttpRequest],
+        read: Callable[[Any], _Page],
+        each_page: Callable[[list[DriveFile]], None],
     ) -> list[DriveFile]:
         found: dict[str, DriveFile] = {}
         token, nothing_new = "", 0
@@ -201,6 +232,7 @@ class Drive:
                 raise Incomplete("Drive could not search everywhere: try again in a minute")
             before = len(found)
             found |= {file.id: file for file in page.files}
+            each_page(page.files)
             token, nothing_new = page.next, 0 if len(found) > before else nothing_new + 1
             if not token:
                 return list(found.values())

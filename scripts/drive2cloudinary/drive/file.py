@@ -14,8 +14,10 @@ FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
 FILE_FIELDS = (
     "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,spaces,"
-    "capabilities/canDownload,shortcutDetails(targetId,targetMimeType,targetResourceKey)"
+    "capabilities/canDownload,shortcutDetails(targetId,targetMimeType,targetResourceKey),imageMediaMetadata(width,height)"
 )
+WITH_DESCRIPTION = f"{FILE_FIELDS},description"
+"""FILE_FIELDS, and the description, which may be long."""
 PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
 """The fields that tell in which folder a file is."""
 
@@ -27,7 +29,8 @@ class DriveFile:
     size (in bytes) and md5 are None if Drive has none; resource_key is "" if none is needed; drive_id is the ID of the
     shared drive or "". target: for a shortcut, the (id, MIME type, resource key) of its target, if Drive knows it.
     owned: the account owns the file (if the field was requested). can_download is False if the account may view the
-    file but not download it. photos: the file came from Google Photos.
+    file but not download it. photos: the file came from Google Photos. width, height: of an image in pixels, as stored;
+    None if Drive does not know. description: any text that a user has written ("" unless the field was requested).
     """
 
     id: str
@@ -44,12 +47,16 @@ class DriveFile:
     owned: bool = False
     can_download: bool = True
     photos: bool = False
+    width: int | None = None
+    height: int | None = None
+    description: str = ""
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
         """Read and check Drive's JSON for a file. Raises TransientError if it is not what the API promises."""
         try:
             md5 = answer.get("md5Checksum")
+            picture = answer.get("imageMediaMetadata", {})
             details = answer.get("shortcutDetails") if answer["mimeType"] == SHORTCUT else None
             file = cls(
                 id=answer["id"],
@@ -67,6 +74,9 @@ class DriveFile:
                 owned=answer.get("ownedByMe") is True,
                 can_download=answer.get("capabilities", {}).get("canDownload") is not False,
                 photos="photos" in answer.get("spaces", ()),
+                width=_length(picture.get("width")),
+                height=_length(picture.get("height")),
+                description=answer.get("description", ""),
             )
             ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
             texts = [
@@ -75,6 +85,7 @@ class DriveFile:
                 file.modified_time,
                 file.drive_id,
                 file.resource_key,
+                file.description,
                 *(file.target or ()),
             ]
             if not all(isinstance(text, str) for text in texts) or not all(re.fullmatch(ID, i) for i in ids):
@@ -86,6 +97,13 @@ class DriveFile:
                 f"Drive's answer is not what its API promises: {one_line(repr(error), 100)}"
             ) from error
         return file
+
+
+def _length(value: Any) -> int | None:
+    """A number of pixels, at most 32 bits (discovery document: int32); None for none or 0. Raises ValueError."""
+    if value is not None and (type(value) is not int or not 0 <= value < 1 << 31):
+        raise ValueError("not a number of pixels")
+    return value or None
 
 
 def _size(text: Any) -> int:

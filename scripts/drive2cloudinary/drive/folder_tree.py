@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from multiprocessing.pool import ThreadPool
 
-from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.api import AT_ONCE, Drive
 from drive2cloudinary.drive.children import Children
-from drive2cloudinary.drive.file import FOLDER, DriveFile
+from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, DriveFile
 from drive2cloudinary.settings import FOLDERS_PER_QUERY
 
 FOLDERS = f"mimeType = '{FOLDER}'"
@@ -56,19 +57,20 @@ def shared_with_me(drive: Drive) -> list[Branch]:
     found, level = dict(given), list(given.values())
     inside: set[str] = set()
     images: list[DriveFile] = []
-    children = Children(drive, FOLDERS_PER_QUERY)
-    while level:
-        below = []
-        for file in children.of(level, f"{FOLDERS} or {IMAGES}", lambda folder: folder.name):
-            if file.mime_type != FOLDER:
-                images.append(file)
-                continue
-            inside.add(file.id)
-            if file.id not in found:
-                below.append(file)
-            # The walk knows the parents; the metadata of a shared folder may omit them.
-            found[file.id] = file
-        level = below
+    with ThreadPool(AT_ONCE) as threads:
+        children = Children(drive, threads, FOLDERS_PER_QUERY, FILE_FIELDS, lambda files: None)
+        while level:
+            below = []
+            for file in children.of(level, f"{FOLDERS} or {IMAGES}", lambda folder: folder.name):
+                if file.mime_type != FOLDER:
+                    images.append(file)
+                    continue
+                inside.add(file.id)
+                if file.id not in found:
+                    below.append(file)
+                # The walk knows the parents; the metadata of a shared folder may omit them.
+                found[file.id] = file
+            level = below
     roots = [folder for folder in given.values() if folder.id not in inside]
     return sorted(_grow(roots, found.values(), images), key=_by_name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -21,26 +22,28 @@ _REDIRECTS = 3
 
 
 class DriveHttp:
-    """The connections of one thread to Drive and to Google's sign-in, with the part of httplib2's API the clients use.
+    """Connections to Drive and to Google's sign-in, with the part of httplib2's API the clients use. Unlike httplib2,
+    it is thread-safe: each call has a connection to itself.
 
     Only the https download of a file may be redirected, only to Google's hosts, and without the token. Any other
     redirect could send the token or the client's secret to a foreign host.
     """
 
-    def __init__(self, settings: Settings, services: Services) -> None:
+    def __init__(self, settings: Settings, services: Services, threads: int) -> None:
+        """In: the settings, what all processes share, and how many calls there are at once at most."""
         self._endpoint = settings.drive_endpoint.rstrip("/") + "/"
-        self._drive = Network(services.drive, settings.timeout)
-        self._sign_in = Network(services.sign_in, settings.timeout)
-        self._file_size: int | None = None
+        self._drive = Network(services.drive, settings.timeout, connections=threads)
+        self._sign_in = Network(services.sign_in, settings.timeout, connections=threads)
+        self._of_thread = threading.local()
 
     @contextmanager
     def expecting(self, file_size: int) -> Iterator[None]:
-        """Within this context, calls of Drive download a file, or a part of it, of at most `file_size` bytes."""
-        self._file_size = file_size
+        """Within this context, this thread's calls download a file, or a part of it, of at most `file_size` bytes."""
+        self._of_thread.file_size = file_size
         try:
             yield
         finally:
-            self._file_size = None
+            self._of_thread.file_size = None
 
     def request(
         self,
@@ -54,10 +57,11 @@ class DriveHttp:
         """As httplib2.Http.request. Raises TransientError."""
         sent = dict(headers or {})
         if uri.startswith(self._endpoint):
-            at_most = ANSWER if self._file_size is None else self._file_size
-            size = self._file_size or 0
+            file_size: int | None = getattr(self._of_thread, "file_size", None)
+            at_most = ANSWER if file_size is None else file_size
+            size = file_size or 0
             answer = self._drive.call(method, uri, headers=sent, body=body, at_most=at_most, size=size)
-            for _ in range(_REDIRECTS if self._file_size is not None else 0):
+            for _ in range(_REDIRECTS if file_size is not None else 0):
                 if not _is_googles(uri) or not _is_googles(answer.redirects_to):
                     break
                 sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from multiprocessing.pool import ThreadPool
 
-from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.api import AT_ONCE, Drive
 from drive2cloudinary.drive.children import Children, cannot_list
-from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
+from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, SHORTCUT, WITH_DESCRIPTION, DriveFile
 from drive2cloudinary.errors import ImageError, TransientError, one_line
 from drive2cloudinary.settings import Settings
 
@@ -30,90 +31,153 @@ class _Place:
     path: str
 
 
-def images_below(drive: Drive, root: DriveFile, settings: Settings, warn: Callable[[str], None]) -> list[FoundImage]:
+@dataclass(frozen=True)
+class _Shortcut:
+    """A shortcut, and the path of the folder it is in."""
+
+    file: DriveFile
+    path: str
+
+    @property
+    def where(self) -> str:
+        """Its own path."""
+        return _inside(self.path, self.file.name)
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """The ID and the resource key of its target, "" if Drive does not say."""
+        target_id, _, resource_key = self.file.target or ("", "", "")
+        return target_id, resource_key
+
+
+def images_below(
+    drive: Drive,
+    root: DriveFile,
+    settings: Settings,
+    warn: Callable[[str], None],
+    found: Callable[[int], None],
+    descriptions: bool = False,
+) -> list[FoundImage]:
     """Every image in a Drive folder, and in its subfolders if `recursive` is set. Shortcuts are followed.
 
-    In: `warn`, called for each broken shortcut. Out: each image once, at its real path if that is below the root, else
-    at the path of the first shortcut to it. A folder is entered only once, so a shortcut to an ancestor makes no loop.
-    Raises MigrationError, which names the folder, if anything could not be read: a listing must be complete.
+    In: `warn`, called for each broken shortcut; `found`, called after each answer of Drive with new images, with their
+    number so far (by any thread, but never by two at once); whether to request descriptions. Out: each image once, at
+    its real path if that is below the root, else at the path of the first shortcut to it. A folder is entered only
+    once, so a shortcut to an ancestor makes no loop. Raises MigrationError, which names the folder, if anything could
+    not be read: a listing must be complete.
     """
-    recursive, include = settings.recursive, settings.include
-    children = Children(drive, settings.folders_per_query)
+    # A ThreadPool's threads are daemons: an error or Ctrl-C does not wait for them, even in a pause between two tries.
+    with ThreadPool(AT_ONCE) as threads:
+        return _Walk(drive, threads, settings, warn, found, descriptions).from_root(root)
 
-    def wanted(mime_type: str) -> bool:
-        if mime_type.startswith(OF_GOOGLE):
-            return mime_type == FOLDER and recursive
-        return any(fnmatchcase(mime_type, pattern) for pattern in ["image/*", *include])
 
-    images: dict[str, FoundImage] = {}
-    entered = {root.id}
-    level = [_Place(root, "")]
-    shortcuts: list[tuple[DriveFile, str]] = []
-    while level or shortcuts:
-        if not level:
-            level = _follow(drive, sorted(shortcuts, key=_by_path), images, entered, wanted, warn)
-            shortcuts = []
-            continue
+class _Walk:
+    """One walk through a Drive folder, level by level: the queries of a level are under way at once."""
+
+    def __init__(
+        self,
+        drive: Drive,
+        threads: ThreadPool,
+        settings: Settings,
+        warn: Callable[[str], None],
+        found: Callable[[int], None],
+        descriptions: bool,
+    ) -> None:
+        self._drive = drive
+        self._threads = threads
+        self._recursive, self._include = settings.recursive, settings.include
+        self._warn = warn
+        self._found = found
+        self._fields = WITH_DESCRIPTION if descriptions else FILE_FIELDS
+        self._children = Children(drive, threads, settings.folders_per_query, self._fields, self._count)
+        self._counted: set[str] = set()
+        self._images: dict[str, FoundImage] = {}
+        self._entered: set[str] = set()
+
+    def from_root(self, root: DriveFile) -> list[FoundImage]:
+        """As `images_below`."""
+        level, shortcuts = [_Place(root, "")], list[_Shortcut]()
+        self._entered.add(root.id)
+        while level or shortcuts:
+            if level:
+                level, more = self._enter(level)
+                shortcuts += more
+            else:
+                level, shortcuts = self._follow(sorted(shortcuts, key=_by_path)), []
+        return list(self._images.values())
+
+    def _enter(self, places: list[_Place]) -> tuple[list[_Place], list[_Shortcut]]:
+        """Add the images in these Drive folders. Returns the subfolders that are not entered yet, and the shortcuts."""
+        paths = {place.folder.id: place.path for place in places}
+
+        def name(folder: DriveFile) -> str:
+            return paths[folder.id] or folder.name
+
         below: list[_Place] = []
-        for file, path in _children(children, level, _kinds(include, recursive)):
+        shortcuts: list[_Shortcut] = []
+        kinds = _kinds(self._include, self._recursive)
+        for file in self._children.of((place.folder for place in places), kinds, name):
+            path = min(paths[parent] for parent in file.parents if parent in paths)
             if file.mime_type == SHORTCUT:
-                shortcuts.append((file, path))
-            elif not wanted(file.mime_type):
-                continue
-            elif file.mime_type != FOLDER:
-                images.setdefault(file.id, FoundImage(file, path))
-            elif file.id not in entered:
-                entered.add(file.id)
+                shortcuts.append(_Shortcut(file, path))
+            elif self._is_image(file):
+                self._images.setdefault(file.id, FoundImage(file, path))
+            elif self._wants(file.mime_type) and file.id not in self._entered:
+                self._entered.add(file.id)
                 below.append(_Place(file, _inside(path, file.name)))
-        level = below
-    return list(images.values())
+        return below, shortcuts
 
+    def _follow(self, shortcuts: list[_Shortcut]) -> list[_Place]:
+        """Add the images that shortcuts point to. Returns the folders they point to that are not entered yet."""
+        asked: dict[tuple[str, str], _Shortcut] = {}
+        for shortcut in shortcuts:
+            if shortcut.target[0] and self._leads_on(shortcut):
+                asked.setdefault(shortcut.target, shortcut)
+        targets = dict(zip(asked, self._threads.imap(self._target, asked.values()), strict=True))
+        folders: list[_Place] = []
+        for shortcut in shortcuts:
+            if not self._leads_on(shortcut):
+                continue
+            target = targets.get(shortcut.target, ImageError("Drive does not say where to"))
+            if isinstance(target, ImageError):
+                self._warn(f"the shortcut {one_line(shortcut.where, 200)!r} leads nowhere: {target}")
+            elif self._is_image(target):
+                self._images[target.id] = FoundImage(target, shortcut.path)
+            elif self._wants(target.mime_type):
+                self._entered.add(target.id)
+                folders.append(_Place(target, shortcut.where))
+        self._count([image.file for image in self._images.values()])
+        return folders
 
-def _children(children: Children, places: list[_Place], kinds: str) -> Iterator[tuple[DriveFile, str]]:
-    """The files in all these Drive folders, each with its folder's path."""
-    paths = {place.folder.id: place.path for place in places}
+    def _leads_on(self, shortcut: _Shortcut) -> bool:
+        """Whether a shortcut may lead to something wanted that is not found yet."""
+        _, mime_type, _ = shortcut.file.target or ("", "", "")
+        known = shortcut.target[0] in self._images or shortcut.target[0] in self._entered
+        return not known and (not mime_type or self._wants(mime_type))
 
-    def path(folder: DriveFile) -> str:
-        return paths[folder.id] or folder.name
-
-    for file in children.of((place.folder for place in places), kinds, path):
-        yield file, min(paths[parent] for parent in file.parents if parent in paths)
-
-
-def _follow(
-    drive: Drive,
-    shortcuts: list[tuple[DriveFile, str]],
-    images: dict[str, FoundImage],
-    entered: set[str],
-    wanted: Callable[[str], bool],
-    warn: Callable[[str], None],
-) -> list[_Place]:
-    """Add the images that shortcuts point to. Returns the folders they point to that are not entered yet.
-
-    In: `wanted`, whether a MIME type is wanted. It is asked again for the target, because the MIME type in a shortcut
-    may be missing or outdated.
-    """
-    folders: list[_Place] = []
-    for shortcut, path in shortcuts:
-        target_id, mime_type, resource_key = shortcut.target or ("", "", "")
-        if target_id in images or target_id in entered or (mime_type and not wanted(mime_type)):
-            continue
-        where = _inside(path, shortcut.name)
+    def _target(self, shortcut: _Shortcut) -> DriveFile | ImageError:
+        """What a shortcut points to, or why it cannot be read. Raises MigrationError if that may pass."""
         try:
-            if not target_id:
-                raise ImageError("Drive does not say where to")
-            target = drive.file(target_id, resource_key)
+            return self._drive.file(*shortcut.target, self._fields)
         except TransientError as error:
-            raise cannot_list(f"what the shortcut {where} leads to", error) from error
+            raise cannot_list(f"what the shortcut {shortcut.where} leads to", error) from error
         except ImageError as error:
-            warn(f"the shortcut {one_line(where, 200)!r} leads nowhere: {error}")
-            continue
-        if target.mime_type == FOLDER:
-            entered.add(target_id)
-            folders.append(_Place(target, where))
-        elif wanted(target.mime_type):
-            images[target_id] = FoundImage(target, path)
-    return folders
+            return error
+
+    def _is_image(self, file: DriveFile) -> bool:
+        return file.mime_type != FOLDER and self._wants(file.mime_type)
+
+    def _wants(self, mime_type: str) -> bool:
+        """Asked again for the target of a shortcut, because the MIME type in a shortcut may be missing or outdated."""
+        if mime_type.startswith(OF_GOOGLE):
+            return mime_type == FOLDER and self._recursive
+        return any(fnmatchcase(mime_type, pattern) for pattern in ["image/*", *self._include])
+
+    def _count(self, files: Iterable[DriveFile]) -> None:
+        before = len(self._counted)
+        self._counted.update(file.id for file in files if self._is_image(file))
+        if len(self._counted) > before:
+            self._found(len(self._counted))
 
 
 def _kinds(include: Sequence[str], recursive: bool) -> str:
@@ -130,5 +194,5 @@ def _inside(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
 
 
-def _by_path(item: tuple[DriveFile, str]) -> tuple[str, str, str]:
-    return item[1], item[0].name, item[0].id
+def _by_path(shortcut: _Shortcut) -> tuple[str, str, str]:
+    return shortcut.path, shortcut.file.name, shortcut.file.id

@@ -37,7 +37,7 @@ def list_images(settings: Settings, output: Path, tell: Tell, run: str = "") -> 
         warn(warning)
     drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)
-    found = images_below(drive, root, settings, warn)
+    found = images_below(drive, root, settings, warn, found=lambda count: None)
     with naming_lock(settings.results_folder.parent):
         make_listing(settings, root, found, run).write(output)
 
@@ -93,6 +93,7 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
             resource_key=file.resource_key,
             no_download=not file.can_download,
             photos=file.photos,
+            pixels=file.width * file.height if file.width and file.height else None,
         )
         replaces = _replaces(results_folder, image, markers.get(file.id, []), last.get(file.id))
         reason = excluded(settings, image)

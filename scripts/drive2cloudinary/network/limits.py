@@ -26,7 +26,9 @@ class RateLimit:
     then rises by a twentieth each second. If the probe after a second without an accepted call is refused, too, it was
     the limit per minute. Then the units accepted in the last minute become the new budget, but at least a tenth of the
     old one, because other programs may have used the rest. The budget rises again, slowly at first: it doubles in ten
-    minutes. A Retry-After stops all calls.
+    minutes. A budget that was learned in the first minute holds for a minute only, because what was spent before this
+    limit existed is not known: the listing, in a process of its own, can leave next to nothing of a minute. A
+    Retry-After stops all calls.
 
     Units are counted in the second in which the call's answer came, because the time when the service counted them is
     unknown. They count for sixty seconds. The units of a call without an answer count from its start.
@@ -53,6 +55,7 @@ class RateLimit:
         self._slowed = slowed
         self._per_minute, self._per_second = per_minute, per_second
         self._second = minute / 60
+        self._began = time.monotonic()
         self._shared = Shared(self._UNITS + self._SECONDS)
         self._shared.numbers[self._BUDGET] = per_minute
         self._shared.numbers[self._RATE] = per_second
@@ -108,11 +111,18 @@ class RateLimit:
         """Seconds until it is worth checking again; 0 or less if a call of `units` may start now."""
         rate = shared[self._RATE] * (1 + 0.05 * (now - shared[self._RATED]) / self._second)
         shared[self._RATE], shared[self._RATED] = min(self._per_second, rate), now
-        risen = 1 + ((now - shared[self._LEARNED]) / (600 * self._second)) ** 4
         spent = sum(shared[self._UNITS :])
-        if spent and spent + units > min(self._per_minute, shared[self._BUDGET] * risen):
+        if spent and spent + units > self._budget(shared, now):
             return self._second
         return max(shared[self._NEXT], shared[self._HELD_UNTIL]) - now
+
+    def _budget(self, shared: memoryview[float], now: float) -> float:
+        """The units that may be spent in a minute, by what was learned and how long ago that was."""
+        learned, minute = shared[self._LEARNED], 60 * self._second
+        if learned < self._began + minute and now > learned + minute:
+            return self._per_minute
+        risen = 1 + ((now - learned) / (10 * minute)) ** 4
+        return min(self._per_minute, shared[self._BUDGET] * risen)
 
     def _pause(self, shared: memoryview[float]) -> float:
         """Seconds between two probes; 0 while calls are accepted."""
