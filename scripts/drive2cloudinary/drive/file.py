@@ -16,8 +16,8 @@ FILE_FIELDS = (
     "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,spaces,"
     "capabilities/canDownload,shortcutDetails(targetId,targetMimeType,targetResourceKey)"
 )
-PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
-"""The fields that tell in which folder a file is."""
+PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe,owners(displayName,emailAddress)"
+"""The fields that tell in which folder a file is, and whose it is."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class DriveFile:
 
     size (in bytes) and md5 are None if Drive has none; resource_key is "" if none is needed; drive_id is the ID of the
     shared drive or "". target: for a shortcut, the (id, MIME type, resource key) of its target, if Drive knows it.
-    owned: the account owns the file (if the field was requested). can_download is False if the account may view the
+    owned: the account owns the file; owner: the name and address of who does, "" in a shared drive (both only if the
+    field was requested). can_download is False if the account may view the
     file but not download it. photos: the file came from Google Photos.
     """
 
@@ -42,6 +43,7 @@ class DriveFile:
     target: tuple[str, str, str] | None
     trashed: bool = False
     owned: bool = False
+    owner: str = ""
     can_download: bool = True
     photos: bool = False
 
@@ -65,6 +67,7 @@ class DriveFile:
                 and (details["targetId"], details.get("targetMimeType", ""), details.get("targetResourceKey", "")),
                 trashed=answer.get("trashed") is True,
                 owned=answer.get("ownedByMe") is True,
+                owner=", ".join(map(_person, answer.get("owners", ()))),
                 can_download=answer.get("capabilities", {}).get("canDownload") is not False,
                 photos="photos" in answer.get("spaces", ()),
             )
@@ -86,6 +89,12 @@ class DriveFile:
                 f"Drive's answer is not what its API promises: {one_line(repr(error), 100)}"
             ) from error
         return file
+
+
+def _person(user: Any) -> str:
+    """A user's name and mail address, which the user may hide. Raises AttributeError, TypeError."""
+    name, address = user.get("displayName", ""), user.get("emailAddress", "")
+    return f"{name} <{address}>" if address else str(name)
 
 
 def _size(text: Any) -> int:
