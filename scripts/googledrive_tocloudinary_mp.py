@@ -6,7 +6,8 @@
 
 The first option that is not listed here, and everything after it, is passed on: by the uploads to snakemake, by list,
 shared and drives to drive_folders.py. For example: -n, --config token=FILE. The exit code and the results are
-snakemake's. results/, token.json and .env are looked up in the working directory.
+snakemake's. results/, token.json and .env are looked up in the working directory. scripts/take_over.py takes over what
+the old script has moved.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from drive2cloudinary.cloudinary import names
@@ -74,3 +74,16 @@ def held(
             if each := marker.read(marker.named(results_folder, name)):
                 held[file_id] = each.drive["public_id"]
     return held
+
+
+def with_claims(
+    held: Mapping[str, str], uploaded: Collection[str], claims: Mapping[str, str], beside: Mapping[str, str]
+) -> dict[str, str]:
+    """`held` with the names that images claim. Names under which nothing was uploaded yet give way to them.
+
+    In: `uploaded`, the file IDs that keep their held name in any case; `claims`, file ID → public_id, each name once;
+    `beside`, the names of other Drive folders. A claimed name that one of these has is not given.
+    """
+    kept = {file_id: name for file_id, name in held.items() if file_id in uploaded}
+    taken = {asset_key(name) for name in [*kept.values(), *beside.values()]}
+    return {file_id: name for file_id, name in claims.items() if asset_key(name) not in taken} | kept
