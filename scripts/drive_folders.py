@@ -18,7 +18,7 @@ def main() -> None:
     parser = command.argument_parser(__doc__)
     group = parser.add_mutually_exclusive_group()
     for option, which, what in (
-        ("--shared", shared_with_me, "the folders that others share with you, instead of your own"),
+        ("--shared", shared_with_me, "the folders and images that others share with you, instead of your own"),
         ("--drives", shared_drives, "the shared drives that you are a member of"),
     ):
         group.add_argument(option, dest="which", action="store_const", const=which, default=own, help=what)

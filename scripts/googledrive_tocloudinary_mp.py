@@ -1,11 +1,13 @@
 """The command line of the script that this project replaces. It only calls snakemake.
 
   upload FOLDER [FOLDER_NAME] [N]   move the images of a Drive folder to Cloudinary, N at once
-  list, shared, drives              show the folders of your Drive, those shared with you, the shared drives
+  batch-upload FILE.csv             move the images of all Drive folders in a CSV file
+  list, shared, drives              show the folders of your Drive, what is shared with you, the shared drives
 
-The first option that is not listed here, and everything after it, is passed on: by upload to snakemake, by list, shared
-and drives to drive_folders.py. For example: -n, --config token=FILE. The exit code and the results are snakemake's.
-results/, token.json and .env are looked up in the working directory.
+The first option that is not listed here, and everything after it, is passed on: by the uploads to snakemake, by list,
+shared and drives to drive_folders.py. For example: -n, --config token=FILE. The exit code and the results are
+snakemake's. results/, token.json and .env are looked up in the working directory. scripts/take_over.py takes over what
+the old script has moved.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import os
 import sys
 
 from drive2cloudinary import __version__
-from drive2cloudinary.run.replaced_script import ROOT, python, snakemake_arguments
+from drive2cloudinary.run.replaced_script import PARSERS, ROOT, python, snakemake_arguments
 
 FOLDER_LISTS: dict[str, list[str]] = {"list": [], "shared": ["--shared"], "drives": ["--drives"]}
 
@@ -25,12 +27,18 @@ def main() -> None:
         usage="%(prog)s [-h] COMMAND …", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"drive2cloudinary {__version__}")
-    commands = ["upload", *FOLDER_LISTS]
-    parser.add_argument("command", metavar="COMMAND", choices=commands, help=f"{', '.join(commands)}; --help after it")
+    commands = [*PARSERS, *FOLDER_LISTS]
+    parser.add_argument(
+        "command",
+        metavar="COMMAND",
+        type=str.lower,
+        choices=commands,
+        help=f"{', '.join(commands)}; --help after it",
+    )
     command = parser.parse_args(sys.argv[1:2]).command
-    if command == "upload":
+    if command in PARSERS:
         # -P: do not import modules from the working directory.
-        call = ["-P", "-m", "snakemake", *snakemake_arguments(sys.argv[2:])]
+        call = ["-P", "-m", "snakemake", *snakemake_arguments(command, sys.argv[2:])]
     else:
         call = [str(ROOT / "scripts" / "drive_folders.py"), *FOLDER_LISTS[command], *sys.argv[2:]]
     os.execv(python(), [python(), *call])  # noqa: S606 (a list, no shell)

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="listing.json")
     options = parser.parse_args()
     run = Run(options.settings.results_folder)
-    list_images(options.settings, options.output, run.notice, run.id)
+    list_images(options.settings, options.output, run.notice, run.id, run.found)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ NAME = "googledrive_tocloudinary_mp.py"
 DASHED = "-aB3_dEfGhIjKlMnOpQrStUvWxYz-12345"
 
 
-def upload(workspace: Workspace, *arguments: str) -> Finished:
+def upload(workspace: Workspace, *arguments: str, command: str = "upload") -> Finished:
     """Run `upload` as people have it in their scripts, with what leads it to the emulated cloud."""
     workspace.environment["CLOUDINARY_URL"] = workspace.cloud.cloudinary_url
-    return workspace.script(NAME, "upload", *arguments, "--config", *emulated(workspace))
+    return workspace.script(NAME, command, *arguments, "--config", *emulated(workspace))
 
 
 def emulated(workspace: Workspace) -> list[str]:
@@ -44,6 +44,40 @@ def test_upload_moves_the_folder_from_any_working_directory(workspace: Workspace
     assert workspace.calls("drive.list") == lists + 1
     assert workspace.calls("cloudinary.upload") == 2
     assert workspace.statuses() == {"one.jpg": "uploaded", "two.jpg": "uploaded"}
+
+
+def test_a_number_behind_the_folder_is_that_of_processes_and_old_words_are_understood(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    done = upload(workspace, workspace.cloud.folder_id, "2", "--retry", "auto", command="UPLOAD")
+    done.succeeded()
+    done.line("--retry is not needed: each run tries the failed images again")
+    assert [row["public_id"] for row in workspace.mapping()] == ["Photos/one"], "not into a folder 2"
+
+
+def test_many_folders_of_a_spreadsheet_are_moved_but_for_its_wrong_lines(workspace: Workspace) -> None:
+    """As spreadsheets write it: a byte order mark, semicolons, other columns, one of them with a name of ours."""
+    folders = [workspace.cloud.drive("folder", name=name) for name in ("Summer", "Winter")]
+    for folder in folders:
+        workspace.add("a.jpg", parent=folder)
+    lines = ["Nr;Where in Drive;Target;Link", f"1;{folders[0]};Warm;x", "2;;Nothing;x", f"3;{folders[1]};Cold;x;;"]
+    (workspace.path / "table.csv").write_text("\r\n".join(lines), encoding="utf-8-sig")
+    call = ("table.csv", "--link-column", "Where in Drive", "--name-column=target", "--workers", "2")
+    done = upload(workspace, *call, command="batch-upload")
+    done.failed()
+    assert done.lines == ["table.csv, line 3: no folder_id and no link"] and not workspace.cloud.assets()
+
+    for _ in range(2):
+        done = upload(workspace, *call, "--skip-wrong-lines", command="batch-upload")
+        done.failed()
+        done.line("left out: table.csv, line 3: no folder_id and no link")
+        assert done.lines[-1] == "wrong lines of table.csv left out: 1"
+        assert set(workspace.cloud.assets()) == {"Warm/a", "Cold/a"}
+        assert workspace.calls("cloudinary.upload") == 2
+
+    lines[2] = lines[1]
+    del lines[1]
+    (workspace.path / "table.csv").write_text("\r\n".join(lines))
+    upload(workspace, *call, "--skip-wrong-lines", command="Batch-Upload").succeeded()
 
 
 def test_a_dry_run_lists_anew_when_it_is_told_to(workspace: Workspace) -> None:
@@ -73,7 +107,7 @@ def test_what_comes_after_goes_to_snakemake_and_its_exit_code_comes_back(workspa
 def test_the_lists_of_folders_are_those_of_drive_folders(workspace: Workspace) -> None:
     options = ["--token", workspace.cloud.token, "--drive-endpoint", workspace.cloud.drive_endpoint]
     workspace.cloud.drive("shared_drive", name="Team")
-    for command, fragment in (("list", "My Drive"), ("shared", "No folder is shared"), ("drives", "Team")):
+    for command, fragment in (("LIST", "My Drive"), ("Shared", "No folder and no image is shared"), ("drives", "Team")):
         done = workspace.script(NAME, command, *options)
         done.succeeded()
         done.line(fragment)
@@ -84,6 +118,11 @@ def test_the_lists_of_folders_are_those_of_drive_folders(workspace: Workspace) -
     [
         (["ID"], ["--cores", "all", "--config", "folder_id=ID"]),
         (["ID", "A name"], ["--cores", "all", "--config", "folder_id=ID", "folder_name=A name"]),
+        (["ID", "8"], ["--cores", "8", "--config", "folder_id=ID"]),
+        (["ID", "8", "A name"], ["--cores", "8", "--config", "folder_id=ID", "folder_name=A name"]),
+        (["ID", "A name", "8"], ["--cores", "8", "--config", "folder_id=ID", "folder_name=A name"]),
+        (["ID", "4", "4"], ["--cores", "4", "--config", "folder_id=ID", "folder_name=4"]),
+        (["ID", "--retry", "false", "-n"], ["-n", "--cores", "all", "--config", "folder_id=ID"]),
         (["ID", "2024", "4"], ["--cores", "4", "--config", "folder_id=ID", "folder_name=2024"]),
         (["--workers", "4", "ID"], ["--cores", "4", "--config", "folder_id=ID"]),
         (["ID", "--processes=4"], ["--cores", "4", "--config", "folder_id=ID"]),
@@ -112,7 +151,25 @@ def test_the_lists_of_folders_are_those_of_drive_folders(workspace: Workspace) -
     ],
 )
 def test_how_snakemake_is_called(typed: list[str], called: list[str]) -> None:
-    assert snakemake_arguments(typed) == ["--snakefile", str(ROOT / "Snakefile"), *called]
+    assert snakemake_arguments("upload", typed) == ["--snakefile", str(ROOT / "Snakefile"), *called]
+
+
+@pytest.mark.parametrize(
+    ("typed", "called"),
+    [
+        (["a.csv"], ["--cores", "all", "--config", "folders=a.csv"]),
+        (["a.csv", "8", "-n"], ["-n", "--cores", "8", "--config", "folders=a.csv"]),
+        (
+            ["--link-column", "Where: here", "a.csv", "--no-recursive", "--retry=true", "--config", "token=key.json"],
+            [
+                *("--cores", "all", "--config", "folders=a.csv", "folders_link_column=Where: here"),
+                *("recursive=false", "token=key.json"),
+            ],
+        ),
+    ],
+)
+def test_how_snakemake_is_called_for_many_folders(typed: list[str], called: list[str]) -> None:
+    assert snakemake_arguments("batch-upload", typed) == ["--snakefile", str(ROOT / "Snakefile"), *called]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +187,9 @@ def test_how_snakemake_is_called(typed: list[str], called: list[str]) -> None:
             "the number of workers is given twice: 8 and with snakemake's --cor",
         ),
         (["ID", "name", "4", "excess"], "unrecognized arguments: excess"),
+        (["ID", "2024"], "2024 is too many workers; if it is the Cloudinary folder: --config folder_name=2024"),
+        (["ID", "--retry", "often"], "argument --retry: invalid choice: 'often'"),
+        (["ID", "--link-column", "x"], "unrecognized arguments: --link-column x"),
         (["ID", "--config", "folder_id=OTHER"], "folder_id is given twice: ID and with --config"),
         (["ID", "name", "-C", "folder_name=x"], "folder_name is given twice: name and with --config"),
         (["ID", "--no-recursive", "--config", "recursive=true"], "recursive is given twice: false and with --config"),
@@ -140,7 +200,7 @@ def test_a_wrong_call_is_a_line_that_says_why(
 ) -> None:
     monkeypatch.setattr(sys, "argv", [NAME])
     with pytest.raises(SystemExit) as ended:
-        snakemake_arguments(typed)
+        snakemake_arguments("upload", typed)
     said = capsys.readouterr().err
     assert ended.value.code == 2 and said.startswith(f"usage: {NAME} upload"), said
     assert line in said.splitlines()[-1]
@@ -149,7 +209,9 @@ def test_a_wrong_call_is_a_line_that_says_why(
 def test_help_says_what_there_is(workspace: Workspace) -> None:
     done = workspace.script(NAME, "--help")
     done.succeeded()
-    assert all(command in done.stdout for command in ("upload FOLDER", "list", "shared", "drives", "snakemake"))
+    assert all(
+        command in done.stdout for command in ("upload FOLDER", "batch-upload", "list", "shared", "drives", "snakemake")
+    )
     done = workspace.script(NAME, "upload", "--help")
     done.succeeded()
     assert all(word in done.stdout for word in ("--workers", "--threads", "--no-recursive", "--force-rescan", "FOLDER"))

@@ -90,21 +90,25 @@ def test_shared_folders_are_those_of_others_with_what_is_below(workspace: Worksp
     workspace.add("mine.jpg")
     done = drive_folders(workspace, "--shared")
     done.succeeded()
-    assert done.stdout == "No folder is shared with this account.\n"
+    assert done.stdout == "No folder and no image is shared with this account.\n"
     ann = folder(workspace, "From Ann", elsewhere(workspace), **FROM_ELSE)
     workspace.add("1.jpg", parent=ann, **BY_ELSE)
     below = folder(workspace, "below", ann, **BY_ELSE)
     workspace.add("2.jpg", "3.jpg", parent=below, **BY_ELSE)
     twice = folder(workspace, "shared twice", below, **FROM_ELSE)
     bob = folder(workspace, "by Bob", elsewhere(workspace), **FROM_ELSE)
+    [single] = workspace.add("one\nalone.jpg", parent=elsewhere(workspace), **FROM_ELSE)
+    workspace.add("also by itself.jpg", parent=below, **FROM_ELSE)
     workspace.cloud.reset()
     done = drive_folders(workspace, "--shared")
     done.succeeded()
     assert done.stdout.splitlines() == [
-        f"by Bob  {bob}  no images",
-        f"From Ann  {ann}  3 images, 1 directly in it",
-        f"└── below  {below}  2 images",
+        f"by Bob  {bob}  no images  of Somebody Else <else@example.com>",
+        f"From Ann  {ann}  4 images, 1 directly in it  of Somebody Else <else@example.com>",
+        f"└── below  {below}  3 images",
         f"    └── shared twice  {twice}  no images",
+        "Images shared by themselves (to move them, add a shortcut to each to a folder of yours):",
+        f"one alone.jpg  {single}  of Somebody Else <else@example.com>",
     ]
     # The search; the three that are shared, and two of them, which seem to be empty, alone; what is below these.
     assert workspace.calls("drive.list") == 5

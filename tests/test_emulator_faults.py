@@ -249,6 +249,9 @@ def test_faults_of_delivery(emulator: Emulator) -> None:
     strike(emulator, "delivery", {"chunked": True})
     chunked = pool.request("GET", url)
     assert chunked.data == DATA and "Content-Length" not in chunked.headers
+    strike(emulator, "delivery", {"without": ["ETag"]})
+    bare = pool.request("HEAD", url)
+    assert bare.status == 200 and "ETag" not in bare.headers and bare.headers["Content-Length"] == str(len(DATA))
     strike(emulator, "delivery", {"redirect": "https://127.0.0.1/elsewhere"})
     assert pool.request("GET", url, redirect=False).headers["Location"] == "https://127.0.0.1/elsewhere"
 

@@ -81,7 +81,8 @@ def test_a_list_in_the_configuration_is_as_good_as_a_file(workspace: Workspace) 
             "folders.csv, line 2: unexpected end of data",
         ),
         ("folder_name,folder_id\nA,{id},more\n", "folders.csv, line 2: more cells"),
-        ("name,id\nA,{id}\n", "folders.csv, line 1: the columns"),
+        ("name,place\nA,{id}\n", "folders.csv, line 1: the columns"),
+        ("folder_id,link\n{id},other\n", "folders.csv, line 2: two folders"),
         ("", "folders.csv, line 1: the columns"),
         ("folder_name,link\n", "folders.csv names no folder"),
     ],
@@ -93,6 +94,49 @@ def test_a_bad_line_is_named_before_anything_starts(workspace: Workspace, text: 
         done.failed()
         assert said in done.line("folders.csv"), done.said
     assert workspace.cloud.log() == [] and not (workspace.path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Nr,Folder Name,Link,Remark\n1,Mine,{id},"a, b"\n',
+        "NAME;URL;sum\nMine;https://drive.google.com/drive/folders/{id};1,5\n",
+        "folder\tfolder-id\nMine\t{id}\n",
+        "folder_id,link,name\n{id},https://drive.google.com/open?id={id},Mine\n",
+    ],
+)
+def test_a_spreadsheet_of_its_own_kind_is_read(workspace: Workspace, text: str) -> None:
+    workspace.add("a.jpg")
+    folders(workspace, text.format(id=workspace.cloud.folder_id))
+    run(workspace).succeeded()
+    assert [row["public_id"] for row in combined(workspace)] == ["Mine/a"]
+
+
+def test_a_column_that_is_not_there_is_one_line(workspace: Workspace) -> None:
+    folders(workspace, f"link\n{workspace.cloud.folder_id}\n")
+    for setting in ("folders_link_column", "folders_name_column"):
+        config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv", setting: "Where"}
+        done = workspace.run(**config)
+        done.failed()
+        assert done.lines == ["folders.csv, line 1: there is no column 'Where'"]
+
+
+def test_wrong_lines_are_left_out_if_the_user_says_so_and_the_exit_code_tells(workspace: Workspace) -> None:
+    workspace.add("a.jpg")
+    folders(workspace, f"link\nhttps://example.com/x\n{workspace.cloud.folder_id}\n{workspace.cloud.folder_id},x\n")
+    done = workspace.run(folder_id=None, folders="folders.csv", skip_wrong_lines="yes")
+    done.failed()
+    done.line("left out: folders.csv, line 2: folder_id 'https://example.com/x' is neither")
+    done.line("left out: folders.csv, line 4: more cells than columns")
+    assert done.lines[-1] == "wrong lines of folders.csv left out: 2"
+    assert [row["status"] for row in combined(workspace)] == ["uploaded"]
+    dry = workspace.run("-n", folder_id=None, folders="folders.csv", skip_wrong_lines="yes")
+    dry.succeeded()
+    dry.line("left out: folders.csv, line 2")
+    folders(workspace, "link\nhttps://example.com/x\n")
+    done = workspace.run(folder_id=None, folders="folders.csv", skip_wrong_lines="yes")
+    done.failed()
+    assert done.lines == ["folders.csv names no folder"]
 
 
 def test_one_folder_and_many_are_not_to_be_had_at_once(workspace: Workspace) -> None:

@@ -146,6 +146,8 @@ def test_settings_survive_the_command_line_of_a_script() -> None:
         ("timeout=soon", ("wrong setting timeout", "soon")),
         ("include=[1]", ("wrong setting include",)),
         ("include={a: b}", ("wrong setting include",)),
+        ("include=video/*", ("wrong setting include", "video/*", "only images are moved")),
+        ("include=[image/*, Video/mp4]", ("wrong setting include", "Video/mp4", "only images are moved")),
         ("results=", ("wrong setting results",)),
         ("drive_endpoint=ftp://x", ("wrong setting drive_endpoint",)),
         ("drive_endpoint=https://x/drive/v3", ("wrong setting drive_endpoint",)),

@@ -17,8 +17,18 @@ ID = r"[A-Za-z0-9_-]+"
 """The pattern of Drive's IDs. They become file names here, so no other text is accepted as an ID."""
 RESULTS_NAME = f"{ID}(@{ID})?"
 """The pattern of the names of results folders."""
-TEXTS = ("folder_id", "folder_name", "token", "impersonate", "credentials", "drive_endpoint", "results")
-SWITCHES = ("recursive", "overwrite", "fit")
+TEXTS = (
+    "folder_id",
+    "folder_name",
+    "folders_link_column",
+    "folders_name_column",
+    "token",
+    "impersonate",
+    "credentials",
+    "drive_endpoint",
+    "results",
+)
+SWITCHES = ("skip_wrong_lines", "recursive", "overwrite", "fit")
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan accepts."""
 LISTS = ("include", "exclude")
@@ -37,8 +47,8 @@ class Settings:
 
     folder_id: the bare ID, "" if none was given. resource_key: from a folder's URL, "" if it has none. results_name:
     the name of the results folder, "" for the ID (run/results_folders.py). folder_name: "" for the Drive folder's own
-    name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV
-    file or the list in config.yaml; `run/folders.py` reads it.
+    name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV file or the list in
+    config.yaml; `run/folders.py` reads it, with the three settings after it.
     """
 
     folder_id: str = ""
@@ -46,6 +56,9 @@ class Settings:
     results_name: str = ""
     folder_name: str = ""
     folders: str | tuple[Any, ...] = ()
+    folders_link_column: str = ""
+    folders_name_column: str = ""
+    skip_wrong_lines: bool = False
     recursive: bool = True
     include: tuple[str, ...] = ("image/*",)
     exclude: tuple[str, ...] = ()
@@ -113,6 +126,7 @@ class Settings:
         """
         values = {**config, **_texts(config), **_typed_by_name(command_line, config)}
         _check(values, schema)
+        _refuse_videos(_as_list(values.get("include", ())))
         folder_id, resource_key = folder_of(values.get("folder_id") or "")
         lists = {key: _as_list(values[key]) for key in LISTS if key in values}
         if lists.get("include") == ():
@@ -181,6 +195,15 @@ def _as_list(value: str | Sequence[str] | None) -> tuple[str, ...]:
     """A list, or a text with commas: the command line has no other simple way to write several patterns."""
     patterns = value.split(",") if isinstance(value, str) else value or ()
     return tuple(pattern.strip() for pattern in patterns if pattern.strip())
+
+
+def _refuse_videos(include: Sequence[str]) -> None:
+    """Raise MigrationError for a pattern of other media: each such file would fail, after its download."""
+    for pattern in include:
+        if pattern.lower().startswith(("video/", "audio/")):
+            raise MigrationError(
+                f"wrong setting include: {one_line(pattern, 60)}: only images are moved; leave this pattern out"
+            )
 
 
 def _check(values: dict[str, Any], schema: Path) -> None:

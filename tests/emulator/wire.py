@@ -178,6 +178,8 @@ class Port:
         reply = _canned(do, service, call.request) if do else None
         if reply is None:
             reply = await service.answer(call)
+        for name in do.get("without", ()):
+            reply.headers.pop(name, None)
         if "answer" in do and reply.status == 200:
             reply = Reply.of_json({**json.loads(reply.body), **do["answer"]})
         if do.get("lose"):

@@ -61,7 +61,7 @@ def stored(answer: Mapping[str, Any], new: NewAsset) -> Stored:
     needed = {"public_id", "secure_url"} if existing else {"public_id", "secure_url", "etag"}
     asset: dict[str, Any] = {"context": answer.get("context")}
     for name in ASSET_FIELDS:
-        value = _plain_etag(answer.get(name)) if name == "etag" else answer.get(name)
+        value = plain_etag(answer.get(name)) if name == "etag" else answer.get(name)
         if name in needed if value in (None, "") else not _is_promised(name, value):
             raise TransientError(f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}")
         asset[name] = value
@@ -82,7 +82,7 @@ def _is_promised(name: str, value: object) -> bool:
     return name != "secure_url" or is_url(value)
 
 
-def _plain_etag(etag: object) -> object:
+def plain_etag(etag: object) -> object:
     """An etag in HTTP's form, such as W/"ABC", in the API's form: abc."""
     if not isinstance(etag, str):
         return etag

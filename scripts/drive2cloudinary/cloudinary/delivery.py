@@ -1,4 +1,4 @@
-"""Ask Cloudinary's CDN whether it delivers a URL, and how many bytes, without downloading them.
+"""Ask Cloudinary's CDN whether it delivers a URL, how many bytes, and of which md5; download them only if asked to.
 
 Facts: https://cloudinary.com/documentation/advanced_url_delivery_options and RFC 9110. Delivery needs no credentials.
 The header X-Cld-Error holds the reason of an error. A URL without a transformation does not count as one.
@@ -6,12 +6,17 @@ The header X-Cld-Error holds the reason of an error. A URL without a transformat
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.pool import ThreadPool
+from typing import TypeVar
 
+from drive2cloudinary.checks import is_md5
+from drive2cloudinary.cloudinary.asset import plain_etag
 from drive2cloudinary.cloudinary.errors import delivery_error
-from drive2cloudinary.errors import ImageError, MigrationError, TooLarge, one_line
+from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TooLarge, TransientError, one_line
 from drive2cloudinary.network import http
 from drive2cloudinary.network.limits import RateLimit
 from drive2cloudinary.network.services import Services, tell_on_stderr
@@ -21,20 +26,60 @@ from drive2cloudinary.settings import Settings
 PER_SECOND = 100.0
 """The most requests a second. A CDN takes far more, but this is polite, and 100,000 URLs take only 17 minutes."""
 
+MOST_UNANSWERED = 20
+"""After this many URLs in a row without an answer, the problem is the connection, not the URLs."""
+
 _NO_HEAD = (403, 405, 501)
 """The status codes of servers that refuse HEAD; they may still answer GET."""
 _REDIRECTS = 5
 _UNKNOWN = 10_000_000
 """The expected bytes if the stored size is unknown. If the CDN states no size, up to twice as many are read."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The result for a URL: the HTTP status (None without an answer), the delivered bytes, the error."""
+    """The result for a URL: the HTTP status (None without an answer), the delivered bytes, the error, their md5.
+
+    md5 is what the CDN states as etag, which is the md5 of an asset that is delivered as it is stored; None if it
+    states none, or anything else.
+    """
 
     status: int | None
     bytes: int | None = None
     error: ImageError | None = None
+    md5: str | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such asset."""
+        return self.status in (404, 410)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing is known, because of a temporary error."""
+        return isinstance(self.error, TransientError) and not self.is_missing
+
+
+def ask_all(
+    items: Iterable[Item], ask: Callable[[Item], tuple[Result, Answer]], at_once: int
+) -> Iterator[tuple[Result, Answer]]:
+    """Call `ask` for each item, `at_once` at a time; the results come in the order of the items.
+
+    Raises StopRun if the CDN does not answer at all.
+    """
+    unanswered = 0
+    # A ThreadPool's threads are daemons: they end with the program, even in a pause between two tries.
+    with ThreadPool(at_once) as pool:
+        for result, answer in pool.imap(ask, items):
+            yield result, answer
+            unanswered = unanswered + 1 if answer.is_unknown else 0
+            if unanswered == MOST_UNANSWERED:
+                raise StopRun(
+                    f"{unanswered} URLs in a row got no answer: check the connection, then run again "
+                    f"({one_line(answer.error)})"
+                )
 
 
 class Delivery:
@@ -68,7 +113,29 @@ class Delivery:
             status = reply.status
             if status not in (200, 206):
                 raise reply.error
-            return Answer(status, reply.size)
+            etag = plain_etag(reply.headers.get("ETag"))
+            return Answer(status, reply.size, md5=str(etag) if is_md5(etag) else None)
+
+        try:
+            return self._patiently(once)
+        except ImageError as error:
+            return Answer(status, error=error)
+
+    def read(self, url: str, at_most: int) -> Answer:
+        """Download what a URL delivers; the answer has the md5 of these bytes. Raises StopRun as `ask`.
+
+        In: the most bytes to download; of more, the md5 stays unknown.
+        """
+        status: int | None = None
+
+        def once() -> Answer:
+            nonlocal status
+            status = None
+            reply = self._reply("GET", url, {}, at_most)
+            status = reply.status
+            if status != 200:
+                raise reply.error
+            return Answer(status, reply.size, md5=reply.md5)
 
         try:
             return self._patiently(once)
@@ -91,10 +158,12 @@ class Delivery:
 
     def _request(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Reply:
         count = 0
+        digest = hashlib.md5(usedforsecurity=False)
 
         def add(part: bytes) -> None:
             nonlocal count
             count += len(part)
+            digest.update(part)
 
         with self._rate_limit.spending():
             try:
@@ -105,11 +174,14 @@ class Delivery:
                     at_most=at_most,
                     size=at_most if method == "GET" else 0,
                     sink=add,
-                    wants_body=lambda answer: answer.status != 200 or "Content-Length" not in answer.headers,
+                    # Of a part, which some servers do not heed, only the size matters.
+                    wants_body=lambda answer: (
+                        "Range" not in headers or answer.status != 200 or "Content-Length" not in answer.headers
+                    ),
                 )
             except TooLarge:
                 return _Reply(200, count, "", {})
-            reply = _Reply.of(answer, count if method == "GET" else None)
+            reply = replace(_Reply.of(answer, count if method == "GET" else None), md5=digest.hexdigest())
             if reply.status in (420, 429):
                 raise reply.error
             return reply
@@ -117,12 +189,16 @@ class Delivery:
 
 @dataclass(frozen=True)
 class _Reply:
-    """One answer: status, the size of the whole file if known, the redirect's target ("" if none), headers."""
+    """One answer: status, the size of the whole file if known, the redirect's target ("" if none), headers.
+
+    md5: of the body's bytes; None if they were too many.
+    """
 
     status: int
     size: int | None
     redirects_to: str
     headers: Mapping[str, str]
+    md5: str | None = None
 
     @classmethod
     def of(cls, answer: http.Answer, count: int | None) -> _Reply:

@@ -18,8 +18,8 @@ FILE_FIELDS = (
 )
 WITH_DESCRIPTION = f"{FILE_FIELDS},description"
 """FILE_FIELDS, and the description, which may be long."""
-PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe"
-"""The fields that tell in which folder a file is."""
+PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe,owners(displayName,emailAddress)"
+"""The fields that tell in which folder a file is, and whose it is."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,10 @@ class DriveFile:
 
     size (in bytes) and md5 are None if Drive has none; resource_key is "" if none is needed; drive_id is the ID of the
     shared drive or "". target: for a shortcut, the (id, MIME type, resource key) of its target, if Drive knows it.
-    owned: the account owns the file (if the field was requested). can_download is False if the account may view the
-    file but not download it. photos: the file came from Google Photos. width, height: of an image in pixels, as stored;
-    None if Drive does not know. description: any text that a user has written ("" unless the field was requested).
+    owned: the account owns the file; owner: the name and address of who does, "" in a shared drive (both only if the
+    field was requested). can_download is False if the account may view the file but not download it. photos: the file
+    came from Google Photos. width, height: of an image in pixels, as stored; None if Drive does not know. description:
+    any text that a user has written ("" unless the field was requested).
     """
 
     id: str
@@ -45,6 +46,7 @@ class DriveFile:
     target: tuple[str, str, str] | None
     trashed: bool = False
     owned: bool = False
+    owner: str = ""
     can_download: bool = True
     photos: bool = False
     width: int | None = None
@@ -72,6 +74,7 @@ class DriveFile:
                 and (details["targetId"], details.get("targetMimeType", ""), details.get("targetResourceKey", "")),
                 trashed=answer.get("trashed") is True,
                 owned=answer.get("ownedByMe") is True,
+                owner=", ".join(map(_person, answer.get("owners", ()))),
                 can_download=answer.get("capabilities", {}).get("canDownload") is not False,
                 photos="photos" in answer.get("spaces", ()),
                 width=_length(picture.get("width")),
@@ -104,6 +107,12 @@ def _length(value: Any) -> int | None:
     if value is not None and (type(value) is not int or not 0 <= value < 1 << 31):
         raise ValueError("not a number of pixels")
     return value or None
+
+
+def _person(user: Any) -> str:
+    """A user's name and mail address, which the user may hide. Raises AttributeError, TypeError."""
+    name, address = user.get("displayName", ""), user.get("emailAddress", "")
+    return f"{name} <{address}>" if address else str(name)
 
 
 def _size(text: Any) -> int:

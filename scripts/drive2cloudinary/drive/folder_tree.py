@@ -1,4 +1,4 @@
-"""The Drive folders that an account sees, as trees with the number of images in each.
+"""The Drive folders that an account sees, as trees with the number of images in each, and what is shared singly.
 
 Own folders and shared drives take few queries, however many folders there are: all folders and all images are read, a
 thousand per page, and the trees are built from `parents`. Folders shared with the account are walked level by level
@@ -35,7 +35,15 @@ class Branch:
     below: list[Branch] = field(default_factory=list)
 
 
-def own(drive: Drive) -> list[Branch]:
+@dataclass
+class Seen:
+    """What an account sees: trees of folders, and images that are shared with it by themselves, sorted by name."""
+
+    trees: list[Branch]
+    images: list[DriveFile] = field(default_factory=list)
+
+
+def own(drive: Drive) -> Seen:
     """My Drive, and each own folder outside of it: in another user's folder, or without a parent.
 
     The trees include what others have put there. Raises ImageError, StopRun or TransientError, as do all functions
@@ -48,12 +56,13 @@ def own(drive: Drive) -> list[Branch]:
     for folder in found.values():
         if folder.owned and folder.id != top.id and not _is_below_own(folder.id, parents, found, top.id):
             roots.append(folder)
-    return _grow(roots, found.values(), drive.search(IMAGES))
+    return Seen(_grow(roots, found.values(), drive.search(IMAGES)))
 
 
-def shared_with_me(drive: Drive) -> list[Branch]:
-    """Each folder shared with the account, unless it is inside another of them."""
-    given = _by_id(drive.search(f"sharedWithMe and {FOLDERS}"))
+def shared_with_me(drive: Drive) -> Seen:
+    """Each folder and each image shared with the account, unless it is inside another of these folders."""
+    shared = _by_id(drive.search(f"sharedWithMe and ({FOLDERS} or {IMAGES})"))
+    given = {file.id: file for file in shared.values() if file.mime_type == FOLDER}
     found, level = dict(given), list(given.values())
     inside: set[str] = set()
     images: list[DriveFile] = []
@@ -72,15 +81,20 @@ def shared_with_me(drive: Drive) -> list[Branch]:
                 found[file.id] = file
             level = below
     roots = [folder for folder in given.values() if folder.id not in inside]
-    return sorted(_grow(roots, found.values(), images), key=_by_name)
+    below_folders = {image.id for image in images}
+    single = [file for file in shared.values() if file.id not in given and file.id not in below_folders]
+    return Seen(
+        sorted(_grow(roots, found.values(), images), key=_by_name),
+        sorted(single, key=lambda file: (file.name.casefold(), file.id)),
+    )
 
 
-def shared_drives(drive: Drive) -> list[Branch]:
+def shared_drives(drive: Drive) -> Seen:
     """Each shared drive of the account."""
     trees = []
     for top in drive.shared_drives():
         trees += _grow([top], [top, *drive.search(FOLDERS, top.id)], drive.search(IMAGES, top.id))
-    return sorted(trees, key=_by_name)
+    return Seen(sorted(trees, key=_by_name))
 
 
 def _grow(roots: Iterable[DriveFile], folders: Iterable[DriveFile], images: Iterable[DriveFile]) -> list[Branch]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,19 +27,29 @@ from drive2cloudinary.results.listing import Image, Listing, NoListing
 from drive2cloudinary.settings import Settings
 
 
-def list_images(settings: Settings, output: Path, tell: Tell, run: str = "") -> None:
+def list_images(
+    settings: Settings, output: Path, tell: Tell, run: str = "", found: Callable[[int], None] = lambda images: None
+) -> None:
     """Write the listing of the settings' Drive folder to `output`. Raises MigrationError; then it is unchanged.
 
-    In: `tell`, called with messages about waiting; `run`, the run's ID, "" for a dry run.
+    In: `tell`, called with messages about waiting; `run`, the run's ID, "" for a dry run; `found`, called now and then
+    with the number of images so far.
     """
+    root, images = find_images(settings, tell, found)
+    with naming_lock(settings.results_folder.parent):
+        make_listing(settings, root, images, run).write(output)
+
+
+def find_images(
+    settings: Settings, tell: Tell, found: Callable[[int], None] = lambda images: None
+) -> tuple[DriveFile, list[FoundImage]]:
+    """The Drive folder of the settings, and all images in it. Raises MigrationError. In: as for `list_images`."""
     warning = token_warning(Path(settings.token))
     if warning:
         warn(warning)
     drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)
-    found = images_below(drive, root, settings, warn, found=lambda count: None)
-    with naming_lock(settings.results_folder.parent):
-        make_listing(settings, root, found, run).write(output)
+    return root, images_below(drive, root, settings, warn, found=found)
 
 
 def root_folder(drive: Drive, settings: Settings) -> DriveFile:
@@ -61,8 +71,13 @@ def root_folder(drive: Drive, settings: Settings) -> DriveFile:
     return root
 
 
-def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage], run: str) -> Listing:
+def make_listing(
+    settings: Settings, root: DriveFile, found: Iterable[FoundImage], run: str, claims: Mapping[str, str] | None = None
+) -> Listing:
     """The listing of the images that a run found in the Drive folder `root`.
+
+    In: `claims`, file ID → the public_id of an asset that was there before this migration. An image that has never been
+    uploaded gets this name, unless it is that of another image.
 
     The last listing and the markers in the results folder are read, so that every image keeps its public_id, and a
     changed image knows which asset it replaces. The listings of other results folders are read, so that no image of
@@ -73,10 +88,16 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
     markers = marker.by_file(results_folder)
     last = _last_images(results_folder, settings, bool(markers))
     folder_name = settings.cloudinary_folder(root.name)
+    present = {each.file.id for each in ordered}
+    beside = list(public_ids.held_beside(results_folder, folder_name))
+    held = public_ids.held(results_folder, present, last, markers)
+    if claims:
+        uploaded = markers.keys() | {image.id for image in last.values() if image.replaces}
+        held = public_ids.with_claims(held, uploaded, claims, beside)
     given = public_ids.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
-        public_ids.held(results_folder, {each.file.id for each in ordered}, last, markers),
-        public_ids.held_beside(results_folder, folder_name),
+        held,
+        beside,
     )
     images = []
     for each in ordered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from drive2cloudinary.cloudinary import names
@@ -73,3 +73,16 @@ def held(
             if each := marker.read(marker.named(results_folder, name)):
                 held[file_id] = each.drive["public_id"]
     return held
+
+
+def with_claims(
+    held: Mapping[str, str], uploaded: Collection[str], claims: Mapping[str, str], beside: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """`held` with the names that images claim. Names under which nothing was uploaded yet give way to them.
+
+    In: `uploaded`, the file IDs that keep their held name in any case; `claims`, file ID → public_id, each name once;
+    `beside`, (file ID, public_id) of the images of other migrations. A name that another image has is not given.
+    """
+    kept = {file_id: name for file_id, name in held.items() if file_id in uploaded}
+    owners = {asset_key(name): file_id for file_id, name in (*beside, *kept.items())}
+    return {file_id: name for file_id, name in claims.items() if owners.get(asset_key(name), file_id) == file_id} | kept

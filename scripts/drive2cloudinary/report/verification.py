@@ -7,12 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Literal
 
-from drive2cloudinary.cloudinary.delivery import Answer, Delivery
-from drive2cloudinary.errors import StopRun, TransientError, one_line
+from drive2cloudinary.cloudinary.delivery import Answer, Delivery, ask_all
+from drive2cloudinary.errors import one_line
 from drive2cloudinary.files import replacing
 from drive2cloudinary.report import mapping
 from drive2cloudinary.report.mapping import UPLOAD_FAILED, Row
@@ -24,8 +23,6 @@ NAMED = 20
 """The most bad URLs that are named on the terminal."""
 PAUSE = 5.0
 """Seconds between two lines of progress."""
-MOST_UNANSWERED = 20
-"""After this many URLs in a row without an answer, the problem is the connection, not the URLs."""
 
 
 @dataclass(frozen=True)
@@ -62,20 +59,13 @@ def verify(rows: Iterable[Row], results_folder: Path, delivery: Delivery, at_onc
     """
     markers = marker.by_file(results_folder)
 
-    def check(row: Row) -> Verified:
+    def check(row: Row) -> tuple[Verified, Answer]:
         expected = _stored_bytes(row, results_folder, markers.get(row.file_id, []))
-        return _verified(row, expected, delivery.ask(row.cloudinary_url, expected))
+        answer = delivery.ask(row.cloudinary_url, expected)
+        return _verified(row, expected, answer), answer
 
-    unanswered = 0
-    # A ThreadPool's threads are daemons: they end with the program, even in a pause between two tries.
-    with ThreadPool(at_once) as pool:
-        for each in pool.imap(check, rows):
-            yield each
-            unanswered = unanswered + 1 if each.result == "no answer" else 0
-            if unanswered == MOST_UNANSWERED:
-                raise StopRun(
-                    f"{unanswered} URLs in a row got no answer: check the connection, then run again ({each.error})"
-                )
+    for verified, _ in ask_all(rows, check, at_once):
+        yield verified
 
 
 def _stored_bytes(row: Row, results_folder: Path, markers: Iterable[str]) -> int | None:
@@ -94,9 +84,9 @@ def _verified(row: Row, expected: int | None, answer: Answer) -> Verified:
     if answer.error:
         error = one_line(answer.error)
         result = "refused"
-        if answer.status in (404, 410):
+        if answer.is_missing:
             result = "missing"
-        elif isinstance(answer.error, TransientError):
+        elif answer.is_unknown:
             result = "no answer"
     elif expected is None:
         error = "the size was not compared: the image has no marker any more, or the marker has no size"

@@ -1,4 +1,4 @@
-"""Print the Drive folders that an account sees as trees."""
+"""Print the Drive folders that an account sees as trees, and the images that are shared with it by themselves."""
 
 from __future__ import annotations
 
@@ -11,38 +11,46 @@ from rich.tree import Tree
 
 from drive2cloudinary.command import warn
 from drive2cloudinary.drive.api import Drive
-from drive2cloudinary.drive.folder_tree import Branch, own, shared_drives, shared_with_me
+from drive2cloudinary.drive.file import DriveFile
+from drive2cloudinary.drive.folder_tree import Branch, Seen, own, shared_drives, shared_with_me
 from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.settings import Settings
 
-NONE: dict[Callable[[Drive], list[Branch]], str] = {
+NONE: dict[Callable[[Drive], Seen], str] = {
     own: "There is no folder in this Drive.",
-    shared_with_me: "No folder is shared with this account.",
+    shared_with_me: "No folder and no image is shared with this account.",
     shared_drives: "This account is in no shared drive.",
 }
 
 
-def print_trees(settings: Settings, which: Callable[[Drive], list[Branch]]) -> None:
-    """Print the trees that `which` finds in the Drive of the token's account. Raises MigrationError."""
+BY_THEMSELVES = "Images shared by themselves (to move them, add a shortcut to each to a folder of yours):"
+
+
+def print_trees(settings: Settings, which: Callable[[Drive], Seen]) -> None:
+    """Print the trees and images that `which` finds in the Drive of the token's account. Raises MigrationError."""
     token = Path(settings.token)
     warning = token_warning(token)
     if warning:
         warn(warning)
     drive = Drive.of(settings)
     with Console(stderr=True).status("Reading Drive …"):
-        trees = which(drive)
+        seen = which(drive)
     # Wider than any line, so that rich does not break an ID: if the terminal wraps it, it can still be copied whole.
     terminal = Console(highlight=False, width=10_000)
-    for tree in trees:
+    for tree in seen.trees:
         terminal.print(drawn(tree), soft_wrap=True)
-    if not trees:
+    if seen.images:
+        terminal.print(BY_THEMSELVES)
+    for image in seen.images:
+        terminal.print(Text.assemble(_name(image), "  ", (image.id, "cyan"), (_owner(image), "dim")), soft_wrap=True)
+    if not seen.trees and not seen.images:
         terminal.print(NONE[which])
 
 
 def drawn(tree: Branch) -> Tree:
     """A tree for rich. Names in it cannot act as markup or as control characters of the terminal."""
-    top = Tree(_label(tree), guide_style="dim")
+    top = Tree(Text.assemble(_label(tree), (_owner(tree.folder), "dim")), guide_style="dim")
     below = [(top, branch) for branch in tree.below]
     for parent, branch in below:
         node = parent.add(_label(branch))
@@ -55,8 +63,17 @@ def _label(branch: Branch) -> Text:
     if branch.images != branch.here:
         count += f", {branch.here:,} directly in it"
     return Text.assemble(
-        (one_line(branch.folder.name, 1000) or "(no name)", "bold" if branch.images else ""),
+        (_name(branch.folder), "bold" if branch.images else ""),
         "  ",
         (branch.folder.id, "cyan"),
         (f"  {count}", "" if branch.images else "dim"),
     )
+
+
+def _name(file: DriveFile) -> str:
+    return one_line(file.name, 1000) or "(no name)"
+
+
+def _owner(file: DriveFile) -> str:
+    """Whose file it is, if it is another user's."""
+    return f"  of {one_line(file.owner, 200)}" if file.owner and not file.owned else ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,33 @@ from drive2cloudinary.settings import Settings, folder_of
 
 NEEDED = "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
 """The message for a run without a Drive folder."""
-COLUMNS = {"folder_name", "folder_id", "link"}
+LINK_COLUMNS = ("folder_id", "link", "url", "folder_link", "folder_url")
+NAME_COLUMNS = ("folder_name", "name", "folder")
+"""The columns of a CSV file that are known without a setting, best first; capitals and spaces do not matter."""
+KEYS = {"folder_name", "folder_id", "link"}
+"""The keys of an entry of a list in config.yaml."""
 
 
-def folders_of(settings: Settings) -> list[Settings]:
+def folders_of(settings: Settings, leave_out: Callable[[str], None]) -> list[Settings]:
     """The settings of each migration of the run, in order; [] if neither folder_id nor folders is set.
 
     With `folders`, each entry of the file or list sets folder_id and folder_name; the rest is the same for all. Raises
-    MigrationError for the first wrong line, with its number.
+    MigrationError for the first wrong line, with its number; with `skip_wrong_lines`, `leave_out` is called instead.
     """
     if not settings.folders:
         return placed([settings]) if settings.folder_id else []
     if settings.folder_id or settings.folder_name:
         key = "folder_id" if settings.folder_id else "folder_name"
         raise MigrationError(f"{key} and folders are both set: give one folder, or many")
-    entries = _lines(Path(settings.folders)) if isinstance(settings.folders, str) else _items(settings.folders)
-    named = [(where, _folder(settings, where, entry)) for where, entry in entries]
+    entries = _lines(settings) if isinstance(settings.folders, str) else _items(settings.folders)
+    named: list[tuple[str, Settings]] = []
+    for entry in entries:
+        try:
+            named.append((entry.where, _folder(settings, entry)))
+        except MigrationError as error:
+            if not settings.skip_wrong_lines:
+                raise
+            leave_out(str(error))
     if not named:
         raise MigrationError(f"{settings.folders} names no folder")
     found = placed([each for _, each in named])
@@ -41,46 +53,95 @@ def folders_of(settings: Settings) -> list[Settings]:
     return found
 
 
-def _folder(settings: Settings, where: str, entry: Mapping[str, str]) -> Settings:
-    links = [text.strip() for key in ("folder_id", "link") if (text := entry.get(key) or "").strip()]
-    if len(links) != 1:
-        raise MigrationError(f"{where}: {'two folders' if links else 'no folder_id and no link'}")
+@dataclass(frozen=True)
+class _Entry:
+    """One line or list entry: its place for messages, what it says of the folder and of its name, and what is wrong."""
+
+    where: str
+    links: Sequence[str]
+    names: Sequence[str]
+    wrong: str = ""
+
+
+def _folder(settings: Settings, entry: _Entry) -> Settings:
+    """The settings of one Drive folder. Raises MigrationError, which names the entry's place."""
     try:
-        folder_id, resource_key = folder_of(links[0])
+        if entry.wrong:
+            raise MigrationError(entry.wrong)
+        folders = dict(map(folder_of, entry.links))
+        if len(folders) != 1:
+            raise MigrationError("two folders" if folders else "no folder_id and no link")
     except MigrationError as error:
-        raise MigrationError(f"{where}: {error}") from error
-    name = (entry.get("folder_name") or "").strip()
+        raise MigrationError(f"{entry.where}: {error}") from error
+    [(folder_id, resource_key)] = folders.items()
+    name = next(iter(entry.names), "")
     return replace(settings, folder_id=folder_id, resource_key=resource_key, folder_name=name, folders=())
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """The non-empty lines of a CSV file, each with its place for messages, as column → cell."""
+def _lines(settings: Settings) -> Iterator[_Entry]:
+    """The non-empty lines of a CSV file. Raises MigrationError if it cannot be read, or has no column of folders."""
+    path = Path(str(settings.folders))
+    read = 0
     try:
         # -sig: spreadsheets write a byte order mark, which would become part of the first column's name.
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = csv.DictReader(stream, strict=True)
-            header = [name.strip() for name in table.fieldnames or ()]
-            if not set(header) <= COLUMNS or not {"folder_id", "link"} & set(header):
-                raise MigrationError(f"{path}, line 1: the columns must be folder_name,link or folder_name,folder_id")
-            table.fieldnames = header
+            delimiter = max(",;\t", key=stream.readline().count)
+            stream.seek(0)
+            table = csv.reader(stream, delimiter=delimiter, strict=True)
+            header = [_plain(cell) for cell in next(table, [])]
+            links = _columns(header, LINK_COLUMNS, settings.folders_link_column, f"{path}, line 1")
+            if not links:
+                raise MigrationError(
+                    f"{path}, line 1: the columns must be folder_name,link or folder_name,folder_id; or set "
+                    "folders_link_column to the name of the column with the Drive folders"
+                )
+            names = _columns(header, NAME_COLUMNS, settings.folders_name_column, f"{path}, line 1")[:1]
+            read = table.line_num
             for row in table:
-                where = f"{path}, line {table.line_num}"
-                if None in row:
-                    raise MigrationError(f"{where}: more cells than columns")
-                yield where, row
+                read = table.line_num
+                cells = [cell.strip() for cell in row]
+                if any(cells):
+                    yield _Entry(
+                        f"{path}, line {read}",
+                        [cell for at, cell in enumerate(cells) if cell and at in links],
+                        [cell for at, cell in enumerate(cells) if cell and at in names],
+                        "more cells than columns" if any(cells[len(header) :]) else "",
+                    )
     except csv.Error as error:
-        raise MigrationError(f"{path}, line {table.line_num + 1}: {error}") from error
+        raise MigrationError(f"{path}, line {read + 1}: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
 
 
-def _items(items: tuple[Any, ...]) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """The entries of a list in config.yaml: IDs, URLs, or objects with the CSV's column names as keys."""
+def _plain(column: str) -> str:
+    """A column's name for comparison: `Folder Name` is `folder_name`."""
+    return "_".join(re.split(r"[\s_-]+", column.strip().lower()))
+
+
+def _columns(header: Sequence[str], known: Sequence[str], chosen: str, where: str) -> list[int]:
+    """The numbers of the columns with one of the `known` names, best first; or with the `chosen` name, if not "".
+
+    In: the file's columns. Raises MigrationError if there is no column with the chosen name.
+    """
+    wanted = [_plain(chosen)] if chosen else known
+    found = [at for name in wanted for at, column in enumerate(header) if column == name]
+    if chosen and not found:
+        raise MigrationError(f"{where}: there is no column {one_line(chosen, 60)!r}")
+    return found
+
+
+def _items(items: tuple[Any, ...]) -> Iterator[_Entry]:
+    """The entries of a list in config.yaml: IDs, URLs, or objects with KEYS."""
     for number, item in enumerate(items, 1):
         where = f"folders, entry {number}"
         if not isinstance(item, Mapping):
-            yield where, {"link": str(item)}
-        elif unknown := set(item) - COLUMNS:
-            raise MigrationError(f"{where}: unknown key {one_line(sorted(map(str, unknown))[0], 60)!r}")
-        else:
-            yield where, {key: str(value) for key, value in item.items() if value is not None}
+            yield _Entry(where, [str(item)], [])
+            continue
+        texts = {key: str(value).strip() for key, value in item.items() if value is not None}
+        unknown = sorted(map(str, set(item) - KEYS))
+        yield _Entry(
+            where,
+            [texts[key] for key in ("folder_id", "link") if texts.get(key)],
+            [texts[key] for key in ("folder_name",) if texts.get(key)],
+            f"unknown key {one_line(unknown[0], 60)!r}" if unknown else "",
+        )

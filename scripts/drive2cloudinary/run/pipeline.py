@@ -67,7 +67,10 @@ class Pipeline:
         settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
         self.settings = _within_resources(settings, workflow)
         # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
-        folders = _or_exit(folders_of, self.settings) if workflow.is_main_process or not self.settings.folders else []
+        self._wrong_lines: list[str] = []
+        folders = []
+        if workflow.is_main_process or not self.settings.folders:
+            folders = _or_exit(folders_of, self.settings, self._wrong_lines.append)
         self._migrations = {each.results_folder.name: Migration(each) for each in folders}
         self._workflow, self._checkpoints = workflow, checkpoints
         # Jobs look there for the lock and for the reason to stop of the whole run.
@@ -92,6 +95,8 @@ class Pipeline:
         _have_a_user_name()
         if workflow.is_main_process:
             self._progress.begin()
+        for line in self._wrong_lines:
+            say(f"left out: {line}", logging.WARNING)
 
     @property
     def folders(self) -> list[str]:
@@ -237,6 +242,10 @@ class Pipeline:
         elif all(each.is_merged for each in self._migrations.values()):
             # If not, the user asked for less than the whole migration: only the listing, or one marker.
             self._say_outcome(list(self._migrations.values()))
+        if self._wrong_lines:
+            where = self.settings.folders if isinstance(self.settings.folders, str) else "folders"
+            say(f"wrong lines of {where} left out: {len(self._wrong_lines)}", logging.ERROR)
+            sys.exit(1)
 
     def failed(self) -> None:
         """Called when the run has failed: write the missing mappings and reports, and print the summary."""

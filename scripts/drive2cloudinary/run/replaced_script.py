@@ -9,27 +9,27 @@ import argparse
 import importlib.util
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 WITH_NUMBER = ("--workers", "--processes", "--threads")
-SWITCHES = ("--no-recursive", "--force-rescan", "-h", "--help")
+WITH_VALUE = (*WITH_NUMBER, "--retry", "--link-column", "--name-column")
+SWITCHES = ("--no-recursive", "--force-rescan", "--skip-wrong-lines", "-h", "--help")
 DASHED_ID = r"-[A-Za-z0-9_][A-Za-z0-9_-]{17,}"
 """A Drive ID that begins with a dash. No option of snakemake with a single dash is this long."""
+MOST_WORKERS = 1000
+"""A higher number is a year or the like: the name of a Cloudinary folder."""
+NEEDLESS_RETRY = "--retry is not needed: each run tries the failed images again"
 
 
-def upload_parser() -> argparse.ArgumentParser:
-    """The parser of the arguments that `upload` does not pass on."""
+def _parser(command: str, description: str) -> argparse.ArgumentParser:
+    """A parser with the options that both uploads have."""
     parser = argparse.ArgumentParser(
-        prog=f"{Path(sys.argv[0]).name} upload",
-        description="Move the images of a Drive folder to Cloudinary. Other options are passed on to snakemake.",
+        prog=f"{Path(sys.argv[0]).name} {command}",
+        description=f"{description} Other options are passed on to snakemake.",
         allow_abbrev=False,
     )
-    parser.add_argument("folder", metavar="FOLDER", help="the Drive folder's ID or its URL")
-    parser.add_argument(
-        "folder_name", metavar="FOLDER_NAME", nargs="?", help="the Cloudinary folder (default: the Drive folder's name)"
-    )
-    parser.add_argument("n", metavar="N", nargs="?", type=at_least_one, help="the same as --workers N")
     parser.add_argument(
         *WITH_NUMBER,
         dest="workers",
@@ -43,45 +43,110 @@ def upload_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="list the Drive folder again, as every real run does; nothing is uploaded again",
     )
+    parser.add_argument(
+        "--retry", choices=("auto", "true", "false"), help="not needed: failed images are always tried again"
+    )
     return parser
+
+
+def _upload_parser() -> argparse.ArgumentParser:
+    parser = _parser("upload", "Move the images of a Drive folder to Cloudinary.")
+    parser.add_argument("folder", metavar="FOLDER", help="the Drive folder's ID or its URL")
+    parser.add_argument(
+        "more",
+        metavar="FOLDER_NAME or N",
+        nargs="*",
+        help="the Cloudinary folder (default: the Drive folder's name); the same as --workers N. In any order",
+    )
+    return parser
+
+
+def _batch_parser() -> argparse.ArgumentParser:
+    parser = _parser("batch-upload", "Move the images of the Drive folders in a CSV file to Cloudinary.")
+    parser.add_argument("folder", metavar="FILE.csv", help="one Drive folder in each line")
+    parser.add_argument("more", metavar="N", nargs="*", help="the same as --workers N")
+    parser.add_argument("--link-column", metavar="COLUMN", help="the column of the Drive folders' IDs or URLs")
+    parser.add_argument("--name-column", metavar="COLUMN", help="the column of the Cloudinary folders")
+    parser.add_argument(
+        "--skip-wrong-lines",
+        action="store_true",
+        help="move the folders of the other lines; the exit code is 1 all the same",
+    )
+    return parser
+
+
+PARSERS = {"upload": _upload_parser, "batch-upload": _batch_parser}
+"""The commands that call snakemake."""
 
 
 def at_least_one(text: str) -> int:
     """A number of workers. Raises ArgumentTypeError."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers: 1, 2, 3 …")
+    if int(text) > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(
+            f"{text} is too many workers; if it is the Cloudinary folder: --config folder_name={text}"
+        )
     return int(text)
 
 
-def snakemake_arguments(arguments: list[str]) -> list[str]:
-    """The arguments for snakemake. In: the arguments after `upload`.
+def snakemake_arguments(command: str, arguments: list[str]) -> list[str]:
+    """The arguments for snakemake. In: one of PARSERS, and the arguments after it.
 
     If they are wrong, prints a usage line and exits.
     """
-    parser = upload_parser()
+    parser = PARSERS[command]()
     ours, theirs = split(arguments)
     given = parser.parse_args(ours)
     config, theirs = take_config(theirs)
-    if given.n and given.workers:
-        parser.error(f"the number of workers is given twice: {given.n} and {given.workers}")
-    workers = given.n or given.workers
+    try:
+        name, number = name_and_number(given.more, command == "upload")
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    if number and given.workers:
+        parser.error(f"the number of workers is given twice: {number} and {given.workers}")
+    workers = number or given.workers
     cores = [each for each in theirs if re.match(r"--(cores|jobs)(=|$)|-[cj]\d*$", each)]
     if workers and cores:
         parser.error(f"the number of workers is given twice: {workers} and with snakemake's {cores[0]}")
-    pairs = {
-        "folder_id": given.folder,
-        "folder_name": given.folder_name,
-        "recursive": "false" if given.no_recursive else None,
-    }
-    pairs = {key: value for key, value in pairs.items() if value is not None}
+    if command == "upload":
+        wanted = {"folder_id": given.folder, "folder_name": name}
+    else:
+        wanted = {
+            "folders": given.folder,
+            "folders_link_column": given.link_column,
+            "folders_name_column": given.name_column,
+            "skip_wrong_lines": "true" if given.skip_wrong_lines else None,
+        }
+    wanted["recursive"] = "false" if given.no_recursive else None
+    pairs = {key: value for key, value in wanted.items() if value is not None}
     for key, value in pairs.items():
         if any(pair.startswith(f"{key}=") for pair in config):
             parser.error(f"{key} is given twice: {value} and with --config")
+    if given.retry:
+        print(NEEDLESS_RETRY, file=sys.stderr)
     if given.force_rescan:
         theirs = force_listing(theirs)
     at_once = [] if cores else ["--cores", str(workers or "all")]
     settings = [*(f"{key}={value}" for key, value in pairs.items()), *config]
     return ["--snakefile", str(ROOT / "Snakefile"), *theirs, *at_once, "--config", *settings]
+
+
+def name_and_number(more: Sequence[str], may_have_name: bool) -> tuple[str | None, int | None]:
+    """The Cloudinary folder and the number of workers, each None if not given. Raises ArgumentTypeError.
+
+    In: what stands after the Drive folder. Of two numbers, the first is the name.
+    """
+    if len(more) > 1 + may_have_name:
+        raise argparse.ArgumentTypeError(f"unrecognized arguments: {' '.join(more[1 + may_have_name :])}")
+    numbers = [text for text in more if text.isdecimal()][-1:]
+    names = list(more)
+    for number in numbers:
+        # The last one: `upload ID 2024 4`.
+        del names[len(names) - 1 - names[::-1].index(number)]
+    if len(names) > 1 or (names and not may_have_name):
+        raise argparse.ArgumentTypeError(f"{names[-1]!r} is not a number of workers: 1, 2, 3 …")
+    return names[0] if names else None, at_least_one(numbers[0]) if numbers else None
 
 
 def force_listing(arguments: list[str]) -> list[str]:
@@ -106,9 +171,9 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
         name, equals, _ = argument.partition("=")
         if argument == "--":
             return [*positionals, *options], [*theirs, *rest]
-        if name in (*WITH_NUMBER, *SWITCHES):
+        if name in (*WITH_VALUE, *SWITCHES):
             options.append(argument)
-            if name in WITH_NUMBER and not equals and rest:
+            if name in WITH_VALUE and not equals and rest:
                 options.append(rest.pop(0))
         elif not theirs and re.fullmatch(DASHED_ID, argument):
             # argparse would take the bare ID for an option.

@@ -1,0 +1,1 @@
+"""What the replaced script has moved: its caches, checked against what Cloudinary delivers, become markers."""
