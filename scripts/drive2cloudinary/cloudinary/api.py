@@ -125,9 +125,9 @@ class Cloudinary:
             invalidate=overwrite or None,
         )
         if content.whole is not None:
-            answer = self._call(cloudinary.uploader.upload, content.whole, filename=new.display_name, **options)
+            answer = self._call(cloudinary.uploader.upload, content.whole, filename=new.filename, **options)
         else:
-            answer = self._upload_in_pieces(content, new.display_name, options)
+            answer = self._upload_in_pieces(content, new.filename, options)
         return stored(answer, new)
 
     def _upload_in_pieces(self, content: Content, filename: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -30,12 +30,14 @@ LONGEST_TEXT = 5000
 class NewAsset:
     """An image to store: its valid public_id, the folder and name that the media library shows, and its context.
 
+    filename: the name to send with the bytes, with its extension.
     The context is stored with the asset. A stored asset with the same context is this migration's own.
     """
 
     public_id: str
     asset_folder: str
     display_name: str
+    filename: str
     context: Mapping[str, str]
 
 

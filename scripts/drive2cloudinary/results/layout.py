@@ -90,6 +90,11 @@ def all_waits(results_folder: Path) -> list[Path]:
     return list((results_folder / "logs").glob("*.waits"))
 
 
+def images_log(results_folder: Path) -> Path:
+    """A line for each image that was moved, of all runs."""
+    return results_folder / "logs" / "images.log"
+
+
 def pool_log(results_folder: Path) -> Path:
     """The log of unexpected errors in the pool's processes."""
     return results_folder / "logs" / "pool.log"

@@ -149,10 +149,13 @@ class Progress(logging.Handler):
             is_listed = str(path) in self._names
             if proof := marker.read(path):
                 size = proof.cloudinary["bytes"] if proof.status == "uploaded" else 0
+                line = f"{proof.status}: {one_line(proof.drive['name'], 100)}: {proof.cloudinary['secure_url']}"
                 if is_listed:
                     self._tally.add(path, proof.status, size or 0)
+                    # Only --verbose shows it; images.log has it in any case.
+                    logger.debug(line)
                 else:
-                    say(f"{proof.status}: {one_line(proof.drive['name'], 100)}: {proof.cloudinary['secure_url']}")
+                    say(line)
                 continue
             record = _failure_of(path)
             # A job that was cancelled with the run has at most the failure record of an earlier run.

@@ -69,6 +69,7 @@ class Transfer:
             public_id=image.public_id,
             asset_folder=names.asset_folder(cloudinary_folder, image.folder_path),
             display_name=names.display_name(image.name),
+            filename=names.sent_filename(image.name),
             context={"drive_id": image.id},
         )
         to_upload = time.monotonic()
