@@ -142,6 +142,8 @@ def test_settings_survive_the_command_line_of_a_script() -> None:
         ("recursive=1", ("wrong setting recursive",)),
         ("retries=-1", ("wrong setting retries",)),
         ("retries=1.5", ("wrong setting retries",)),
+        ("limit=0", ("wrong setting limit",)),
+        ("limit=few", ("wrong setting limit", "few")),
         ("timeout=0", ("wrong setting timeout",)),
         ("timeout=soon", ("wrong setting timeout", "soon")),
         ("include=[1]", ("wrong setting include",)),

@@ -50,6 +50,7 @@ class Settings:
     results: str = "results"
     overwrite: bool = False
     trust_checksum: dict[str, bool] = field(default_factory=dict)
+    limit: int | None = None
     max_bytes: int | None = None
     fit: bool = False
     drive_units_per_minute: float = 325_000

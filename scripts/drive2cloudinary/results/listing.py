@@ -49,6 +49,11 @@ class Image:
         return self.md5 or hashlib.md5(known, usedforsecurity=False).hexdigest()
 
     @property
+    def order(self) -> tuple[str, str, str]:
+        """The key by which images are sorted wherever people see them: in the mapping, in a dry run, for `limit`."""
+        return self.folder_path, self.name, self.id
+
+    @property
     def path(self) -> str:
         """The path in Drive below the migrated Drive folder, for messages."""
         return f"{self.folder_path}/{self.name}" if self.folder_path else self.name

@@ -34,6 +34,7 @@ class Migration:
         self.report = layout.report(self.results_folder)
         self.orphans = layout.orphans(self.results_folder)
         self._old_mapping = "unknown"
+        self._to_move: set[str] | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -84,12 +85,14 @@ class Migration:
         listed = listing.read(self.listing)
         return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
 
-    def pending(self, listed: Listing, again: bool) -> list[Pending]:
-        """The images of a listing that are to be transferred; if `again`, also those that have a marker.
+    def pending(self, listed: Listing, again: bool) -> tuple[list[Pending], int]:
+        """The images of a listing that are to be transferred, and how many the setting `limit` leaves.
 
-        A corrupt marker is reported on the terminal.
+        In: `again`, also those that have a marker. A corrupt marker is reported on the terminal.
         """
-        return pending(listed.images, self.results_folder, say, again)
+        found, left = pending(listed.images, self.results_folder, say, again, self.settings.limit)
+        self._to_move = {each.image.id for each in found}
+        return found, left
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
         """The markers that these images will have."""
@@ -121,7 +124,7 @@ class Migration:
         from drive2cloudinary.report.merging import merge_markers
         from drive2cloudinary.report.page import write_report
 
-        merge_markers(self.listing)
+        merge_markers(self.listing, None if self._to_move is None else self.settings.limit, self._to_move or ())
         write_report(self.listing)
         return True
 

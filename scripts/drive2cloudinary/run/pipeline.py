@@ -72,7 +72,7 @@ class Pipeline:
         self._progress = Progress(self._job_failed)
         self._begun = False
         self._stopping = False
-        self._previews: list[tuple[Sequence[Pending], listing.Listing]] = []
+        self._previews: list[tuple[Sequence[Pending], int, listing.Listing]] = []
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
         self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
         self._expected: dict[str, tuple[int, list[str]]] = {}
@@ -290,7 +290,8 @@ class Pipeline:
         gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
         unlisted = len(self._migrations) - len(migrations)
         failures = mapping.failures(mappings)
-        self._progress.sum_up(Outcome(counted, Path(whole), reports, failures, gone, unlisted, stopped_because))
+        left = mapping.count_left(mappings) if self.settings.limit else 0
+        self._progress.sum_up(Outcome(counted, Path(whole), reports, failures, gone, unlisted, left, stopped_because))
 
     def _hold(self) -> None:
         """Lock the results folders for this run, once, if it is a real run."""
@@ -329,11 +330,11 @@ class Pipeline:
         listed = migration.listed_as_set() if dryrun else listing.read(migration.listing)
         asked = self._workflow.dag_settings
         again = asked.forceall or "upload_image" in asked.forcerun
-        found = migration.pending(listed, again)
+        found, left = migration.pending(listed, again)
         if dryrun:
             if not self._previews:
                 atexit.register(self._preview)
-            self._previews.append((found, listed))
+            self._previews.append((found, left, listed))
         else:
             for line in migration.said_while_listing():
                 if line.startswith("warning: "):
@@ -341,7 +342,7 @@ class Pipeline:
         images = [each.image for each in found]
         if not dryrun:
             skipped = count_excluded(listed.images, migration.results_folder)
-            self._progress.listed(migration.results_folder, images, len(listed.images), skipped)
+            self._progress.listed(migration.results_folder, images, left, len(listed.images), skipped)
         wanted = migration.markers(images)
         if dryrun:
             return wanted[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
@@ -372,11 +373,11 @@ class Pipeline:
             self._progress.ended([path])
 
     def _preview(self) -> None:
-        for found, listed in [] if self.silent else self._previews:
+        for found, left, listed in [] if self.silent else self._previews:
             if len(self._migrations) > 1:
                 print(f"{one_line(listed.folder, 100)} ({listed.folder_id}):")
             names = self._quiet != {"rules", "progress"}
-            preview(found, listed, names, self.settings)
+            preview(found, left, listed, names, self.settings)
 
     def _migration(self, folder_id: str) -> Migration:
         """The migration of one Drive folder. Raises MigrationError if this run does not have it."""

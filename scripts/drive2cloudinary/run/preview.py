@@ -19,13 +19,15 @@ EXAMPLES = 3
 """How many images a warning names."""
 
 
-def preview(pending: Sequence[Pending], listed: Listing, name_them: bool, settings: Settings) -> None:
-    """Print the pending images by path (if `name_them`), the warnings, and a summary of how many and why."""
-    ordered = sorted(pending, key=lambda each: (each.image.folder_path, each.image.name, each.image.id))
+def preview(pending: Sequence[Pending], left: int, listed: Listing, name_them: bool, settings: Settings) -> None:
+    """Print the images to move (if `name_them`), the warnings, and a summary of how many and why.
+
+    In: also how many more the setting `limit` leaves for another run.
+    """
     if name_them:
-        for each in ordered:
+        for each in pending:
             print(f"{each.reason:<13} {one_line(each.image.path, 1000)}")
-    for line in warnings([each.image for each in ordered], listed.folder, settings):
+    for line in warnings([each.image for each in pending], listed.folder, settings):
         print(f"warning: {line}")
     reasons = Counter(each.reason for each in pending)
     shown: list[Reason] = ["new", "changed", "failed before"]
@@ -34,6 +36,8 @@ def preview(pending: Sequence[Pending], listed: Listing, name_them: bool, settin
     why = ", ".join(f"{reasons[reason]} {reason}" for reason in shown)
     size = sum(each.image.size or 0 for each in pending)
     what = f"{len(pending)} of {len(listed.images)} images to move ({why})"
+    if left:
+        what += f", {left} left for later by limit={settings.limit}"
     print(f"{what}, {size:,} bytes; listed {how_long_ago(listed.listed_at)}")
     sys.stdout.flush()
 

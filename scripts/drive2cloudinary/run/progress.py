@@ -34,7 +34,8 @@ class Outcome:
 
     counted: how many images have each status in the mapping. failures: those that are not in Cloudinary, by cause.
     gone: orphans.csv of each results folder → how many files it names, if any. unlisted: how many Drive folders have no
-    listing of this run. stopped_because: the line that says why the run was stopped, "" if it was not.
+    listing of this run. left: how many images the setting `limit` leaves for another run. stopped_because: the line
+    that says why the run was stopped, "" if it was not.
     """
 
     counted: Counter[str]
@@ -43,6 +44,7 @@ class Outcome:
     failures: Sequence[Group]
     gone: Mapping[Path, int]
     unlisted: int
+    left: int
     stopped_because: str
 
 
@@ -97,11 +99,11 @@ class Progress(logging.Handler):
                 say(f"no more waiting for {service}", logging.WARNING)
                 del said_at[service]
 
-    def listed(self, results_folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
-        """Record and print the counts of a new listing: all images, those to move, those excluded."""
+    def listed(self, results_folder: Path, to_move: Sequence[Image], left: int, total: int, skipped: int) -> None:
+        """Record and print the counts of a new listing: those to move, those left by `limit`, all, those excluded."""
         for image in to_move:
             self._names[str(marker.path_of(results_folder, image.id, image.fingerprint))] = image.path
-        found = Listed(total, len(to_move), skipped)
+        found = Listed(total, len(to_move), left, skipped)
         self._tally.listed(results_folder, found)
         self._last_progress = time.monotonic()
         say(str(found))
@@ -123,7 +125,7 @@ class Progress(logging.Handler):
             say(f"gone from Drive: {how_many(gone)}, still in Cloudinary: see {path}")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
-        if not (failures or outcome.unlisted or outcome.stopped_because):
+        if not (failures or outcome.unlisted or outcome.left or outcome.stopped_because):
             say("to do: nothing, all images are where they should be")
 
     def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
@@ -184,8 +186,10 @@ def _to_do(outcome: Outcome) -> Iterator[str]:
         if group.cause is not Cause.NOT_REACHED or not stopped_because:
             yield f"{how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}"
     if stopped_because:
-        pending = outcome.counted["pending"]
+        pending = outcome.counted["pending"] - outcome.left
         yield f"{how_many(pending)} pending, because the run was stopped: {stopped_because}"
+    if outcome.left:
+        yield f"{how_many(outcome.left)} left for later by the setting limit. Run again without it."
 
 
 def _failure_of(path: Path) -> failure.Failure | None:
