@@ -8,7 +8,7 @@ min_version("9.27")
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
 from drive2cloudinary.run.start import start
-from drive2cloudinary.settings import ID
+from drive2cloudinary.settings import ID, RESULTS_NAME
 
 
 configfile: f"{workflow.basedir}/config.yaml"
@@ -20,7 +20,7 @@ scripts = f"{workflow.basedir}/scripts"
 
 
 wildcard_constraints:
-    folder=ID,
+    folder=RESULTS_NAME,
     file_id=ID,
     md5="[0-9a-f]{32}",
 

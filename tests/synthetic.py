@@ -56,7 +56,7 @@ def results(folder: Path, files: Sequence[tuple[str, str]], base: str = "https:/
         else:
             path = marker.path_of(folder, image.id, image.fingerprint)
             path.write_text(_marker(number, image, base, dice).to_json())
-    listed = Listing("1AbCdEf", "Holiday pictures", "Holiday pictures", BEGAN.isoformat(), "run", images)
+    listed = Listing("1AbCdEf", "Holiday pictures", "Holiday pictures", BEGAN.isoformat(), "run", {}, images)
     listed.write(folder / "listing.json")
     rows = mapping.rows(images, folder, print)
     mapping.write([asdict(row) for row in rows], folder, mapping.COLUMNS)

@@ -75,7 +75,7 @@ def test_a_list_in_the_configuration_is_as_good_as_a_file(workspace: Workspace) 
     [
         ("folder_name,link\nA,{id}\nB,https://example.com/x\n", "folders.csv, line 3: folder_id"),
         ("folder_name,link\nA,\n", "folders.csv, line 2: no folder_id and no link"),
-        ("folder_name,link\nA,{id}\n\nB,{id}\n", "folders.csv, line 4: folder"),
+        ("folder_name,link\nA,{id}\n\nA,{id}\n", "folders.csv, line 4: folder"),
         (
             'folder_name,folder_id\n"A,{id}\n',
             "folders.csv, line 2: unexpected end of data",
@@ -152,3 +152,68 @@ def test_a_dry_run_says_which_folder_it_speaks_of(workspace: Workspace) -> None:
     said = run(workspace, "-n").stdout.splitlines()
     headings = [line for line in said if line.startswith("Album")]
     assert headings == [f"Album {number} ({album}):" for number, album in enumerate(albums)]
+
+
+def test_another_folder_name_is_a_migration_of_its_own(workspace: Workspace) -> None:
+    """The images go there, too; the first migration stays as it is, and goes on without folder_name."""
+    workspace.add("1.jpg", "2.jpg")
+    workspace.run(folder_name="First").succeeded()
+    first = workspace.audit()
+    dry = workspace.dry_run(folder_name="Second/one")
+    assert dry.line("2 of 2 images to move (2 new"), dry.said
+    workspace.run(folder_name="Second/one").succeeded()
+    assert sorted(workspace.cloud.assets()) == ["First/1", "First/2", "Second/one/1", "Second/one/2"]
+    assert workspace.mapping() == first
+    (second,) = [path for path in (workspace.path / "results").iterdir() if "@" in path.name]
+    assert second.name.startswith(f"{workspace.cloud.folder_id}@Second_one_")
+    rows = json.loads((second / "mapping.json").read_text())
+    assert [row["public_id"] for row in rows] == ["Second/one/1", "Second/one/2"]
+
+    workspace.add("3.jpg")
+    for name in (None, "First", "Second/one"):
+        workspace.run(folder_name=name).succeeded()
+    expected = [f"{folder}/{number}" for folder in ("First", "Second/one") for number in (1, 2, 3)]
+    assert sorted(workspace.cloud.assets()) == expected
+    assert workspace.calls("cloudinary.upload") == 6
+
+
+def test_a_folder_name_of_a_dry_run_binds_nobody(workspace: Workspace) -> None:
+    workspace.add("1.jpg")
+    workspace.dry_run(folder_name="Typo").line("1 of 1 images")
+    workspace.run(folder_name="Right").succeeded()
+    assert sorted(workspace.cloud.assets()) == ["Right/1"]
+    assert [path.name for path in (workspace.path / "results").iterdir() if path.is_dir()] == [
+        workspace.cloud.folder_id
+    ]
+
+
+def test_a_csv_may_name_one_drive_folder_twice_if_the_cloudinary_folders_differ(workspace: Workspace) -> None:
+    """One inside the other, too: the names of both are kept apart."""
+    inner = workspace.cloud.drive("folder", name="B")
+    workspace.add("x.jpg")
+    workspace.add("x.jpg", parent=inner)
+    folder_id = workspace.cloud.folder_id
+    folders(workspace, f"folder_name,folder_id\nA/B,{folder_id}\nA,{folder_id}\n")
+    for _ in range(2):
+        workspace.run(folder_id=None, folders="folders.csv").succeeded()
+    assets = workspace.cloud.assets()
+    assert len(assets) == 4 and workspace.calls("cloudinary.upload") == 4, sorted(assets)
+    combined = json.loads((workspace.path / "results" / "mapping.json").read_text())
+    assert sorted(row["public_id"] for row in combined) == sorted(assets)
+    assert all(assets[row["public_id"]]["etag"] == row["md5"] for row in combined)
+    # Only one of the two is named now, and finds its own results.
+    workspace.run(folder_name="A").succeeded()
+    assert workspace.calls("cloudinary.upload") == 4
+
+
+def test_a_dry_run_lists_anew_if_the_listing_at_hand_was_made_with_other_settings(workspace: Workspace) -> None:
+    inner = workspace.cloud.drive("folder", name="B")
+    workspace.add("1.jpg")
+    workspace.add("2.jpg", parent=inner)
+    workspace.add("3.pdf", mime="application/pdf")
+    workspace.run(recursive=False).succeeded()
+    listings = workspace.calls("drive.list")
+    assert workspace.dry_run(recursive=False).line("0 of 1 images to move")
+    assert workspace.calls("drive.list") == listings
+    assert workspace.dry_run().line("1 of 2 images to move")
+    assert workspace.dry_run(include='["image/*", "application/pdf"]').line("2 of 3 images to move")

@@ -15,11 +15,15 @@ from drive2cloudinary.errors import MigrationError, one_line
 
 ID = r"[A-Za-z0-9_-]+"
 """The pattern of Drive's IDs. They become file names here, so no other text is accepted as an ID."""
+RESULTS_NAME = f"{ID}(@{ID})?"
+"""The pattern of the names of results folders."""
 TEXTS = ("folder_id", "folder_name", "token", "impersonate", "credentials", "drive_endpoint", "results")
 SWITCHES = ("recursive", "overwrite", "fit")
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan accepts."""
 LISTS = ("include", "exclude")
+_COMPUTED = ("resource_key", "results_name")
+"""Fields that no user can set."""
 REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
 """Settings of earlier versions → what to use instead."""
 FOLDERS_PER_QUERY = 22
@@ -31,13 +35,15 @@ characters, the URL stays below 2,048 characters; Google's client would send a l
 class Settings:
     """The settings of one run; the fields are the keys of config.yaml.
 
-    folder_id: the bare ID, "" if none was given. resource_key: from a folder's URL, "" if it has none. folder_name: ""
-    for the Drive folder's own name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV
+    folder_id: the bare ID, "" if none was given. resource_key: from a folder's URL, "" if it has none. results_name:
+    the name of the results folder, "" for the ID (run/results_folders.py). folder_name: "" for the Drive folder's own
+    name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV
     file or the list in config.yaml; `run/folders.py` reads it.
     """
 
     folder_id: str = ""
     resource_key: str = ""
+    results_name: str = ""
     folder_name: str = ""
     folders: str | tuple[Any, ...] = ()
     recursive: bool = True
@@ -64,7 +70,12 @@ class Settings:
     @property
     def results_folder(self) -> Path:
         """The results folder of this Drive folder, relative to where snakemake runs."""
-        return Path(self.results) / (self.folder_id or "FOLDER_ID")
+        return Path(self.results) / (self.results_name or self.folder_id or "FOLDER_ID")
+
+    @property
+    def of_listing(self) -> dict[str, Any]:
+        """The settings on which the images of a listing and their names depend."""
+        return {"folder_name": self.folder_name, "recursive": self.recursive, "include": list(self.include)}
 
     def trusts_checksum(self, file_id: str, photos: bool) -> bool:
         """Whether a file's bytes must have Drive's md5. In: its ID, and whether it came from Google Photos.
@@ -175,7 +186,7 @@ def _check(values: dict[str, Any], schema: Path) -> None:
     from snakemake.exceptions import WorkflowError
     from snakemake.utils import validate
 
-    unknown = [key for key in values if key not in Settings.__dataclass_fields__ or key == "resource_key"]
+    unknown = [key for key in values if key not in Settings.__dataclass_fields__ or key in _COMPUTED]
     if unknown:
         near = difflib.get_close_matches(
             str(unknown[0]).replace("-", "_").lower(), list(Settings.__dataclass_fields__), 1

@@ -28,7 +28,7 @@ rule upload_batch:
 # In: the mapping of each Drive folder. Out: one combined mapping.
 rule merge_mappings:
     input:
-        expand(f"{results}/{{folder}}/mapping.json", folder=pipeline.folder_ids),
+        expand(f"{results}/{{folder}}/mapping.json", folder=pipeline.folders),
     output:
         csv=f"{results}/mapping.csv",
         json=f"{results}/mapping.json",

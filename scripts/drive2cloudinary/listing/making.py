@@ -70,16 +70,13 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
     """
     results_folder = settings.results_folder
     ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
-    last = _last_images(results_folder)
     markers = marker.by_file(results_folder)
+    last = _last_images(results_folder, settings, bool(markers))
     folder_name = settings.cloudinary_folder(root.name)
-    own = {each.file.id for each in ordered}
     given = public_ids.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
-        {
-            **public_ids.held_beside(results_folder, own, folder_name),
-            **public_ids.held(results_folder, own, last, markers),
-        },
+        public_ids.held(results_folder, {each.file.id for each in ordered}, last, markers),
+        public_ids.held_beside(results_folder, folder_name),
     )
     images = []
     for each in ordered:
@@ -101,7 +98,7 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
         reason = excluded(settings, image)
         images.append(replace(image, replaces=replaces, skipped=reason) if replaces or reason else image)
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Listing(settings.folder_id, root.name, folder_name, listed_at, run, images)
+    return Listing(settings.folder_id, root.name, folder_name, listed_at, run, settings.of_listing, images)
 
 
 @contextmanager
@@ -113,11 +110,15 @@ def naming_lock(results: Path) -> Iterator[None]:
         yield
 
 
-def _last_images(results_folder: Path) -> dict[str, Image]:
+def _last_images(results_folder: Path, settings: Settings, has_markers: bool) -> dict[str, Image]:
+    """The images of the last listing by ID; {} if it was made for another Cloudinary folder and nothing was moved."""
     try:
-        return {image.id: image for image in listing.read(layout.listing(results_folder)).images}
+        last = listing.read(layout.listing(results_folder))
     except NoListing:
         return {}
+    if not has_markers and last.settings and last.settings["folder_name"] != settings.folder_name:
+        return {}
+    return {image.id: image for image in last.images}
 
 
 def _replaces(results_folder: Path, image: Image, markers: list[str], last: Image | None) -> dict[str, Any] | None:

@@ -12,15 +12,17 @@ from drive2cloudinary.results import layout, listing, marker
 from drive2cloudinary.results.listing import Image
 
 
-def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[str, str]:
-    """One public_id for each image; no new one has the `asset_key` of another.
+def assign(
+    wanted: Iterable[tuple[str, str]], held: Mapping[str, str], beside: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """One public_id for each image; no new one has the `asset_key` of another image's.
 
     In: `wanted`, (file ID, the public_id without collisions) of all images, in order of priority; `held`, file ID → the
-    public_id from earlier runs, also of files that are not listed now. Out: file ID → public_id. An image keeps its
-    held public_id, even if an earlier version assigned two with the same key. On a collision, a new image gets a suffix
-    made of its file ID.
+    public_id from earlier runs, also of files that are not listed now; `beside`, (file ID, public_id) of the images of
+    other migrations. Out: file ID → public_id. An image keeps its held public_id, even if an earlier version assigned
+    two with the same key. On a collision, a new image gets a suffix made of its file ID.
     """
-    taken = {asset_key(name) for name in held.values()}
+    owners = {asset_key(name): file_id for file_id, name in (*beside, *held.items())}
     given: dict[str, str] = {}
     for file_id, name in wanted:
         if file_id in held:
@@ -28,8 +30,7 @@ def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str]) -> dict[s
             continue
         for choice in _choices(name, file_id):
             key = asset_key(choice)
-            if key not in taken:
-                taken.add(key)
+            if owners.setdefault(key, file_id) == file_id:
                 given[file_id] = choice
                 break
     return given
@@ -44,24 +45,22 @@ def _choices(name: str, file_id: str) -> Iterator[str]:
         yield with_suffix(name, f"{file_id}_{number}")
 
 
-def held_beside(results_folder: Path, own: set[str], folder_name: str) -> dict[str, str]:
-    """File ID → public_id of the images of other Drive folders that share a Cloudinary folder with this one.
+def held_beside(results_folder: Path, folder_name: str) -> Iterator[tuple[str, str]]:
+    """(File ID, public_id) of the images of other results folders that share a Cloudinary folder with this one.
 
     Cloudinary folders with equal `asset_key` count as the same.
     """
     target = names.asset_key(names.asset_folder(folder_name, ""))
-    held: dict[str, str] = {}
     for path in layout.listings_below(results_folder.parent):
         if path.parent == results_folder:
             continue
         try:
             other = names.asset_key(names.asset_folder(listing.head(path).cloudinary_folder, ""))
             if f"{target}/".startswith(f"{other}/") or f"{other}/".startswith(f"{target}/"):
-                held |= {image.id: image.public_id for image in listing.read(path).images if image.id not in own}
+                yield from ((image.id, image.public_id) for image in listing.read(path).images)
         except listing.NoListing:
             # Without a valid listing, nothing was ever uploaded.
             continue
-    return held
 
 
 def held(

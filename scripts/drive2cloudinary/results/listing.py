@@ -70,7 +70,8 @@ _OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos"}
 class Listing:
     """A complete listing: the Drive folder (ID and name), the Cloudinary folder, the time (ISO, UTC), the run's ID.
 
-    run is "" if a dry run made it. In the file, the images are sorted by ID, so that one can be found by bisection.
+    run is "" if a dry run made it. settings: Settings.of_listing, {} in listings of early versions. In the file, the
+    images are sorted by ID, so that one can be found by bisection.
     """
 
     folder_id: str
@@ -78,6 +79,7 @@ class Listing:
     cloudinary_folder: str
     listed_at: str
     run: str
+    settings: dict[str, Any]
     images: Sequence[Image] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
@@ -178,8 +180,8 @@ def _object(value: Any, path: Path) -> dict[str, Any]:
 
 
 def _listing(value: dict[str, Any], images: list[Image]) -> Listing:
-    # Listings of early versions do not name the Cloudinary folder.
-    head = {"cloudinary_folder": "", **{name: value[name] for name in _HEAD if name in value}}
+    # Listings of early versions have neither.
+    head = {"cloudinary_folder": "", "settings": {}, **{name: value[name] for name in _HEAD if name in value}}
     _check(head, _HEAD)
     return Listing(**head, images=images)
 
@@ -189,6 +191,18 @@ def _check(values: Mapping[str, Any], checks: Mapping[str, Callable[[Any], bool]
     for name, value in values.items():
         if not checks[name](value):
             raise ValueError(f"wrong {name}")
+
+
+def _is_of_listing(value: Any) -> bool:
+    """Whether this is a Settings.of_listing, or {}."""
+    return value == {} or (
+        isinstance(value, dict)
+        and value.keys() == {"folder_name", "recursive", "include"}
+        and is_text(value["folder_name"])
+        and isinstance(value["recursive"], bool)
+        and isinstance(value["include"], list)
+        and all(map(is_text, value["include"]))
+    )
 
 
 def _is_replaced(value: Any) -> bool:
@@ -223,6 +237,7 @@ _HEAD: dict[str, Callable[[Any], bool]] = {
     "cloudinary_folder": is_text,
     "listed_at": is_time,
     "run": is_text,
+    "settings": _is_of_listing,
 }
 _LONGEST_HEAD = 1_000_000
 """The most bytes of a listing's first line, which holds all fields but the images."""

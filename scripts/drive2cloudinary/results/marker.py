@@ -134,6 +134,15 @@ def by_file(results_folder: Path) -> dict[str, list[str]]:
     return found
 
 
+def has_any(results_folder: Path) -> bool:
+    """Whether a results folder has any marker."""
+    try:
+        with os.scandir(layout.markers(results_folder)) as entries:
+            return any(is_marker_name(entry.name) for entry in entries)
+    except FileNotFoundError:
+        return False
+
+
 def remove_unfinished(results_folder: Path) -> None:
     """Remove the temporary files of jobs that were killed while they wrote a marker."""
     for path in layout.markers(results_folder).glob("*.json.*"):

@@ -1,4 +1,4 @@
-"""The Drive folders of a run, each with its settings: the one of folder_id, or those of the setting folders."""
+"""The migrations of a run, each with its settings: the one of folder_id, or those of the setting folders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.run.results_folders import placed
 from drive2cloudinary.settings import Settings, folder_of
 
 NEEDED = "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
@@ -17,27 +18,26 @@ COLUMNS = {"folder_name", "folder_id", "link"}
 
 
 def folders_of(settings: Settings) -> list[Settings]:
-    """The settings of each Drive folder of the run, in order; [] if neither folder_id nor folders is set.
+    """The settings of each migration of the run, in order; [] if neither folder_id nor folders is set.
 
     With `folders`, each entry of the file or list sets folder_id and folder_name; the rest is the same for all. Raises
     MigrationError for the first wrong line, with its number.
     """
     if not settings.folders:
-        return [settings] if settings.folder_id else []
+        return placed([settings]) if settings.folder_id else []
     if settings.folder_id or settings.folder_name:
         key = "folder_id" if settings.folder_id else "folder_name"
         raise MigrationError(f"{key} and folders are both set: give one folder, or many")
     entries = _lines(Path(settings.folders)) if isinstance(settings.folders, str) else _items(settings.folders)
-    seen: dict[str, str] = {}
-    found = []
-    for where, entry in entries:
-        each = _folder(settings, where, entry)
-        first = seen.setdefault(each.folder_id, where)
-        if first != where:
-            raise MigrationError(f"{where}: folder {each.folder_id} is that of {first}, too")
-        found.append(each)
-    if not found:
+    named = [(where, _folder(settings, where, entry)) for where, entry in entries]
+    if not named:
         raise MigrationError(f"{settings.folders} names no folder")
+    found = placed([each for _, each in named])
+    seen: dict[Path, str] = {}
+    for (where, _), each in zip(named, found, strict=True):
+        first = seen.setdefault(each.results_folder, where)
+        if first != where:
+            raise MigrationError(f"{where}: folder {each.folder_id} with the same folder_name is that of {first}, too")
     return found
 
 

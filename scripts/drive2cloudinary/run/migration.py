@@ -66,7 +66,7 @@ class Migration:
 
     def list_for_a_dry_run(self, anew: bool) -> None:
         """List the Drive folder, unless an existing listing can be used. In: do not use it. Raises MigrationError."""
-        if self.listing.exists() and (not anew or self.run.is_alive()):
+        if self.listing.exists() and (self.run.is_alive() or not (anew or self._listed_with_other_settings)):
             return
         # Imported here, because the Google client takes long.
         from drive2cloudinary.listing.making import list_images
@@ -79,6 +79,10 @@ class Migration:
                 made.replace(self.listing)
         finally:
             made.unlink(missing_ok=True)
+
+    @property
+    def _listed_with_other_settings(self) -> bool:
+        return listing.head(self.listing).settings not in ({}, self.settings.of_listing)
 
     def listed_as_set(self) -> Listing:
         """The existing listing with the current settings' exclusions; it may have been made with other settings."""

@@ -64,7 +64,7 @@ class Pipeline:
         self.settings = _or_exit(Settings.from_config, config, self._base / "config.schema.yaml", sys.argv)
         # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
         folders = _or_exit(folders_of, self.settings) if workflow.is_main_process or not self.settings.folders else []
-        self._migrations = {each.folder_id: Migration(each) for each in folders}
+        self._migrations = {each.results_folder.name: Migration(each) for each in folders}
         self._workflow, self._checkpoints = workflow, checkpoints
         # Jobs look there for the lock and for the reason to stop of the whole run.
         first_results_folder = (folders or [self.settings])[0].results_folder
@@ -90,8 +90,8 @@ class Pipeline:
             self._progress.begin()
 
     @property
-    def folder_ids(self) -> list[str]:
-        """The Drive folders of this run."""
+    def folders(self) -> list[str]:
+        """The names of this run's results folders."""
         return list(self._migrations)
 
     @property
@@ -112,7 +112,7 @@ class Pipeline:
         if self.settings.folders:
             targets += self.combined
         if self._workflow.dryrun:
-            targets += [target for folder_id in self._migrations for target in self.pending(folder_id)]
+            targets += [target for folder in self._migrations for target in self.pending(folder)]
         return targets
 
     def begin(self, wildcards: Any) -> list[str]:
@@ -138,24 +138,24 @@ class Pipeline:
             self._checkpoints.list_images.get(folder=wildcards.folder)
         return self.pending(wildcards.folder)
 
-    def pending(self, folder_id: str) -> list[str]:
+    def pending(self, folder: str) -> list[str]:
         """The files needed before the markers can be merged: those of the pending images only.
 
         They are the images' markers or, if one job transfers many images, the flags of the batches. Markers that exist
         are left out, because 100,000 of them cost Snakemake a minute. With -F or -R upload_image, all images count.
         """
-        migration = _or_exit(self._migration, folder_id)
+        migration = _or_exit(self._migration, folder)
         if self._workflow.dryrun:
             # Snakemake calls this more than once; list only the first time.
-            forced = "list_images" in self._workflow.dag_settings.forcerun and folder_id not in self._expected
+            forced = "list_images" in self._workflow.dag_settings.forcerun and folder not in self._expected
             _or_exit(migration.list_for_a_dry_run, forced)
         listed_at = _or_exit(migration.listing.stat).st_mtime_ns
         # Snakemake calls this more than once; compute it once for each listing.
-        if self._expected.get(folder_id, (0,))[0] != listed_at:
-            self._expected[folder_id] = listed_at, _or_exit(self._look_ahead, migration)
+        if self._expected.get(folder, (0,))[0] != listed_at:
+            self._expected[folder] = listed_at, _or_exit(self._look_ahead, migration)
             if not self._workflow.dryrun:
                 _or_exit(migration.need_mapping)
-        return self._expected[folder_id][1]
+        return self._expected[folder][1]
 
     def mappings_at_hand(self, wildcards: object) -> list[str]:
         """The input of verify: run.json of each results folder. Not the mapping: Snakemake would make it again first.
@@ -379,12 +379,14 @@ class Pipeline:
             names = self._quiet != {"rules", "progress"}
             preview(found, left, listed, names, self.settings)
 
-    def _migration(self, folder_id: str) -> Migration:
-        """The migration of one Drive folder. Raises MigrationError if this run does not have it."""
+    def _migration(self, folder: str) -> Migration:
+        """The migration with this results folder. Raises MigrationError if this run does not have it."""
         try:
-            return self._migrations[folder_id]
+            return self._migrations[folder]
         except KeyError:
-            raise MigrationError(f"{folder_id} is not a folder of this run" if self._migrations else NEEDED) from None
+            raise MigrationError(
+                f"{folder} is not a results folder of this run" if self._migrations else NEEDED
+            ) from None
 
 
 def _marker_request(job: Any) -> list[str]:
