@@ -17,7 +17,7 @@ from drive2cloudinary.drive.children import cannot_list
 from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
 from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.drive.walk import FoundImage, images_below
-from drive2cloudinary.errors import ImageError, StopRun, TransientError
+from drive2cloudinary.errors import ImageError, StopRun, TransientError, one_line
 from drive2cloudinary.files import open_lock
 from drive2cloudinary.listing import public_ids
 from drive2cloudinary.listing.filters import excluded
@@ -96,9 +96,27 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
         )
         replaces = _replaces(results_folder, image, markers.get(file.id, []), last.get(file.id))
         reason = excluded(settings, image)
-        images.append(replace(image, replaces=replaces, skipped=reason) if replaces or reason else image)
+        kind = _type(results_folder, settings, markers.get(file.id, []), last.get(file.id))
+        images.append(replace(image, replaces=replaces, skipped=reason, type=kind))
+    if kept := [each for each in images if each.replaces and each.type != _wanted_type(settings)]:
+        warn(
+            f"upload.type is {settings.upload.type}, but changed images keep the type of their asset, and with it "
+            f"their URL: {len(kept)} of them, such as {one_line(kept[0].path, 100)}"
+        )
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
     return Listing(settings.folder_id, root.name, folder_name, listed_at, run, settings.of_listing, images)
+
+
+def _wanted_type(settings: Settings) -> str:
+    return "" if settings.upload.type == "upload" else settings.upload.type
+
+
+def _type(results_folder: Path, settings: Settings, markers: list[str], last: Image | None) -> str:
+    """The `type` of an image's asset: that of the settings, unless the asset exists already."""
+    if last and (markers or last.replaces):
+        return last.type
+    known = (each for name in markers if (each := marker.read(marker.named(results_folder, name))))
+    return next((str(each.drive.get("type", "")) for each in known), _wanted_type(settings))
 
 
 @contextmanager

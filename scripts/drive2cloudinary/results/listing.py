@@ -25,7 +25,8 @@ class Image:
     none. modified_time: as Drive writes it (RFC 3339). replaces: for an image whose content changed, the asset of its
     old marker (its version and etag if it is our own, and the marker's file name). skipped: the setting that excludes
     it. resource_key: needed for a link-shared file. no_download: this account may view the file, but not download it.
-    photos: it came from Google Photos, so Drive's md5 may be wrong.
+    photos: it came from Google Photos, so Drive's md5 may be wrong. type: of its asset, private or authenticated; "" is
+    upload. Like the public_id, it stays what it is once the asset exists.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Image:
     resource_key: str = ""
     no_download: bool = False
     photos: bool = False
+    type: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -63,7 +65,7 @@ class Image:
         return {name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL}
 
 
-_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos"}
+_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "type"}
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "resource_key": is_text,
     "no_download": lambda value: isinstance(value, bool),
     "photos": lambda value: isinstance(value, bool),
+    "type": lambda value: value in ("", "private", "authenticated"),
 }
 _HEAD: dict[str, Callable[[Any], bool]] = {
     "folder_id": is_id,

@@ -107,7 +107,7 @@ class UploadTask:
                 raise ImageError("the listing has another version of this file: run snakemake again", Cause.CHANGED)
             # An earlier process may have written the marker and died before it could answer.
             if not marker.read(path):
-                done = transfer.run(image, listed.head.cloudinary_folder, layout.markers(results_folder))
+                done = transfer.run(image, listed.head, layout.markers(results_folder))
                 with replacing(path) as stream:
                     stream.write(f"{done.to_json()}\n")
                 images_log.append(results_folder, done, image.path)
