@@ -12,13 +12,14 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlparse
 
 from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.files import md5_of
 
 ID = r"[A-Za-z0-9_-]+"
 """The pattern of Drive's IDs. They become file names here, so no other text is accepted as an ID."""
 RESULTS_NAME = f"{ID}(@{ID})?"
 """The pattern of the names of results folders."""
-TEXTS = ("folder_id", "folder_name", "token", "impersonate", "credentials", "drive_endpoint", "results")
-SWITCHES = ("recursive", "overwrite", "fit")
+TEXTS = ("folder_id", "folder_name", "token", "impersonate", "credentials", "drive_endpoint", "results", "assets")
+SWITCHES = ("recursive", "overwrite", "fit", "tags_from_folders", "caption_from_description")
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan accepts."""
 LISTS = ("include", "exclude")
@@ -59,7 +60,8 @@ class Settings:
     folder_id: the bare ID, "" if none was given. resource_key: from a folder's URL, "" if it has none. results_name:
     the name of the results folder, "" for the ID (run/results_folders.py). folder_name: "" for the Drive folder's own
     name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV
-    file or the list in config.yaml; `run/folders.py` reads it.
+    file or the list in config.yaml; `run/folders.py` reads it. assets: the name of a CSV file, "" for none, which
+    `listing/assets_file.py` reads.
     """
 
     folder_id: str = ""
@@ -77,6 +79,9 @@ class Settings:
     results: str = "results"
     overwrite: bool = False
     upload: Upload = field(default_factory=Upload)
+    tags_from_folders: bool = False
+    caption_from_description: bool = False
+    assets: str = ""
     trust_checksum: dict[str, bool] = field(default_factory=dict)
     limit: int | None = None
     max_bytes: int | None = None
@@ -97,7 +102,14 @@ class Settings:
     @property
     def of_listing(self) -> dict[str, Any]:
         """The settings on which the images of a listing and their names depend."""
-        return {"folder_name": self.folder_name, "recursive": self.recursive, "include": list(self.include)}
+        return {
+            "folder_name": self.folder_name,
+            "recursive": self.recursive,
+            "include": list(self.include),
+            "type": self.upload.type,
+            "caption_from_description": self.caption_from_description,
+            "assets": md5_of(Path(self.assets)) if self.assets else "",
+        }
 
     def trusts_checksum(self, file_id: str, photos: bool) -> bool:
         """Whether a file's bytes must have Drive's md5. In: its ID, and whether it came from Google Photos.

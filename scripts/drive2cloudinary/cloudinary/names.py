@@ -74,6 +74,13 @@ def sent_filename(filename: str) -> str:
     return _printable(filename.replace("/", "_"))[-LONGEST:].strip() or "_"
 
 
+def is_valid(public_id: str) -> bool:
+    """Whether a public_id keeps all rules as it is. In: in Unicode's composed form (NFC)."""
+    *folders, name = public_id.split("/")
+    kept = all(_segment(part) == part for part in (*folders, name))
+    return kept and len(public_id) <= LONGEST and all(_not_a_version(each) == each for each in folders)
+
+
 def with_suffix(name: str, suffix: str) -> str:
     """`name_suffix`; `name` is shortened if the result would be too long."""
     return f"{name[: LONGEST - len(suffix) - 1].rstrip(' /')}_{suffix}"

@@ -61,6 +61,7 @@ class Drive:
         self._impersonate = settings.impersonate
         self._credentials = read_credentials(self._token, self._impersonate)
         self._patiently = patiently(settings.retries)
+        self.fields = f"{FILE_FIELDS},description" if settings.caption_from_description else FILE_FIELDS
         self._units = services.units
         authorized = google_auth_httplib2.AuthorizedHttp(self._credentials, http=self._http, max_refresh_attempts=1)
         self._service = build(
@@ -84,7 +85,7 @@ class Drive:
 
         Raises ImageError if it is deleted, in the bin or not shared with this account, StopRun or TransientError.
         """
-        request = self._service.files().get(fileId=file_id, fields=FILE_FIELDS, supportsAllDrives=True)
+        request = self._service.files().get(fileId=file_id, fields=self.fields, supportsAllDrives=True)
         _with_keys(request, {file_id: resource_key})
         found = self._patiently(lambda: DriveFile.from_answer(self._json(request, GET)))
         if found.trashed:

@@ -13,7 +13,7 @@ from itertools import groupby, islice
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.drive.api import Drive, Incomplete
-from drive2cloudinary.drive.file import FILE_FIELDS, DriveFile
+from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.errors import ImageError, MigrationError, NotAMember, TransientError, one_line
 
 
@@ -94,7 +94,7 @@ class Children:
     def _query(self, folders: Sequence[DriveFile], kinds: str, drive_id: str) -> list[DriveFile]:
         parents = " or ".join(f"'{folder.id}' in parents" for folder in folders)
         keys = {folder.id: folder.resource_key for folder in folders}
-        return self._drive.query(f"({parents}) and trashed=false and ({kinds})", FILE_FIELDS, drive_id, keys)
+        return self._drive.query(f"({parents}) and trashed=false and ({kinds})", self._drive.fields, drive_id, keys)
 
 
 def cannot_list(what: str, error: ImageError) -> MigrationError:

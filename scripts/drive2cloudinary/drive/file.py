@@ -27,7 +27,8 @@ class DriveFile:
     size (in bytes) and md5 are None if Drive has none; resource_key is "" if none is needed; drive_id is the ID of the
     shared drive or "". target: for a shortcut, the (id, MIME type, resource key) of its target, if Drive knows it.
     owned: the account owns the file (if the field was requested). can_download is False if the account may view the
-    file but not download it. photos: the file came from Google Photos.
+    file but not download it. photos: the file came from Google Photos. description: what people wrote about the file,
+    "" if there is none or it was not requested.
     """
 
     id: str
@@ -44,6 +45,7 @@ class DriveFile:
     owned: bool = False
     can_download: bool = True
     photos: bool = False
+    description: str = ""
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
@@ -67,6 +69,7 @@ class DriveFile:
                 owned=answer.get("ownedByMe") is True,
                 can_download=answer.get("capabilities", {}).get("canDownload") is not False,
                 photos="photos" in answer.get("spaces", ()),
+                description=answer.get("description", ""),
             )
             ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
             texts = [
@@ -75,6 +78,7 @@ class DriveFile:
                 file.modified_time,
                 file.drive_id,
                 file.resource_key,
+                file.description,
                 *(file.target or ()),
             ]
             if not all(isinstance(text, str) for text in texts) or not all(re.fullmatch(ID, i) for i in ids):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drive2cloudinary.cloudinary import names
+from drive2cloudinary.cloudinary import names, texts
 from drive2cloudinary.command import warn
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.children import cannot_list
@@ -19,10 +19,10 @@ from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.drive.walk import FoundImage, images_below
 from drive2cloudinary.errors import ImageError, StopRun, TransientError, one_line
 from drive2cloudinary.files import open_lock
-from drive2cloudinary.listing import public_ids
+from drive2cloudinary.listing import assets_file, public_ids
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.contact import Tell
-from drive2cloudinary.results import layout, listing, marker
+from drive2cloudinary.results import failure, layout, listing, marker
 from drive2cloudinary.results.listing import Image, Listing, NoListing
 from drive2cloudinary.settings import Settings
 
@@ -73,10 +73,22 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
     markers = marker.by_file(results_folder)
     last = _last_images(results_folder, settings, bool(markers))
     folder_name = settings.cloudinary_folder(root.name)
+    lines = assets_file.of_images(
+        assets_file.read(settings.assets), ((each.file.id, _path(each)) for each in ordered), warn
+    )
+    held = public_ids.held(results_folder, {each.file.id for each in ordered}, last, markers)
+    beside = list(public_ids.held_beside(results_folder, folder_name))
+
+    def has_to_stay(file_id: str) -> bool:
+        replaces = file_id in last and last[file_id].replaces
+        return bool(markers.get(file_id) or replaces) or failure.may_be_stored(results_folder, file_id)
+
+    for line in public_ids.choose(lines, held, has_to_stay, beside):
+        warn(f"{line.where}: the image keeps its public_id: it may be in Cloudinary already, and its URL would break")
     given = public_ids.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
-        public_ids.held(results_folder, {each.file.id for each in ordered}, last, markers),
-        public_ids.held_beside(results_folder, folder_name),
+        held,
+        beside,
     )
     images = []
     for each in ordered:
@@ -93,6 +105,7 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
             resource_key=file.resource_key,
             no_download=not file.can_download,
             photos=file.photos,
+            **_own_values(settings, file, lines.get(file.id)),
         )
         replaces = _replaces(results_folder, image, markers.get(file.id, []), last.get(file.id))
         reason = excluded(settings, image)
@@ -105,6 +118,18 @@ def make_listing(settings: Settings, root: DriveFile, found: Iterable[FoundImage
         )
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
     return Listing(settings.folder_id, root.name, folder_name, listed_at, run, settings.of_listing, images)
+
+
+def _path(found: FoundImage) -> str:
+    return f"{found.folder_path}/{found.file.name}" if found.folder_path else found.file.name
+
+
+def _own_values(settings: Settings, file: DriveFile, line: assets_file.Line | None) -> dict[str, Any]:
+    """The tags, caption and alt of one image. In: its line in the file of the setting `assets`, if it has one."""
+    described = texts.value(file.description) if settings.caption_from_description else ""
+    if line is None:
+        return {"caption": described, "alt": described}
+    return {"tags": line.tags, "caption": line.caption or described, "alt": line.alt or described}
 
 
 def _wanted_type(settings: Settings) -> str:

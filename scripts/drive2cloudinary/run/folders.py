@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.files import read_table
 from drive2cloudinary.run.results_folders import placed
 from drive2cloudinary.settings import Settings, folder_of
 
 NEEDED = "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
 """The message for a run without a Drive folder."""
 COLUMNS = {"folder_name", "folder_id", "link"}
+SHOULD_BE = "folder_name,link or folder_name,folder_id"
 
 
 def folders_of(settings: Settings) -> list[Settings]:
@@ -28,7 +29,11 @@ def folders_of(settings: Settings) -> list[Settings]:
     if settings.folder_id or settings.folder_name:
         key = "folder_id" if settings.folder_id else "folder_name"
         raise MigrationError(f"{key} and folders are both set: give one folder, or many")
-    entries = _lines(Path(settings.folders)) if isinstance(settings.folders, str) else _items(settings.folders)
+    entries = (
+        read_table(Path(settings.folders), COLUMNS, {"folder_id", "link"}, SHOULD_BE)
+        if isinstance(settings.folders, str)
+        else _items(settings.folders)
+    )
     named = [(where, _folder(settings, where, entry)) for where, entry in entries]
     if not named:
         raise MigrationError(f"{settings.folders} names no folder")
@@ -51,27 +56,6 @@ def _folder(settings: Settings, where: str, entry: Mapping[str, str]) -> Setting
         raise MigrationError(f"{where}: {error}") from error
     name = (entry.get("folder_name") or "").strip()
     return replace(settings, folder_id=folder_id, resource_key=resource_key, folder_name=name, folders=())
-
-
-def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """The non-empty lines of a CSV file, each with its place for messages, as column → cell."""
-    try:
-        # -sig: spreadsheets write a byte order mark, which would become part of the first column's name.
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = csv.DictReader(stream, strict=True)
-            header = [name.strip() for name in table.fieldnames or ()]
-            if not set(header) <= COLUMNS or not {"folder_id", "link"} & set(header):
-                raise MigrationError(f"{path}, line 1: the columns must be folder_name,link or folder_name,folder_id")
-            table.fieldnames = header
-            for row in table:
-                where = f"{path}, line {table.line_num}"
-                if None in row:
-                    raise MigrationError(f"{where}: more cells than columns")
-                yield where, row
-    except csv.Error as error:
-        raise MigrationError(f"{path}, line {table.line_num + 1}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
 
 
 def _items(items: tuple[Any, ...]) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.listing import assets_file
 from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.results import batches, listing, marker
 from drive2cloudinary.results.pending import count_excluded
@@ -62,6 +63,9 @@ class Pipeline:
             _or_exit(check_settings, sys.argv[1:], Settings.__dataclass_fields__)
         self._base = Path(workflow.basedir)
         self.settings = _or_exit(Settings.from_config, config, self._base / "config.schema.yaml", sys.argv)
+        if workflow.is_main_process:
+            # The job that makes the listing reads it again; a wrong line is said before anything starts.
+            _or_exit(assets_file.read, self.settings.assets)
         # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
         folders = _or_exit(folders_of, self.settings) if workflow.is_main_process or not self.settings.folders else []
         self._migrations = {each.results_folder.name: Migration(each) for each in folders}

@@ -35,11 +35,15 @@ def _tags(image: Image, drive_folder: str, settings: Settings) -> Iterator[str]:
         # In this order, because a folder may be named {path}.
         parts = tag.split("{path}")
         yield path.join(part.replace("{folder}", path.rpartition("/")[2]) for part in parts)
+    if settings.tags_from_folders:
+        yield from image.folder_path.split("/")
+    yield from image.tags
 
 
 def _context(image: Image, settings: Settings) -> dict[str, str]:
     """The context of all images; an image's own values override it."""
-    given = {**settings.upload.context}
+    own = {"caption": image.caption, "alt": image.alt}
+    given = {**settings.upload.context, **{key: each for key, each in own.items() if each}}
     return {key: valid for key, each in given.items() if (valid := texts.value(each))}
 
 
