@@ -67,6 +67,16 @@ def test_all_of_it_goes_along_with_each_upload_and_each_replacement(account: Wor
     assert replaced["context"] == {"drive_id": one, **context} and replaced["metadata"] == metadata
 
 
+@pytest.mark.parametrize("how", [("--executor", "local"), ("-F",)])
+def test_braces_in_tags_are_no_wildcards_of_snakemake(workspace: Workspace, how: tuple[str, ...]) -> None:
+    workspace.add("one.jpg")
+    upload = "{tags: ['{folder}', '{path}']}"
+    workspace.dry_run(upload=upload).succeeded()
+    workspace.run(*how, upload=upload).succeeded()
+    assert asset_of(workspace, "one.jpg")["tags"] == ["Photos"]
+    workspace.run("verify", upload=upload).succeeded()
+
+
 def test_other_tags_move_nothing(workspace: Workspace) -> None:
     workspace.add("one.jpg")
     workspace.run().succeeded()

@@ -133,6 +133,10 @@ class Pipeline:
         """The settings of one Drive folder, as the scripts' argument."""
         return _or_exit(self._migration, wildcards.folder).settings.to_json()
 
+    def all_settings(self, wildcards: object) -> str:
+        """The settings of the run. A function, because Snakemake takes {folder} in a text for a wildcard."""
+        return self.settings.to_json()
+
     def transferred(self, wildcards: Any) -> list[str]:
         """The files that exist when all images of a Drive folder are transferred.
 
