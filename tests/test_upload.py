@@ -28,6 +28,10 @@ def asset_of(workspace: Workspace, filename: str) -> dict[str, Any]:
     return dict(found)
 
 
+def urls(row: dict[str, Any]) -> tuple[str, str]:
+    return row["cloudinary_url"], row["jpg_url"]
+
+
 def status(url: str) -> int:
     try:
         with urllib.request.urlopen(url) as answer:
@@ -124,8 +128,13 @@ def test_what_is_not_public_has_signed_urls_everywhere(workspace: Workspace, kin
     rows = workspace.mapping()
     assert len(rows) == 2 and {asset["type"] for asset in workspace.cloud.assets().values()} == {kind}
     for row in rows:
-        for url in (row["cloudinary_url"], row["jpg_url"]):
+        for url in urls(row):
             assert f"/image/{kind}/s--" in url and status(url) == 200
+    deliveries = (workspace.results / "report.html").read_text()
+    for row in rows:
+        assert all(f"{url.split('/s--')[1].split('--')[0]}--/" in deliveries for url in urls(row)), (
+            "the report links it"
+        )
     (png,) = [row for row in rows if row["filename"] == "two.png"]
     assert "/f_jpg/" in png["jpg_url"]
     verified = workspace.run("verify", upload=upload)
