@@ -90,8 +90,9 @@ rule merge_markers:
         "envs/migration.yaml"
     params:
         scripts=scripts,
+        limit=pipeline.settings.limit or 0,
     shell:
-        "python {params.scripts:q}/merge_markers.py {input.listing:q} 2>{log:q}"
+        "python {params.scripts:q}/merge_markers.py --limit={params.limit} {input.listing:q} 2>{log:q}"
 
 
 include: "scripts/rules/report.smk"

@@ -12,8 +12,9 @@ from drive2cloudinary.report.merging import merge_markers
 def main() -> None:
     parser = command.argument_parser(__doc__)
     parser.add_argument("listing", type=Path, help="listing.json in a results folder")
+    parser.add_argument("--limit", type=int, default=0, help="the setting limit; 0 for none")
     options = parser.parse_args()
-    failed = merge_markers(options.listing)
+    failed = merge_markers(options.listing, options.limit or None)
     if failed:
         # A marker may have been deleted after its job had ended.
         raise MigrationError(f"{failed} images have no marker")

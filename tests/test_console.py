@@ -190,3 +190,15 @@ def test_a_run_counts_what_is_in_cloudinary_already_by_itself(workspace: Workspa
     done.line("3 images: 1 uploaded, 2 existing, 0 failed, 0 skipped")
     done.line("3 images in Cloudinary, 1 uploaded now, 1.0 kB in ")
     assert "Finished jobid" in done.said
+
+
+def test_each_image_has_a_line_with_verbose_alone(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    quiet = workspace.run()
+    quiet.succeeded()
+    (url,) = [row["cloudinary_url"] for row in workspace.mapping()]
+    assert url not in quiet.said
+    workspace.add("two.jpg")
+    wordy = workspace.run("--verbose")
+    wordy.succeeded()
+    assert "uploaded: two.jpg: http" in wordy.said and "uploaded: one.jpg" not in wordy.said

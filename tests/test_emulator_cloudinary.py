@@ -136,6 +136,15 @@ def test_valid_public_ids_are_delivered(upload: Upload, http: Any, public_id: st
         (JPEG, {"display_name": "a/b"}, "is invalid"),
         (JPEG, {"allowed_formats": ["png"]}, "format jpg not allowed"),
         (JPEG, {"upload_preset": "none"}, "Upload preset not found"),
+        (JPEG, {"type": "public"}, "Invalid type public"),
+        (JPEG, {"tags": ["x" * 256]}, "tags are invalid"),
+        (JPEG, {"tags": [str(number) for number in range(1001)]}, "tags are invalid"),
+        (JPEG, {"context": "no pair"}, "context is invalid"),
+        (JPEG, {"context": {"caption": ""}}, "context is invalid"),
+        (JPEG, {"context": {"caption": "x" * 1025}}, "context is invalid"),
+        (JPEG, {"context": {"caption": "a\tb"}}, "context is invalid"),
+        (JPEG, {"metadata": {"unknown": "x"}}, "Invalid value  for parameter kind"),
+        (JPEG, {"moderation": "unknown"}, "Unsupported moderation kind"),
         (JPEG, {"unsigned": True}, "Upload preset must be specified"),
         (JPEG, {"resource_type": "video"}, "Unsupported video format"),
     ],
@@ -178,6 +187,45 @@ def test_formats_are_normalised(upload: Upload, extension: str, format_: str) ->
 )
 def test_formats_that_pillow_does_not_open(upload: Upload, data: bytes, format_: str) -> None:
     assert upload(data)["format"] == format_
+
+
+def test_presets_metadata_and_moderation_are_kept(emulator: Emulator, upload: Upload) -> None:
+    emulator.settings(presets={"mine": {"tags": "of,preset", "moderation": "manual"}}, metadata_fields=["sku", "kinds"])
+    metadata = {"sku": HARD, "kinds": ["a", "b"]}
+    answer = upload(JPEG, public_id="kept", upload_preset="mine", metadata=metadata, tags=["of call"])
+    assert answer["tags"] == ["of call"] and answer["metadata"] == {"sku": HARD, "kinds": '["a","b"]'}
+    assert emulator.assets()["kept"]["moderation"] == "manual"
+    again = upload(JPEG, public_id="kept")
+    assert again["tags"] == [] and "metadata" not in again, "overwriting clears them"
+
+
+def test_a_backslash_at_the_end_of_a_context_value_eats_the_next_key(upload: Upload) -> None:
+    """The client does not escape it: callers have to take care."""
+    answer = upload(JPEG, context={"caption": "a\\", "alt": "b"})
+    assert answer["context"] == {"custom": {"caption": "a|alt=b"}}
+
+
+@pytest.mark.parametrize("public_id", ["p/a b", "p/é:~(1)", "p/x"])
+@pytest.mark.parametrize(("kind", "derived_is_open"), [("private", True), ("authenticated", False)])
+def test_what_is_not_public_is_delivered_to_signed_urls_only(
+    emulator: Emulator, upload: Upload, http: Any, kind: str, derived_is_open: bool, public_id: str
+) -> None:
+    account = cloudinary_options(emulator.cloudinary_url)
+    answer = upload(PNG, public_id=public_id, type=kind)
+    signature = answer["secure_url"].split("/")[6]
+
+    def status(url: str) -> int:
+        return int(http.request("GET", url).status)
+
+    assert status(answer["secure_url"]) == 200
+    assert status(answer["secure_url"].replace(f"/{signature}", "")) == 401
+    assert status(answer["secure_url"].replace(signature, "s--AAAAAAAA--")) == 401
+    assert status(answer["secure_url"].replace(f"/{kind}/", "/upload/")) == 404, "nor as another type"
+    options = {"type": kind, "format": "png", "sign_url": True, "raw_transformation": "f_jpg", **account}
+    signed, _ = utils.cloudinary_url(public_id, version=answer["version"], **options)
+    ours = answer["secure_url"].replace(signature, f"{signed.split('/')[6]}/f_jpg")
+    assert status(ours) == 200
+    assert status(answer["secure_url"].replace(signature, "f_jpg")) == (200 if derived_is_open else 401)
 
 
 # What comes of it

@@ -95,7 +95,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def dry_run() -> None:
         found = migration.listed_as_set()
-        preview(migration.pending(found, again=False, dryrun=True), found, False, "images", settings)
+        preview(*migration.pending(found, again=False, dryrun=True), found, False, "images", settings)
 
     def batch() -> None:
         for path in (folder / "batches").glob("*.txt"):

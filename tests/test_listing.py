@@ -42,12 +42,12 @@ def paths(images: list[Image]) -> list[str]:
     return sorted(image.path for image in images)
 
 
-def found_below(workspace: Workspace, **more: bool) -> tuple[list[FoundImage], list[int]]:
+def found_below(workspace: Workspace, **config: object) -> tuple[list[FoundImage], list[int]]:
     """The images of the Drive folder, and what was said meanwhile of how many there are."""
-    settings = Settings.from_json(workspace.settings())
+    settings = Settings.from_json(workspace.settings(**config))
     drive, said = Drive.of(settings), list[int]()
     root = drive.file(workspace.cloud.folder_id)
-    return images_below(drive, root, settings, lambda warning: None, said.append, **more), said
+    return images_below(drive, root, settings, lambda warning: None, said.append), said
 
 
 def most_at_once(calls: list[dict[str, Any]]) -> int:
@@ -323,7 +323,7 @@ def test_a_description_is_requested_only_if_it_is_wanted(workspace: Workspace) -
     (far,) = workspace.add("far.jpg", parent="root", description="far away")
     workspace.cloud.drive("shortcut", name="link", target=far, description="of the shortcut")
     for wanted, said in ((False, {""}), (True, {long, "", "far away"})):
-        images, _ = found_below(workspace, descriptions=wanted)
+        images, _ = found_below(workspace, caption_from_description=wanted)
         assert len(images) == 3 and {image.file.description for image in images} == said
 
 

@@ -55,6 +55,12 @@ def test_a_folder_of_pictures_goes_to_cloudinary_and_a_second_run_moves_no_byte(
     results = workspace.results.relative_to(workspace.path)
     assert mapping == f"mapping: {results / 'mapping.csv'}; report: {results / 'report.html'}"
     assert to_do == "to do: nothing, all images are where they should be"
+    log = (workspace.results / "logs" / "images.log").read_text().splitlines()
+    shown = [re.fullmatch(r"\S+ uploaded download [0-9.]+ s upload [0-9.]+ s (\S+) (.+)", line) for line in log]
+    moved_to = {each[2]: each[1] for each in shown if each}
+    paths = {" ".join(pictures[row["file_id"]].split()): row["cloudinary_url"] for row in rows}
+    assert moved_to == paths and len(log) == len(rows)
+    assert not set(log) & set(first.lines)
     assets = workspace.cloud.assets()
     assert sorted(assets) == ["Photos/Inner/Deeper__too/four", "Photos/Inner/three", "Photos/one", "Photos/two"]
     for row in rows:
@@ -69,7 +75,8 @@ def test_a_folder_of_pictures_goes_to_cloudinary_and_a_second_run_moves_no_byte(
             assert answer.headers["Content-Type"] == "image/jpeg"
         asset = assets[row["public_id"]]
         assert asset["asset_folder"] == "/".join(filter(None, ("Photos", row["folder_path"])))
-        assert asset["display_name"] == row["filename"]
+        assert asset["display_name"] == row["local_filename"], "the media library adds the extension itself"
+        assert asset["sent_filename"] == row["filename"]
         assert asset["context"] == {"drive_id": row["file_id"]}
         assert asset["resource_type"] == "image"
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.settings import Settings, folder_of
+from drive2cloudinary.settings import Settings, Upload, folder_of
 from tests.harness import ROOT
 
 ID = "1aB_c-D2"
@@ -108,6 +108,12 @@ def test_a_list_may_be_one_text(typed: str, value: tuple[str, ...]) -> None:
     assert settings(f"exclude={typed}").exclude == value
 
 
+def test_what_goes_along_is_text_however_it_is_written() -> None:
+    given = settings("upload={tags: 2026, context: {1: 2.5}, metadata: {a: [1, b]}, upload_preset: 7, moderation: }")
+    assert given.upload == Upload(("2026",), {"1": "2.5"}, {"a": ["1", "b"]}, "7")
+    assert settings("upload=").upload == settings("upload={}").upload == Upload()
+
+
 def test_numbers_are_numbers() -> None:
     given = settings("retries=0", "timeout=2.5")
     assert (given.retries, given.timeout) == (0, 2.5)
@@ -123,7 +129,9 @@ def test_config_yaml_names_every_setting_and_says_its_default() -> None:
 
 
 def test_settings_survive_the_command_line_of_a_script() -> None:
-    given = settings(f"folder_id={ID}", 'folder_name=it\'s "quoted" 東京', "exclude=['a b/*', $HOME]", "timeout=1")
+    given = settings(
+        f"folder_id={ID}", 'folder_name=it\'s "quoted" 東京', "exclude=['a b/*', $HOME]", "upload={tags: [é]}"
+    )
     assert Settings.from_json(given.to_json()) == given
 
 
@@ -142,6 +150,23 @@ def test_settings_survive_the_command_line_of_a_script() -> None:
         ("recursive=1", ("wrong setting recursive",)),
         ("retries=-1", ("wrong setting retries",)),
         ("retries=1.5", ("wrong setting retries",)),
+        ("upload=x", ("wrong setting upload",)),
+        ("upload={tag: a}", ("unknown setting 'upload.tag'", "did you mean tags?")),
+        ("upload={eager: a}", ("unknown setting 'upload.eager'", "these can be set: tags, context")),
+        ("upload={transformation: w_10}", ("upload.transformation cannot be set", "would change the stored bytes")),
+        ("upload={format: jpg}", ("upload.format cannot be set", "would change the stored bytes")),
+        ("upload={context: {drive_id: x}}", ("upload.context.drive_id cannot be set",)),
+        ("upload={context: [a]}", ("wrong setting upload.context",)),
+        ("upload={context: {a: true}}", ("wrong setting upload.context.a",)),
+        ("upload={context: {a: ''}}", ("wrong setting upload.context.a",)),
+        ("upload={context: {a=b: c}}", ("wrong setting upload.context", "a=b")),
+        ("upload={tags: [a, 'b,c']}", ("wrong setting upload.tags", "'b,c' has a comma")),
+        ("upload={tags: '{name}'}", ("wrong setting upload.tags", "only {folder} and {path} may stand in braces")),
+        ("upload={tags: {a: b}}", ("wrong setting upload.tags",)),
+        ("upload={type: public}", ("wrong setting upload.type", "public")),
+        ("upload={upload_preset: [a]}", ("wrong setting upload.upload_preset",)),
+        ("limit=0", ("wrong setting limit",)),
+        ("limit=few", ("wrong setting limit", "few")),
         ("timeout=0", ("wrong setting timeout",)),
         ("timeout=soon", ("wrong setting timeout", "soon")),
         ("include=[1]", ("wrong setting include",)),

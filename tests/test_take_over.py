@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import cloudinary
 import pytest
 
-from drive2cloudinary.cloudinary.address import Address, OwnCloud
+from drive2cloudinary.cloudinary.original_url import Address, OwnCloud
 from drive2cloudinary.takeover import caches
 from tests.harness import Finished, Workspace, jpeg, wait_for
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import hashlib
 import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from drive2cloudinary.errors import MigrationError, one_line
 
 LARGEST = 16 * 1024 * 1024
 """Bytes: more than any JSON object that this project writes."""
@@ -110,6 +114,41 @@ def read_json_object(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotAFile, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def md5_of(path: Path) -> str:
+    """The md5 of a file's bytes; "" if it cannot be read."""
+    try:
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    except OSError:
+        return ""
+
+
+def read_table(
+    path: Path, columns: Collection[str], needed: Collection[str], should_be: str
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The non-empty lines of a CSV file, each with its place for messages, as column → cell.
+
+    In: the columns that it may have; those of which it must have at least one; the same in words, for the message.
+    Raises MigrationError, with the number of the line.
+    """
+    try:
+        # -sig: spreadsheets write a byte order mark, which would become part of the first column's name.
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = csv.DictReader(stream, strict=True)
+            header = [name.strip() for name in table.fieldnames or ()]
+            if not set(header) <= set(columns) or not set(needed) & set(header):
+                raise MigrationError(f"{path}, line 1: the columns must be {should_be}")
+            table.fieldnames = header
+            for row in table:
+                where = f"{path}, line {table.line_num}"
+                if None in row:
+                    raise MigrationError(f"{where}: more cells than columns")
+                yield where, row
+    except csv.Error as error:
+        raise MigrationError(f"{path}, line {table.line_num + 1}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
 
 
 def _refuse(constant: str) -> None:

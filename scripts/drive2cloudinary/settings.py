@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, urlparse
 
 from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.files import md5_of
 
 ID = r"[A-Za-z0-9_-]+"
 """The pattern of Drive's IDs. They become file names here, so no other text is accepted as an ID."""
@@ -27,8 +28,9 @@ TEXTS = (
     "credentials",
     "drive_endpoint",
     "results",
+    "assets",
 )
-SWITCHES = ("skip_wrong_lines", "recursive", "overwrite", "fit")
+SWITCHES = ("skip_wrong_lines", "recursive", "overwrite", "fit", "tags_from_folders", "caption_from_description")
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan accepts."""
 LISTS = ("include", "exclude")
@@ -40,6 +42,27 @@ FOLDERS_PER_QUERY = 22
 """The most Drive folders in one query. With IDs of 33 characters, a shared drive's ID and a page token of 150
 characters, the URL stays below 2,048 characters; Google's client would send a longer one as a POST."""
 
+PLACEHOLDERS = ("folder", "path")
+"""What may stand in braces in a tag: the name of the image's Drive folder, and its path."""
+ALTERING = ("transformation", "format")
+"""Upload parameters that would change the stored bytes."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What goes along with each upload: parameters of Cloudinary's Upload API, by their own names.
+
+    tags: may have PLACEHOLDERS. metadata: structured metadata, external ID of the field → value or values. type: how
+    the assets are delivered. Facts: https://cloudinary.com/documentation/image_upload_api_reference#upload.
+    """
+
+    tags: tuple[str, ...] = ()
+    context: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str | list[str]] = field(default_factory=dict)
+    upload_preset: str = ""
+    type: Literal["upload", "private", "authenticated"] = "upload"
+    moderation: str = ""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -48,7 +71,8 @@ class Settings:
     folder_id: the bare ID, "" if none was given. resource_key: from a folder's URL, "" if it has none. results_name:
     the name of the results folder, "" for the ID (run/results_folders.py). folder_name: "" for the Drive folder's own
     name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV file or the list in
-    config.yaml; `run/folders.py` reads it, with the three settings after it.
+    config.yaml; `run/folders.py` reads it, with the three settings after it. assets: the name of a CSV file, "" for
+    none, which `listing/assets_file.py` reads.
     """
 
     folder_id: str = ""
@@ -68,7 +92,12 @@ class Settings:
     drive_endpoint: str = "https://www.googleapis.com"
     results: str = "results"
     overwrite: bool = False
+    upload: Upload = field(default_factory=Upload)
+    tags_from_folders: bool = False
+    caption_from_description: bool = False
+    assets: str = ""
     trust_checksum: dict[str, bool] = field(default_factory=dict)
+    limit: int | None = None
     max_bytes: int | None = None
     fit: bool = False
     drive_units_per_minute: float = 325_000
@@ -87,7 +116,14 @@ class Settings:
     @property
     def of_listing(self) -> dict[str, Any]:
         """The settings on which the images of a listing and their names depend."""
-        return {"folder_name": self.folder_name, "recursive": self.recursive, "include": list(self.include)}
+        return {
+            "folder_name": self.folder_name,
+            "recursive": self.recursive,
+            "include": list(self.include),
+            "type": self.upload.type,
+            "caption_from_description": self.caption_from_description,
+            "assets": md5_of(Path(self.assets)) if self.assets else "",
+        }
 
     def trusts_checksum(self, file_id: str, photos: bool) -> bool:
         """Whether a file's bytes must have Drive's md5. In: its ID, and whether it came from Google Photos.
@@ -114,7 +150,8 @@ class Settings:
     def from_json(cls, text: str) -> Settings:
         """The settings that `to_json` wrote."""
         values = json.loads(text)
-        return cls(**{**values, **{key: tuple(values[key]) for key in (*LISTS, "folders")}})
+        upload = Upload(**{**values["upload"], "tags": tuple(values["upload"]["tags"])})
+        return cls(**{**values, **{key: tuple(values[key]) for key in (*LISTS, "folders")}, "upload": upload})
 
     @classmethod
     def from_config(cls, config: dict[str, Any], schema: Path, command_line: Sequence[str] = ()) -> Settings:
@@ -132,6 +169,7 @@ class Settings:
         if lists.get("include") == ():
             raise MigrationError("wrong setting include: it names no MIME type; image/* takes all images")
         folders = values.pop("folders", None) or ()
+        upload = values.pop("upload", None) or {}
         values.pop("folder_id", None)
         texts = {key: values[key] or "" for key in TEXTS if key in values}
         # Normalized, because Snakemake compares paths as texts.
@@ -139,6 +177,7 @@ class Settings:
         return cls(
             **{**values, **texts, **lists, "folder_id": folder_id, "resource_key": resource_key},
             folders=folders if isinstance(folders, str) else tuple(folders),
+            upload=Upload(**{**upload, "tags": _as_list(upload.get("tags", ()))}),
         )
 
 
@@ -188,7 +227,18 @@ def _typed_by_name(command_line: Sequence[str], config: dict[str, Any]) -> dict[
             str(file_id): words.get(str(trusted).lower(), trusted)
             for file_id, trusted in config["trust_checksum"].items()
         }
+    if isinstance(config.get("upload"), dict):
+        typed["upload"] = _as_texts(config["upload"])
     return typed
+
+
+def _as_texts(value: Any) -> Any:
+    """The value with the keys and numbers in it as texts, which people write without quotes: {year: 2026}."""
+    if isinstance(value, dict):
+        return {str(key): _as_texts(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_as_texts(each) for each in value]
+    return str(value) if type(value) in (int, float) else value
 
 
 def _as_list(value: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -220,6 +270,7 @@ def _check(values: dict[str, Any], schema: Path) -> None:
         hint = f": did you mean {near[0]}?" if near else "; config.yaml names them all"
         hint = f": {REPLACED[unknown[0]]}" if unknown[0] in REPLACED else hint
         raise MigrationError(f"unknown setting {one_line(unknown[0], 60)!r}{hint}")
+    _check_upload(values.get("upload"))
     try:
         validate(values, str(schema), set_default=False)
     except WorkflowError as error:
@@ -227,3 +278,33 @@ def _check(values: dict[str, Any], schema: Path) -> None:
         where = ".".join(map(str, cause.path)) if isinstance(cause, ValidationError) else "config.yaml"
         what = cause.message if isinstance(cause, ValidationError) else error
         raise MigrationError(f"wrong setting {where}: {one_line(what, 200)}") from error
+    for tag in _as_list((values.get("upload") or {}).get("tags", ())):
+        _check_tag(tag)
+
+
+def _check_upload(upload: Any) -> None:
+    """Raise MigrationError for a parameter that cannot be set; the message says why."""
+    for key in upload if isinstance(upload, dict) else ():
+        if key in ALTERING:
+            raise MigrationError(
+                f"upload.{key} cannot be set: it would change the stored bytes, and an image counts as moved only if "
+                "they are Drive's; put it into the delivery URLs instead"
+            )
+        if key not in Upload.__dataclass_fields__:
+            near = difflib.get_close_matches(key.lower(), list(Upload.__dataclass_fields__), 1)
+            hint = f"did you mean {near[0]}?" if near else f"these can be set: {', '.join(Upload.__dataclass_fields__)}"
+            raise MigrationError(f"unknown setting {one_line(f'upload.{key}', 60)!r}: {hint}")
+    context = upload.get("context") if isinstance(upload, dict) else None
+    if isinstance(context, dict) and "drive_id" in context:
+        raise MigrationError("upload.context.drive_id cannot be set: it says which Drive file an asset is made of")
+
+
+def _check_tag(tag: str) -> None:
+    """Raise MigrationError for a tag that Cloudinary would split, or that names an unknown placeholder."""
+    shown = one_line(tag, 60)
+    if "," in tag:
+        raise MigrationError(f"wrong setting upload.tags: {shown!r} has a comma, which separates tags in Cloudinary")
+    for name in re.findall(r"\{(.*?)\}", tag):
+        if name not in PLACEHOLDERS:
+            known = " and ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+            raise MigrationError(f"wrong setting upload.tags: {shown!r}: only {known} may stand in braces")

@@ -37,7 +37,7 @@ rule verify:
     threads: pipeline.cores
     params:
         scripts=scripts,
-        settings=pipeline.settings.to_json(),
+        settings=pipeline.all_settings,
         csv=pipeline.verify.tables,
         quiet="--quiet" if pipeline.silent else "",
     shell:

@@ -103,7 +103,7 @@ async def serve(options: argparse.Namespace) -> None:
         "oauth": Port("oauth", [("/", oauth)], faults, record),
         "cloudinary": Port(
             "cloudinary",
-            [("/emulator", control), ("/v1_1/", api), ("/", Delivery(assets, account.cloud))],
+            [("/emulator", control), ("/v1_1/", api), ("/", Delivery(assets, account.cloud, account.secret))],
             faults,
             record,
         ),

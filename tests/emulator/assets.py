@@ -39,6 +39,8 @@ class Asset:
     asset_folder: str
     context: dict[str, str] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+    moderation: str = ""
     stores: int = 1
     offset: int = 0
 

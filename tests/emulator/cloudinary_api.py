@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -17,9 +17,9 @@ from .chunks import ChunkError, Chunks
 from .faults import flip
 from .form import Form, FormError, read_form
 from .intake import Refused, Taken, take
-from .naming import FALSE, as_stored, is_valid, parse_context, public_id_of, stem_of
+from .naming import FALSE, as_stored, is_valid, parse_context, parse_pairs, public_id_of, stem_of
 from .record import Record
-from .signing import is_signed, string_to_sign
+from .signing import is_signed, sign_url, string_to_sign
 from .wire import Call, Reply, nonempty, split_target
 
 Json = dict[str, Any]
@@ -28,6 +28,7 @@ ENVELOPE = 64 * 1024  # multipart headers and fields around a file, for telling 
 HOUR = 3600
 UPGRADE = "Upgrade your plan to enjoy higher limits https://www.cloudinary.com/pricing/upgrades/file-limit"
 TYPES = ("upload", "private", "authenticated")
+MODERATIONS = ("manual", "aws_rek", "webpurify")
 RESOURCES = ("image", "video", "raw", "auto")
 REWRITES = ("specials", "off")
 
@@ -36,7 +37,8 @@ REWRITES = ("specials", "off")
 class Account:
     """The product environment: its credentials, limits and modes.
 
-    `at_once` 0 is no limit; `delay` is in seconds; `rewrites` is what becomes of a public_id (`naming.as_stored`).
+    `at_once` 0 is no limit; `delay` is in seconds; `rewrites` is what becomes of a public_id (`naming.as_stored`);
+    `presets` are the upload presets, name → parameters; `metadata_fields` the external IDs of structured metadata.
     """
 
     cloud: str
@@ -49,6 +51,8 @@ class Account:
     existing_without_etag: bool = False
     rewrites: str = REWRITES[0]
     base: str = ""
+    presets: dict[str, dict[str, str]] = field(default_factory=dict)
+    metadata_fields: list[str] = field(default_factory=list)
 
 
 class ApiError(Exception):
@@ -151,7 +155,12 @@ class CloudinaryApi:
 
     def _upload(self, call: Call, resource_type: str, form: Form) -> Json:
         fields = form.fields
-        _check_parameters(form)
+        if preset := fields.get("upload_preset"):
+            if preset not in self._account.presets:
+                raise ApiError(400, "Upload preset not found")
+            # What the call itself says wins.
+            form.fields = fields = {**self._account.presets[preset], **fields}
+        _check_parameters(form, self._account.metadata_fields)
         assert form.file is not None
         upload_id = call.request.headers.get("X-Unique-Upload-Id", "")
         span = call.request.headers.get("Content-Range", "")
@@ -206,7 +215,9 @@ class CloudinaryApi:
             display_name=fields.get("display_name") or (old.display_name if old else public_id.rpartition("/")[2]),
             asset_folder="" if self._account.fixed_folders else folder,
             context=parse_context(fields.get("context", "")),
-            tags=[tag.strip() for tag in fields.get("tags", "").split(",") if tag.strip()],
+            tags=_tags_of(fields),
+            metadata=parse_pairs(fields.get("metadata", "")),
+            moderation=fields.get("moderation", ""),
             stores=old.stores + 1 if old else 1,
         )
         self._assets.put(asset, data)
@@ -223,7 +234,9 @@ class CloudinaryApi:
         """The asset as the API answers it."""
         account = self._account
         ending = f".{asset.format}" if asset.resource_type != "raw" else ""
-        path = f"/{account.cloud}/{asset.resource_type}/{asset.type}/v{asset.version}/{quote(asset.public_id)}{ending}"
+        signature = f"/{sign_url(asset.public_id + ending, account.secret)}" if asset.type != "upload" else ""
+        kind = f"/{account.cloud}/{asset.resource_type}/{asset.type}{signature}"
+        path = f"{kind}/v{asset.version}/{quote(asset.public_id)}{ending}"
         signed = f"public_id={asset.public_id}&version={asset.version}{account.secret}"
         answer: Json = {
             "asset_id": asset.asset_id,
@@ -250,6 +263,10 @@ class CloudinaryApi:
             answer["folder"] = asset.public_id.rpartition("/")[0]
         else:
             answer |= {"asset_folder": asset.asset_folder, "display_name": asset.display_name}
+        if asset.metadata:
+            answer["metadata"] = asset.metadata
+        if asset.moderation:
+            answer["moderation"] = [{"status": "pending", "kind": asset.moderation}]
         if asset.context:
             answer["context"] = {"custom": asset.context}
         absent = [] if asset.resource_type == "image" else ["width", "height"]
@@ -268,7 +285,11 @@ class CloudinaryApi:
         return Reply.of_json({"result": "ok" if gone else "not found"})
 
 
-def _check_parameters(form: Form) -> None:
+def _tags_of(fields: dict[str, str]) -> list[str]:
+    return [tag.strip() for tag in fields.get("tags", "").split(",") if tag.strip()]
+
+
+def _check_parameters(form: Form, metadata_fields: list[str]) -> None:
     """Checks that need neither the bytes nor the store."""
     fields = form.fields
     if form.file is None:
@@ -276,7 +297,17 @@ def _check_parameters(form: Form) -> None:
         raise ApiError(400, sent_url if fields.get("file") else "Missing required parameter - file")
     if fields.get("type", "upload") not in TYPES:
         raise ApiError(400, f"Invalid type {fields['type']}")
-    if fields.get("upload_preset"):
-        raise ApiError(400, "Upload preset not found")
+    tags = _tags_of(fields)
+    if len(tags) > 1000 or any(len(tag) > 255 for tag in tags):
+        raise ApiError(400, "tags are invalid")
+    try:
+        parse_context(fields.get("context", ""))
+    except ValueError as error:
+        raise ApiError(400, f"context is invalid - {error}") from error
+    # What the service answers for an unknown field: pycloudinary, issue 358.
+    if set(parse_pairs(fields.get("metadata", ""))) - set(metadata_fields):
+        raise ApiError(400, "Invalid value  for parameter kind")
+    if fields.get("moderation", "manual") not in MODERATIONS:
+        raise ApiError(400, f"Unsupported moderation kind {fields['moderation']}")
     if "/" in fields.get("display_name", ""):
         raise ApiError(400, f"display_name ({fields['display_name']}) is invalid")

@@ -32,7 +32,16 @@ from .wire import Call, Reply, read_body, split_target
 
 Json = dict[str, Any]
 CHANGES = "drive_changes.jsonl"
-MODES = ("existing_without_etag", "fixed_folders", "max_bytes", "at_once", "delay", "rewrites")
+MODES = (
+    "existing_without_etag",
+    "fixed_folders",
+    "max_bytes",
+    "at_once",
+    "delay",
+    "rewrites",
+    "presets",
+    "metadata_fields",
+)
 
 
 class Control:

@@ -1,4 +1,4 @@
-"""Delivery of assets by URL."""
+"""Delivery of assets by URL: of those of type private or authenticated only if it is signed."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from aiohttp import web
 
 from .assets import Asset, Assets
 from .images import EXTENSIONS, content_type
+from .signing import sign_url
 from .transform import Step, TransformError, looks_like_one, parse, render, result_format
 from .wire import Call, Reply, nonempty, span, split_target
 
 CACHED = 64
 KINDS = ("image", "raw", "video")
+TYPES = ("upload", "private", "authenticated")
+SIGNATURE = re.compile(r"s--[A-Za-z0-9_-]{8}--")
 VERSION = re.compile(r"v\d+")
 
 
 class Delivery:
-    """The service: `/CLOUD/image/upload[/TRANSFORMATION…][/vN]/PUBLIC_ID[.EXTENSION]`."""
+    """The service: `/CLOUD/image/TYPE[/s--SIGNATURE--][/TRANSFORMATION…][/vN]/PUBLIC_ID[.EXTENSION]`."""
 
-    def __init__(self, assets: Assets, cloud: str) -> None:
+    def __init__(self, assets: Assets, cloud: str, secret: str) -> None:
         self._assets = assets
         self._cloud = cloud
+        self._secret = secret
         self._converted: OrderedDict[tuple[object, ...], tuple[bytes, str]] = OrderedDict()
 
     async def open(self, request: web.BaseRequest) -> Call:
@@ -44,16 +48,21 @@ class Delivery:
         parts: list[str] = call.payload
         if call.request.method not in ("GET", "HEAD"):
             return self.error(405, "", "Method not allowed")
-        if len(parts) < 4 or parts[0] != self._cloud or parts[1] not in KINDS or parts[2] != "upload":
+        if len(parts) < 4 or parts[0] != self._cloud or parts[1] not in KINDS or parts[2] not in TYPES:
             return self.error(404, "", "Resource not found - " + "/".join(parts))
-        components, name = _split(parts[3:])
+        signature, rest = (parts[3], parts[4:]) if SIGNATURE.fullmatch(parts[3]) else ("", parts[3:])
+        components, name = _split(rest)
         try:
             steps = [parse(component) for component in components]
         except TransformError as error:
             return self.error(400, "", str(error))
         stem, dot, ending = name.rpartition(".")
         extension = EXTENSIONS.get(ending.lower()) if dot and parts[1] == "image" else None
-        asset = self._assets.get((parts[1], "upload", stem if extension else name))
+        asset = self._assets.get((parts[1], parts[2], stem if extension else name))
+        # Of a private asset, only the original needs it; of an authenticated one, everything.
+        is_open = parts[2] == "upload" or (parts[2] == "private" and components)
+        if signature != sign_url("/".join([*components, name]), self._secret) and (signature or not is_open):
+            return self.error(401, "", "Invalid signature" if signature else "deny or ACL failure")
         if asset is None:
             return self.error(404, "", f"Resource not found - {name}")
         wanted = result_format(asset.format, steps, extension)

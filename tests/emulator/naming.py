@@ -68,7 +68,24 @@ def stem_of(form: Form) -> str:
 
 
 def parse_context(text: str) -> dict[str, str]:
-    """`k=v|k=v`, in which a backslash stands before an = or | that is part of a key or value, as a dict."""
+    """`k=v|k=v`, in which a backslash stands before an = or | that is part of a key or value, as a dict.
+
+    Raises ValueError if it is not that, or breaks the documented rules: at most 1,000 pairs, keys and values of 1 to
+    1,024 characters, no control character but a newline.
+    """
+    if CONTEXT.sub("", text):
+        raise ValueError("malformed")
+    pairs = parse_pairs(text)
+    texts = [part for pair in pairs.items() for part in pair]
+    if len(pairs) > 1000 or any(not 1 <= len(part) <= 1024 for part in texts):
+        raise ValueError("too long, or empty")
+    if any(unicodedata.category(character) == "Cc" and character != "\n" for part in texts for character in part):
+        raise ValueError("control characters")
+    return pairs
+
+
+def parse_pairs(text: str) -> dict[str, str]:
+    """The keys and values of `k=v|k=v`, unescaped."""
     unescaped = [[re.sub(r"\\([=|])", r"\1", part) for part in pair] for pair in CONTEXT.findall(text)]
     return {key: value for key, value in unescaped}
 

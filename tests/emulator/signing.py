@@ -1,9 +1,11 @@
-"""Cloudinary's request signatures."""
+"""Cloudinary's signatures: of requests, and of delivery URLs."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 
 UNSIGNED = frozenset(["file", "cloud_name", "resource_type", "api_key", "signature"])
@@ -25,3 +27,13 @@ def is_signed(fields: Mapping[str, str], secret: str) -> bool:
     given = fields.get("signature", "")
     algorithm = "sha256" if len(given) == 64 else "sha1"
     return any(hmac.compare_digest(sign(fields, secret, algorithm, escape), given) for escape in (True, False))
+
+
+def sign_url(path: str, secret: str) -> str:
+    """The part `s--…--` of a delivery URL. In: what it signs, `[TRANSFORMATION/]PUBLIC_ID[.EXTENSION]`, not quoted.
+
+    As all clients do: SHA-1 of the path as it stands in a URL, in which `:` and `/` are not quoted.
+    """
+    quoted = re.sub(rb"[^a-zA-Z0-9_.\-/:]", lambda found: b"%%%02X" % found[0][0], path.encode())
+    digest = hashlib.sha1(quoted + secret.encode()).digest()
+    return f"s--{base64.urlsafe_b64encode(digest).decode()[:8]}--"

@@ -99,7 +99,7 @@ class Cloudinary:
         found = self._patiently(self._upload, content, new, True)
         if self._holds(found, content):
             return with_etag(found, content.md5)
-        gone = self._patiently(self._take_down, found.asset["public_id"])
+        gone = self._patiently(self._take_down, found.asset["public_id"], new.type)
         raise ImageError(
             "Cloudinary stored other bytes than were sent (does an upload preset of the account change images?); "
             + ("the asset was taken down again" if gone else f"delete {found.asset['public_id']} there"),
@@ -120,14 +120,20 @@ class Cloudinary:
             asset_folder=new.asset_folder,
             display_name=new.display_name,
             context=dict(new.context),
+            # An overwritten asset can lose these, so they are sent each time. The client leaves out empty ones.
+            tags=list(new.tags),
+            metadata=dict(new.metadata),
+            upload_preset=new.upload_preset or None,
+            type=new.type,
+            moderation=new.moderation or None,
             unique_filename=False,
             overwrite=overwrite,
             invalidate=overwrite or None,
         )
         if content.whole is not None:
-            answer = self._call(cloudinary.uploader.upload, content.whole, filename=new.display_name, **options)
+            answer = self._call(cloudinary.uploader.upload, content.whole, filename=new.filename, **options)
         else:
-            answer = self._upload_in_pieces(content, new.display_name, options)
+            answer = self._upload_in_pieces(content, new.filename, options)
         return stored(answer, new)
 
     def _upload_in_pieces(self, content: Content, filename: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -143,8 +149,8 @@ class Cloudinary:
             answer = self._call(cloudinary.uploader.upload_large_part, part, http_headers=headers, **options)
         return answer
 
-    def _take_down(self, public_id: str) -> bool:
-        answer = self._call(cloudinary.uploader.destroy, public_id, resource_type="image", invalidate=True)
+    def _take_down(self, public_id: str, type: str) -> bool:
+        answer = self._call(cloudinary.uploader.destroy, public_id, resource_type="image", type=type, invalidate=True)
         return answer.get("result") == "ok"
 
     def _stored_md5(self, url: str, size: int) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.cloudinary import names
+from drive2cloudinary.cloudinary import asset_urls, names
 from drive2cloudinary.errors import ImageError, TransientError, one_line
 from drive2cloudinary.urls import is_url
 
@@ -30,13 +30,21 @@ LONGEST_TEXT = 5000
 class NewAsset:
     """An image to store: its valid public_id, the folder and name that the media library shows, and its context.
 
+    filename: the name to send with the bytes, with its extension. The other fields are parameters of the Upload API;
+    all texts are valid for it. An asset of another `type` is another asset, even with the same public_id.
     The context is stored with the asset. A stored asset with the same context is this migration's own.
     """
 
     public_id: str
     asset_folder: str
     display_name: str
+    filename: str
     context: Mapping[str, str]
+    tags: Sequence[str]
+    metadata: Mapping[str, str | list[str]]
+    upload_preset: str
+    type: str
+    moderation: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,11 @@ def stored(answer: Mapping[str, Any], new: NewAsset) -> Stored:
         if name in needed if value in (None, "") else not _is_promised(name, value):
             raise TransientError(f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}")
         asset[name] = value
+    asset["secure_url"] = asset_urls.signed(asset["secure_url"])
+    if answer.get("type", new.type) != new.type:
+        raise TransientError(
+            f"Cloudinary's answer is not what its API promises: type is {one_line(answer['type'], 60)!r}"
+        )
     if names.asset_key(asset["public_id"]) != names.asset_key(new.public_id):
         raise ImageError(
             f"Cloudinary answered about {one_line(asset['public_id'])}, not {new.public_id}", Cause.RENAMED

@@ -16,6 +16,12 @@ CLOUDINARY_PERMANENT = {
     "Invalid image file": Cause.NOT_AN_IMAGE,
 }
 """The beginnings of the messages of status 400, which has no error codes."""
+OF_SETTINGS = {
+    "Upload preset not found": "the account has no upload preset of the name in upload.upload_preset",
+    "Invalid value  for parameter kind": "the account has no structured metadata field of an external ID in "
+    "upload.metadata",
+}
+"""The beginnings of messages of status 400 that no image can escape → what is wrong. The second: pycloudinary #358."""
 
 
 def cloudinary_error(status: int, message: str) -> MigrationError:
@@ -29,6 +35,9 @@ def cloudinary_error(status: int, message: str) -> MigrationError:
         return StopRun(
             f"Cloudinary does not accept the credentials: correct CLOUDINARY_URL in the environment or in .env ({said})"
         )
+    for beginning, what in OF_SETTINGS.items():
+        if status == 400 and message.startswith(beginning):
+            return StopRun(f"{what}: correct the setting upload, or create it there ({said})")
     if status in (420, 429):
         return rate_limited_or_stop("Cloudinary", said, try_again_on(message))
     if status == 408 or status >= 500:

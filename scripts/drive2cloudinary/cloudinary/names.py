@@ -62,8 +62,23 @@ def asset_folder(folder_name: str, folder_path: str) -> str:
 
 
 def display_name(filename: str) -> str:
-    """The name for Cloudinary's media library: no slash or control character, at most 255 characters."""
-    return _printable(filename.replace("/", "_"))[:LONGEST].strip() or "_"
+    """The name for Cloudinary's media library, which adds the extension itself: at most 255 characters."""
+    return _printable(stem(filename).replace("/", "_"))[:LONGEST].strip() or "_"
+
+
+def sent_filename(filename: str) -> str:
+    """The file name to send with the bytes: Cloudinary knows some formats, such as raw photos, by its extension only.
+
+    Out: no slash or control character; at most 255 characters, the last ones, so that the extension stays.
+    """
+    return _printable(filename.replace("/", "_"))[-LONGEST:].strip() or "_"
+
+
+def is_valid(public_id: str) -> bool:
+    """Whether a public_id keeps all rules as it is. In: in Unicode's composed form (NFC)."""
+    *folders, name = public_id.split("/")
+    kept = all(_segment(part) == part for part in (*folders, name))
+    return kept and len(public_id) <= LONGEST and all(_not_a_version(each) == each for each in folders)
 
 
 def with_suffix(name: str, suffix: str) -> str:

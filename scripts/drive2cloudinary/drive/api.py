@@ -21,7 +21,7 @@ from googleapiclient.http import HttpRequest
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.content import PIECE, Content
 from drive2cloudinary.drive.errors import drive_error
-from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, PLACE_FIELDS, DriveFile
+from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, PLACE_FIELDS, WITH_DESCRIPTION, DriveFile
 from drive2cloudinary.drive.http import DriveHttp
 from drive2cloudinary.drive.signin import read_credentials, sign_in_error
 from drive2cloudinary.errors import ImageError, TooLarge, TransientError, one_line
@@ -69,6 +69,8 @@ class Drive:
         self._impersonate = settings.impersonate
         self._credentials = read_credentials(self._token, self._impersonate)
         self._patiently = patiently(settings.retries, say_retry=services.retries.say_retry)
+        self.fields = WITH_DESCRIPTION if settings.caption_from_description else FILE_FIELDS
+        """The fields to request of each file of a listing."""
         self._units = services.units
         authorized = google_auth_httplib2.AuthorizedHttp(self._credentials, http=self._http, max_refresh_attempts=1)
         self._service = build(

@@ -9,7 +9,7 @@ from multiprocessing.pool import ThreadPool
 
 from drive2cloudinary.drive.api import AT_ONCE, Drive
 from drive2cloudinary.drive.children import Children, cannot_list
-from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, SHORTCUT, WITH_DESCRIPTION, DriveFile
+from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
 from drive2cloudinary.errors import ImageError, TransientError, one_line
 from drive2cloudinary.settings import Settings
 
@@ -56,19 +56,18 @@ def images_below(
     settings: Settings,
     warn: Callable[[str], None],
     found: Callable[[int], None],
-    descriptions: bool = False,
 ) -> list[FoundImage]:
     """Every image in a Drive folder, and in its subfolders if `recursive` is set. Shortcuts are followed.
 
     In: `warn`, called for each broken shortcut; `found`, called after each answer of Drive with new images, with their
-    number so far (by any thread, but never by two at once); whether to request descriptions. Out: each image once, at
+    number so far (by any thread, but never by two at once). Out: each image once, at
     its real path if that is below the root, else at the path of the first shortcut to it. A folder is entered only
     once, so a shortcut to an ancestor makes no loop. Raises MigrationError, which names the folder, if anything could
     not be read: a listing must be complete.
     """
     # A ThreadPool's threads are daemons: an error or Ctrl-C does not wait for them, even in a pause between two tries.
     with ThreadPool(AT_ONCE) as threads:
-        return _Walk(drive, threads, settings, warn, found, descriptions).from_root(root)
+        return _Walk(drive, threads, settings, warn, found).from_root(root)
 
 
 class _Walk:
@@ -81,14 +80,13 @@ class _Walk:
         settings: Settings,
         warn: Callable[[str], None],
         found: Callable[[int], None],
-        descriptions: bool,
     ) -> None:
         self._drive = drive
         self._threads = threads
         self._recursive, self._include = settings.recursive, settings.include
         self._warn = warn
         self._found = found
-        self._fields = WITH_DESCRIPTION if descriptions else FILE_FIELDS
+        self._fields = drive.fields
         self._children = Children(drive, threads, settings.folders_per_query, self._fields, self._count)
         self._counted: set[str] = set()
         self._images: dict[str, FoundImage] = {}

@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drive2cloudinary.cloudinary import names
+from drive2cloudinary.cloudinary import names, texts
 from drive2cloudinary.command import warn
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.children import cannot_list
 from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
 from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.drive.walk import FoundImage, images_below
-from drive2cloudinary.errors import ImageError, StopRun, TransientError
+from drive2cloudinary.errors import ImageError, StopRun, TransientError, one_line
 from drive2cloudinary.files import open_lock
-from drive2cloudinary.listing import public_ids
+from drive2cloudinary.listing import assets_file, public_ids
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.notices import Tell
-from drive2cloudinary.results import layout, listing, marker
+from drive2cloudinary.results import failure, layout, listing, marker
 from drive2cloudinary.results.listing import Image, Listing, NoListing
 from drive2cloudinary.settings import Settings
 
@@ -88,12 +88,23 @@ def make_listing(
     markers = marker.by_file(results_folder)
     last = _last_images(results_folder, settings, bool(markers))
     folder_name = settings.cloudinary_folder(root.name)
+    lines = assets_file.of_images(
+        assets_file.read(settings.assets), ((each.file.id, _path(each)) for each in ordered), warn
+    )
     present = {each.file.id for each in ordered}
     beside = list(public_ids.held_beside(results_folder, folder_name))
     held = public_ids.held(results_folder, present, last, markers)
     if claims:
         uploaded = markers.keys() | {image.id for image in last.values() if image.replaces}
         held = public_ids.with_claims(held, uploaded, claims, beside)
+
+    def has_to_stay(file_id: str) -> bool:
+        replaces = file_id in last and last[file_id].replaces
+        is_claimed = claims is not None and file_id in claims
+        return bool(markers.get(file_id) or replaces or is_claimed) or failure.may_be_stored(results_folder, file_id)
+
+    for line in public_ids.choose(lines, held, has_to_stay, beside):
+        warn(f"{line.where}: the image keeps its public_id: it may be in Cloudinary already, and its URL would break")
     given = public_ids.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
         held,
@@ -115,12 +126,43 @@ def make_listing(
             no_download=not file.can_download,
             photos=file.photos,
             pixels=file.width * file.height if file.width and file.height else None,
+            **_own_values(settings, file, lines.get(file.id)),
         )
         replaces = _replaces(results_folder, image, markers.get(file.id, []), last.get(file.id))
         reason = excluded(settings, image)
-        images.append(replace(image, replaces=replaces, skipped=reason) if replaces or reason else image)
+        kind = _type(results_folder, settings, markers.get(file.id, []), last.get(file.id))
+        images.append(replace(image, replaces=replaces, skipped=reason, type=kind))
+    if kept := [each for each in images if each.replaces and each.type != _wanted_type(settings)]:
+        warn(
+            f"upload.type is {settings.upload.type}, but changed images keep the type of their asset, and with it "
+            f"their URL: {len(kept)} of them, such as {one_line(kept[0].path, 100)}"
+        )
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
     return Listing(settings.folder_id, root.name, folder_name, listed_at, run, settings.of_listing, images)
+
+
+def _path(found: FoundImage) -> str:
+    return f"{found.folder_path}/{found.file.name}" if found.folder_path else found.file.name
+
+
+def _own_values(settings: Settings, file: DriveFile, line: assets_file.Line | None) -> dict[str, Any]:
+    """The tags, caption and alt of one image. In: its line in the file of the setting `assets`, if it has one."""
+    described = texts.value(file.description) if settings.caption_from_description else ""
+    if line is None:
+        return {"caption": described, "alt": described}
+    return {"tags": line.tags, "caption": line.caption or described, "alt": line.alt or described}
+
+
+def _wanted_type(settings: Settings) -> str:
+    return "" if settings.upload.type == "upload" else settings.upload.type
+
+
+def _type(results_folder: Path, settings: Settings, markers: list[str], last: Image | None) -> str:
+    """The `type` of an image's asset: that of the settings, unless the asset exists already."""
+    if last and (markers or last.replaces):
+        return last.type
+    known = (each for name in markers if (each := marker.read(marker.named(results_folder, name))))
+    return next((str(each.drive.get("type", "")) for each in known), _wanted_type(settings))
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from drive2cloudinary.cloudinary import names
 from drive2cloudinary.cloudinary.names import asset_key, with_suffix
+from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.listing.assets_file import Line
 from drive2cloudinary.results import layout, listing, marker
 from drive2cloudinary.results.listing import Image
 
@@ -43,6 +45,31 @@ def _choices(name: str, file_id: str) -> Iterator[str]:
     yield with_suffix(name, file_id)
     for number in itertools.count(2):
         yield with_suffix(name, f"{file_id}_{number}")
+
+
+def choose(
+    lines: Mapping[str, Line], held: dict[str, str], fixed: Callable[[str], bool], beside: Iterable[tuple[str, str]]
+) -> list[Line]:
+    """Give images the public_ids that the file of the setting `assets` chooses, by changing `held`.
+
+    In: file ID → its line; file ID → the public_id it holds; whether an image has to keep what it holds; (file ID,
+    public_id) of the images of other migrations. Out: the lines that would change a public_id that has to stay.
+    Raises MigrationError if another image holds one.
+    """
+    wanted = {file_id: line for file_id, line in lines.items() if line.public_id}
+    kept = [file_id for file_id in wanted if file_id in held and fixed(file_id)]
+    others = {file_id: name for file_id, name in held.items() if file_id not in wanted or file_id in kept}
+    owners = {asset_key(name): file_id for file_id, name in (*beside, *others.items())}
+    for file_id, line in wanted.items():
+        if file_id in kept:
+            continue
+        owner = owners.get(asset_key(line.public_id), file_id)
+        if owner != file_id:
+            raise MigrationError(
+                f"{line.where}: public_id {line.public_id} is that of another image, Drive file {owner}"
+            )
+        held[file_id] = line.public_id
+    return [wanted[file_id] for file_id in kept if held[file_id] != wanted[file_id].public_id]
 
 
 def held_beside(results_folder: Path, folder_name: str) -> Iterator[tuple[str, str]]:

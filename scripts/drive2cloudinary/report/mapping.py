@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,10 @@ from drive2cloudinary.results.listing import Image
 UPLOAD_FAILED = "UPLOAD_FAILED"
 STATUSES = ("uploaded", "existing", "failed", "pending", "skipped")
 NOT_IN_CLOUDINARY = ("failed", "pending")
-"""The statuses of images that were to be moved and have no URL. Pending: not tried, because the run ended before."""
+"""The statuses of images that were to be moved and have no URL. Pending: not tried, because the run ended before, or
+because the setting `limit` leaves them for another run."""
+_LEFT = "not tried: limit="
+_NOT_REACHED = "not tried: the run ended before"
 
 
 @dataclass(frozen=True)
@@ -43,20 +46,37 @@ class Row:
     bytes: int | None
     md5: str | None
 
+    @property
+    def is_left(self) -> bool:
+        """Whether the setting `limit` leaves the image for another run."""
+        return self.status == "pending" and self.error.startswith(_LEFT)
+
 
 COLUMNS = tuple(Row.__dataclass_fields__)
 OF_FOLDER = ("folder_id", "folder")
 """The additional columns of the combined mapping of many Drive folders."""
 
 
-def rows(images: Iterable[Image], results_folder: Path, warn: Callable[[str], None]) -> list[Row]:
-    """The mapping of a listing's images, made from the markers and failures in their results folder, sorted."""
+def rows(
+    images: Iterable[Image],
+    results_folder: Path,
+    warn: Callable[[str], None],
+    limit: int | None = None,
+    to_move: Container[str] = (),
+) -> list[Row]:
+    """The mapping of a listing's images, made from the markers and failures in their results folder, sorted.
+
+    In: the setting `limit`, and the images (Drive file IDs) that the run had to move and that may have no marker yet.
+    """
 
     def invalid(path: Path) -> None:
         warn(marker.set_aside(path))
 
-    found = [_row(image, results_folder, invalid) for image in images]
-    return sorted(found, key=lambda row: (row.folder_path, row.filename, row.file_id))
+    found = []
+    for image in sorted(images, key=lambda each: each.order):
+        left = limit is not None and image.id not in to_move
+        found.append(_row(image, results_folder, invalid, f"{_LEFT}{limit}" if left else _NOT_REACHED))
+    return found
 
 
 def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
@@ -102,8 +122,13 @@ def counts(json_path: Path) -> Counter[str]:
     return Counter(row.status for row in read(json_path))
 
 
+def count_left(json_paths: Iterable[Path]) -> int:
+    """How many images of several mapping.json the setting `limit` leaves for another run. Raises MigrationError."""
+    return sum(row.is_left for path in json_paths for row in read(path))
+
+
 def failures(json_paths: Iterable[Path]) -> list[failure.Group]:
-    """The images not in Cloudinary of several mapping.json, grouped by the causes in their failure records.
+    """The images of several mapping.json that should be in Cloudinary and are not, grouped by their failures' causes.
 
     Raises MigrationError.
     """
@@ -111,7 +136,7 @@ def failures(json_paths: Iterable[Path]) -> list[failure.Group]:
         (row.file_id, failure.read(path.parent, row.file_id))
         for path in json_paths
         for row in read(path)
-        if row.status in NOT_IN_CLOUDINARY
+        if row.status in NOT_IN_CLOUDINARY and not row.is_left
     )
     return failure.grouped(failed)
 
@@ -127,7 +152,8 @@ def _is_row(row: Row) -> bool:
     )
 
 
-def _row(image: Image, results_folder: Path, invalid: Callable[[Path], None]) -> Row:
+def _row(image: Image, results_folder: Path, invalid: Callable[[Path], None], not_tried: str) -> Row:
+    """The row of an image. In: the error of one that is pending."""
     found = marker.of_image(results_folder, image, invalid)
     public_id, error = image.public_id, ""
     if found:
@@ -138,7 +164,7 @@ def _row(image: Image, results_folder: Path, invalid: Callable[[Path], None]) ->
     else:
         record = failure.read(results_folder, image.id)
         url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed" if record else "pending"
-        error = record.message if record else "not tried: the run ended before"
+        error = record.message if record else not_tried
     return Row(
         local_filename=names.stem(image.name),
         cloudinary_url=url,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from drive2cloudinary.command import warn
@@ -10,16 +10,16 @@ from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.results import listing
 
 
-def merge_markers(listed: Path) -> int:
-    """Write the mapping of a listing and the orphans beside it; returns the number of images not in Cloudinary.
+def merge_markers(listed: Path, limit: int | None = None, to_move: Container[str] = ()) -> int:
+    """Write the mapping of a listing and the orphans beside it; returns how many images should be in Cloudinary by now.
 
-    Raises MigrationError, OSError.
+    In: `limit` and `to_move` as for `mapping.rows`. Raises MigrationError, OSError.
     """
     images, results_folder = listing.read(listed).images, listed.parent
-    rows = mapping.rows(images, results_folder, warn)
+    rows = mapping.rows(images, results_folder, warn, limit, to_move)
     mapping.write([vars(row) for row in rows], results_folder, mapping.COLUMNS)
     orphans.write(images, results_folder)
-    return sum(row.status in mapping.NOT_IN_CLOUDINARY for row in rows)
+    return sum(row.status in mapping.NOT_IN_CLOUDINARY and not row.is_left for row in rows)
 
 
 def merge_mappings(mappings: Iterable[Path], results_folder: Path) -> None:

@@ -29,7 +29,9 @@ from drive2cloudinary.results.marker import Marker
 PAGE = Path(__file__).parent / "page"
 STYLES = ("uPlot.min.css", "page.css")
 SCRIPTS = ("uPlot.iife.min.js", "data.js", "list.js", "plots.js")
-URL = re.compile(r"((https?://[A-Za-z0-9.-]+(?::\d+)?)/[^?#]*?/upload/)(.+)", re.DOTALL)
+URL = re.compile(
+    r"((https?://[A-Za-z0-9.-]+(?::\d+)?)/[^?#]*?/(?:upload|(?:private|authenticated)/s--[\w-]+--)/)(.+)", re.DOTALL
+)
 EXAMPLES = 5
 """How many images are named with each cause; the page's table has all of them."""
 
@@ -134,7 +136,8 @@ class _Deliveries:
         (None, "") if the URLs do not have that form.
         """
         found = URL.fullmatch(row.cloudinary_url)
-        if not found or not row.jpg_url.startswith(found[1]) or not row.jpg_url.endswith(found[3]):
+        # Of a signed URL, the JPG's has another signature.
+        if not found or not row.jpg_url.startswith(f"{found[2]}/") or not row.jpg_url.endswith(found[3]):
             return None, ""
         original, origin, path = found.groups()
         jpg = row.jpg_url.removesuffix(path)

@@ -53,6 +53,12 @@ def read(results_folder: Path, file_id: str) -> Failure | None:
     return record if is_line(record.message) and is_line(record.cause) and is_time(record.time) else None
 
 
+def may_be_stored(results_folder: Path, file_id: str) -> bool:
+    """Whether an image that failed may be in Cloudinary under its public_id: an answer can get lost."""
+    record = read(results_folder, file_id)
+    return record is not None and cause_of(record) not in (Cause.NAME_TAKEN, Cause.SHARED)
+
+
 def forget(results_folder: Path, file_id: str) -> None:
     """Remove the record, because the image succeeded."""
     path_of(results_folder, file_id).unlink(missing_ok=True)

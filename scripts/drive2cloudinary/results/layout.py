@@ -95,6 +95,11 @@ def found_so_far(results_folder: Path) -> Path:
     return results_folder / "logs" / "found.txt"
 
 
+def images_log(results_folder: Path) -> Path:
+    """A line for each image that was moved, of all runs."""
+    return results_folder / "logs" / "images.log"
+
+
 def pool_log(results_folder: Path) -> Path:
     """The log of unexpected errors in the pool's processes."""
     return results_folder / "logs" / "pool.log"

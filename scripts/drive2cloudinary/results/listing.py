@@ -26,7 +26,8 @@ class Image:
     old marker (its version and etag if it is our own, and the marker's file name). skipped: the setting that excludes
     it. resource_key: needed for a link-shared file. no_download: this account may view the file, but not download it.
     photos: it came from Google Photos, so Drive's md5 may be wrong. pixels: width × height, None if Drive does not
-    know.
+    know. type: of its asset, private or authenticated; "" is upload. Like the public_id, it stays what it is once the
+    asset exists. tags, caption and alt: its own, besides those of the settings.
     """
 
     id: str
@@ -43,12 +44,21 @@ class Image:
     no_download: bool = False
     photos: bool = False
     pixels: int | None = None
+    type: str = ""
+    tags: Sequence[str] = ()
+    caption: str = ""
+    alt: str = ""
 
     @property
     def fingerprint(self) -> str:
         """The MD5 in the marker's name: of the content or, if Drive has none, of the size and modified time."""
         known = f"{self.size} {self.modified_time}".encode(errors="surrogatepass")
         return self.md5 or hashlib.md5(known, usedforsecurity=False).hexdigest()
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """The key by which images are sorted wherever people see them: in the mapping, in a dry run, for `limit`."""
+        return self.folder_path, self.name, self.id
 
     @property
     def path(self) -> str:
@@ -60,7 +70,7 @@ class Image:
         return {name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL}
 
 
-_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "pixels"}
+_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "pixels", "type", "tags", "caption", "alt"}
 
 
 @dataclass(frozen=True)
@@ -194,7 +204,7 @@ def _is_of_listing(value: Any) -> bool:
     """Whether this is a Settings.of_listing, or {}."""
     return value == {} or (
         isinstance(value, dict)
-        and value.keys() == {"folder_name", "recursive", "include"}
+        and {"folder_name", "recursive", "include"} <= value.keys()
         and is_text(value["folder_name"])
         and isinstance(value["recursive"], bool)
         and isinstance(value["include"], list)
@@ -228,6 +238,10 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "no_download": lambda value: isinstance(value, bool),
     "photos": lambda value: isinstance(value, bool),
     "pixels": lambda value: value is None or is_whole_number(value),
+    "type": lambda value: value in ("", "private", "authenticated"),
+    "tags": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "caption": is_text,
+    "alt": is_text,
 }
 _HEAD: dict[str, Callable[[Any], bool]] = {
     "folder_id": is_id,

@@ -22,15 +22,15 @@ class Pending:
 
 
 def pending(
-    images: Iterable[Image], results_folder: Path, invalid: Callable[[Path], None], again: bool
-) -> list[Pending]:
-    """The images that are not excluded and have no marker of their current content.
+    images: Iterable[Image], results_folder: Path, invalid: Callable[[Path], None], again: bool, limit: int | None
+) -> tuple[list[Pending], int]:
+    """The images that this run has to move, in their order: not excluded, and without a marker of their content.
 
     In: the listing's images, their results folder, and `invalid`, called for each invalid marker; `again`: also
-    those that have a marker.
+    those that have a marker; `limit`: how many at most, None for all. Out: also how many the limit leaves for later.
     """
     found = []
-    for image in images:
+    for image in sorted(images, key=lambda each: each.order):
         if image.skipped:
             continue
         if marker.of_image(results_folder, image, invalid):
@@ -41,7 +41,8 @@ def pending(
             found.append(Pending(image, "failed before"))
         else:
             found.append(Pending(image, "changed" if image.replaces else "new"))
-    return found
+    beyond = found[limit:] if limit else []
+    return found[: len(found) - len(beyond)], sum(each.reason != "forced" for each in beyond)
 
 
 def count_excluded(images: Iterable[Image], results_folder: Path) -> int:

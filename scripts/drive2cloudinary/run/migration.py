@@ -36,6 +36,7 @@ class Migration:
         self._old_mapping = "unknown"
         self.listed_now = False
         """Whether this dry run has made the listing."""
+        self._to_move: set[str] | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -96,16 +97,19 @@ class Migration:
         listed = listing.read(self.listing)
         return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
 
-    def pending(self, listed: Listing, again: bool, dryrun: bool) -> list[Pending]:
-        """The images of a listing that are to be transferred; if `again`, also those that have a marker.
+    def pending(self, listed: Listing, again: bool, dryrun: bool) -> tuple[list[Pending], int]:
+        """The images of a listing that are to be transferred, and how many the setting `limit` leaves.
 
-        An invalid marker gets a line on the terminal and, unless in a dry run, another name.
+        In: `again`, also those that have a marker. An invalid marker gets a line on the terminal and, unless in a dry
+        run, another name.
         """
 
         def invalid(path: Path) -> None:
             say(marker.not_valid(path) if dryrun else marker.set_aside(path), logging.WARNING)
 
-        return pending(listed.images, self.results_folder, invalid, again)
+        found, left = pending(listed.images, self.results_folder, invalid, again, self.settings.limit)
+        self._to_move = {each.image.id for each in found}
+        return found, left
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
         """The markers that these images will have."""
@@ -142,7 +146,7 @@ class Migration:
         from drive2cloudinary.report.merging import merge_markers
         from drive2cloudinary.report.page import write_report
 
-        merge_markers(self.listing)
+        merge_markers(self.listing, None if self._to_move is None else self.settings.limit, self._to_move or ())
         write_report(self.listing)
         return True
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.listing import assets_file
 from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.results import batches, listing, marker
 from drive2cloudinary.results.pending import count_excluded
@@ -66,6 +67,9 @@ class Pipeline:
         self._base = base
         settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
         self.settings = _within_resources(settings, workflow)
+        if workflow.is_main_process:
+            # The job that makes the listing reads it again; a wrong line is said before anything starts.
+            _or_exit(assets_file.read, self.settings.assets)
         # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
         self._wrong_lines: list[str] = []
         folders = []
@@ -79,7 +83,7 @@ class Pipeline:
         self._progress = Progress(self._job_failed)
         self._begun = False
         self._stopping = False
-        self._previews: list[tuple[Migration, Sequence[Pending], Listing]] = []
+        self._previews: list[tuple[Migration, Sequence[Pending], int, Listing]] = []
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
         self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
         self._expected: dict[str, tuple[int, list[str]]] = {}
@@ -137,6 +141,10 @@ class Pipeline:
     def settings_of(self, wildcards: Any) -> str:
         """The settings of one Drive folder, as the scripts' argument."""
         return _or_exit(self._migration, wildcards.folder).settings.to_json()
+
+    def all_settings(self, wildcards: object) -> str:
+        """The settings of the run. A function, because Snakemake takes {folder} in a text for a wildcard."""
+        return self.settings.to_json()
 
     def transferred(self, wildcards: Any) -> list[str]:
         """The files that exist when all images of a Drive folder are transferred.
@@ -312,7 +320,8 @@ class Pipeline:
         gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
         unlisted = len(self._migrations) - len(migrations)
         failures = mapping.failures(mappings)
-        self._progress.sum_up(Outcome(counted, Path(whole), reports, failures, gone, unlisted, stopped_because))
+        left = mapping.count_left(mappings) if self.settings.limit else 0
+        self._progress.sum_up(Outcome(counted, Path(whole), reports, failures, gone, unlisted, left, stopped_because))
 
     def _hold(self) -> None:
         """Lock the results folders for this run, once, if it is a real run."""
@@ -367,18 +376,19 @@ class Pipeline:
             if not self._workflow.dryrun:
                 # Of what only prints, the jobs that are done are part, too.
                 return migration.markers([each for each in listed.images if not each.skipped])[:SINGLY]
-            found = migration.pending(listed, again, dryrun=True)
+            found, left = migration.pending(listed, again, dryrun=True)
             if not self._previews:
                 atexit.register(self._preview)
-            self._previews.append((migration, found, listed))
+            self._previews.append((migration, found, left, listed))
             return migration.markers([each.image for each in found])[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
         listed = listing.read(migration.listing)
-        images = [each.image for each in migration.pending(listed, again, dryrun=False)]
+        found, left = migration.pending(listed, again, dryrun=False)
+        images = [each.image for each in found]
         for line in migration.said_while_listing():
             if line.startswith("warning: "):
                 say(line, logging.WARNING)
         skipped = count_excluded(listed.images, migration.results_folder)
-        self._progress.listed(migration.results_folder, images, len(listed.images), skipped)
+        self._progress.listed(migration.results_folder, images, left, len(listed.images), skipped)
         wanted = migration.markers(images)
         size = self._images_per_job(len(wanted))
         if size == 1:
@@ -411,10 +421,10 @@ class Pipeline:
         detail: Detail = "images" if asked.printshellcmds or asked.verbose else "images or folders"
         if self._quiet == {"rules", "progress"}:
             detail = "summary"
-        for migration, found, listed in [] if self.silent else self._previews:
+        for migration, found, left, listed in [] if self.silent else self._previews:
             if len(self._migrations) > 1:
                 print(f"{one_line(listed.folder, 100)} ({listed.folder_id}):")
-            preview(found, listed, migration.listed_now, detail, migration.settings)
+            preview(found, left, listed, migration.listed_now, detail, migration.settings)
 
     def _migration(self, folder: str) -> Migration:
         """The migration with this results folder. Raises MigrationError if this run does not have it."""

@@ -28,15 +28,16 @@ Detail = Literal["summary", "images or folders", "images"]
 """What is printed of the pending images: nothing, their paths (of many, the sums of their folders), or all paths."""
 
 
-def preview(pending: Sequence[Pending], listed: Listing, listed_now: bool, detail: Detail, settings: Settings) -> None:
-    """Print the pending images, the warnings, and a summary: where the images would go, how many, why, how many bytes.
+def preview(
+    pending: Sequence[Pending], left: int, listed: Listing, listed_now: bool, detail: Detail, settings: Settings
+) -> None:
+    """Print the images to move, the warnings, and a summary: where they would go, how many, why, how many bytes.
 
-    In: whether this dry run made the listing.
+    In: also how many more the setting `limit` leaves for another run; whether this dry run made the listing.
     """
-    ordered = sorted(pending, key=lambda each: (each.image.folder_path, each.image.name, each.image.id))
-    images = [each.image for each in ordered]
+    images = [each.image for each in pending]
     if detail != "summary":
-        print_images(ordered, named=detail == "images" or len(ordered) <= NAMED)
+        print_images(pending, named=detail == "images" or len(pending) <= NAMED)
     if images:
         where = f"the folder {one_line(settings.cloudinary_folder(listed.folder), 300)}"
         try:
@@ -53,7 +54,8 @@ def preview(pending: Sequence[Pending], listed: Listing, listed_now: bool, detai
         shown.append("forced")
     why = ", ".join(f"{reasons[reason]} {reason}" for reason in shown)
     age = "just now" if listed_now else f"{how_long_ago(listed.listed_at)} (-R list_images lists again)"
-    print(f"{len(pending)} of {len(listed.images)} images to move ({why}), {_size(images)}; listed {age}")
+    later = f", {left} left for later by limit={settings.limit}" if left else ""
+    print(f"{len(pending)} of {len(listed.images)} images to move ({why}){later}, {_size(images)}; listed {age}")
     sys.stdout.flush()
 
 

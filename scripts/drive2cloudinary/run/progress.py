@@ -34,8 +34,8 @@ class Outcome:
 
     counted: how many images have each status in the mapping. reports: those that show this outcome. failures: those
     that are not in Cloudinary, by cause. gone: orphans.csv of each results folder → how many files it names, if any.
-    unlisted: how many Drive folders have no listing of this run. stopped_because: the line that says why the run was
-    stopped, "" if it was not.
+    unlisted: how many Drive folders have no listing of this run. left: how many images the setting `limit` leaves for
+    another run. stopped_because: the line that says why the run was stopped, "" if it was not.
     """
 
     counted: Counter[str]
@@ -44,6 +44,7 @@ class Outcome:
     failures: Sequence[Group]
     gone: Mapping[Path, int]
     unlisted: int
+    left: int
     stopped_because: str
 
 
@@ -106,11 +107,11 @@ class Progress(logging.Handler):
             if now.found and not self._tally.to_move and self._may_say_progress():
                 say(f"listing: {how_many(now.found)} so far")
 
-    def listed(self, results_folder: Path, to_move: Sequence[Image], total: int, skipped: int) -> None:
-        """Record and print the counts of a new listing: all images, those to move, those excluded."""
+    def listed(self, results_folder: Path, to_move: Sequence[Image], left: int, total: int, skipped: int) -> None:
+        """Record and print the counts of a new listing: those to move, those left by `limit`, all, those excluded."""
         for image in to_move:
             self._names[str(marker.path_of(results_folder, image.id, image.fingerprint))] = image.path
-        found = Listed(total, len(to_move), sum(image.size or 0 for image in to_move), skipped)
+        found = Listed(total, len(to_move), sum(image.size or 0 for image in to_move), left, skipped)
         self._tally.listed(results_folder, found)
         self._last_progress = time.monotonic()
         say(str(found))
@@ -136,7 +137,7 @@ class Progress(logging.Handler):
             say(f"gone from Drive: {how_many(gone)}, still in Cloudinary: see {path}")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
-        if not (failures or outcome.unlisted or outcome.stopped_because):
+        if not (failures or outcome.unlisted or outcome.left or outcome.stopped_because):
             say("to do: nothing, all images are where they should be")
 
     def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
@@ -162,10 +163,13 @@ class Progress(logging.Handler):
             is_listed = str(path) in self._names
             if proof := marker.read(path):
                 size = proof.cloudinary["bytes"] if proof.status == "uploaded" else 0
+                line = f"{proof.status}: {one_line(proof.drive['name'], 100)}: {proof.cloudinary['secure_url']}"
                 if is_listed:
                     self._tally.add(path, proof.status, size or 0)
+                    # Only --verbose shows it; images.log has it in any case.
+                    logger.debug(line)
                 else:
-                    say(f"{proof.status}: {one_line(proof.drive['name'], 100)}: {proof.cloudinary['secure_url']}")
+                    say(line)
                 continue
             record = _failure_of(path)
             # A job that was cancelled with the run has at most the failure record of an earlier run.
@@ -203,8 +207,10 @@ def _to_do(outcome: Outcome) -> Iterator[str]:
         if group.cause is not Cause.NOT_REACHED or not stopped_because:
             yield f"{how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}"
     if stopped_because:
-        pending = outcome.counted["pending"]
+        pending = outcome.counted["pending"] - outcome.left
         yield f"{how_many(pending)} pending, because the run was stopped: {stopped_because}"
+    if outcome.left:
+        yield f"{how_many(outcome.left)} left for later by the setting limit. Run again without it."
 
 
 def _failure_of(path: Path) -> failure.Failure | None:

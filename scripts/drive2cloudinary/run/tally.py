@@ -12,16 +12,20 @@ from rich.filesize import decimal
 
 
 class Listed(NamedTuple):
-    """The number of images in a listing: in all, to be moved by this run (and their bytes), and excluded."""
+    """The number of images in a listing: in all, to be moved by this run (and their bytes), left for later by `limit`,
+    and excluded.
+    """
 
     total: int
     to_move: int
     bytes: int
+    left: int
     skipped: int
 
     def __str__(self) -> str:
-        before = self.total - self.to_move - self.skipped
-        parts = f"{self.to_move:,} to move, {before:,} moved before, {self.skipped:,} skipped"
+        before = self.total - self.to_move - self.left - self.skipped
+        later = f"{self.left:,} left for later, " if self.left else ""
+        parts = f"{self.to_move:,} to move, {later}{before:,} moved before, {self.skipped:,} skipped"
         return f"{how_many(self.total)} listed: {parts}"
 
 

@@ -20,7 +20,7 @@ from drive2cloudinary.files import read_json
 
 @dataclass(frozen=True)
 class Entry:
-    """What a cache says of an image that was moved. Only the types are checked: see cloudinary/address.py.
+    """What a cache says of an image that was moved. Only the types are checked: see cloudinary/original_url.py.
 
     public_id: "" if the cache has none. uploaded_at: in UTC; None if the cache does not say it.
     """

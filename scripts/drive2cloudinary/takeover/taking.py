@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drive2cloudinary.cloudinary.address import OwnCloud
 from drive2cloudinary.cloudinary.asset import ASSET_FIELDS
+from drive2cloudinary.cloudinary.asset_urls import jpg_url
 from drive2cloudinary.cloudinary.delivery import Answer, Delivery, ask_all
+from drive2cloudinary.cloudinary.original_url import OwnCloud
 from drive2cloudinary.command import warn
 from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.errors import MigrationError, one_line
@@ -27,7 +28,6 @@ from drive2cloudinary.settings import Settings
 from drive2cloudinary.takeover import caches
 from drive2cloudinary.takeover.caches import Caches
 from drive2cloudinary.takeover.checking import NO_ANSWER, STANDS, Candidate, Checked, check, winners
-from drive2cloudinary.transfer.transfer import jpg_url
 
 AT_ONCE = 16
 """URLs that are asked for at once. RateLimit keeps them to Delivery's number a second."""

@@ -15,7 +15,7 @@ from drive2cloudinary.errors import ImageError, MigrationError, TransientError, 
 from drive2cloudinary.files import replacing
 from drive2cloudinary.network.limits import RateLimit
 from drive2cloudinary.network.services import Services
-from drive2cloudinary.results import failure, layout, marker
+from drive2cloudinary.results import failure, images_log, layout, marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Entries
 from drive2cloudinary.results.run import Run
@@ -107,9 +107,10 @@ class UploadTask:
                 raise ImageError("the listing has another version of this file: run snakemake again", Cause.CHANGED)
             # An earlier process may have written the marker and died before it could answer.
             if not marker.read(path):
-                done = transfer.run(image, listed.head.cloudinary_folder, layout.markers(results_folder))
+                done = transfer.run(image, listed.head, layout.markers(results_folder))
                 with replacing(path) as stream:
                     stream.write(f"{done.to_json()}\n")
+                images_log.append(results_folder, done, image.path)
             failure.forget(results_folder, file_id)
             return "done"
         except ImageError as error:

@@ -10,18 +10,19 @@ from pathlib import Path
 import tenacity
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.cloudinary import names
 from drive2cloudinary.cloudinary.api import Cloudinary
-from drive2cloudinary.cloudinary.asset import ASSET_FIELDS, NewAsset
+from drive2cloudinary.cloudinary.asset import ASSET_FIELDS
+from drive2cloudinary.cloudinary.asset_urls import jpg_url
 from drive2cloudinary.content import IN_MEMORY, Content
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.errors import ImageError, TransientError
 from drive2cloudinary.network.services import Services
-from drive2cloudinary.results.listing import Image
+from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.marker import Marker
 from drive2cloudinary.results.ownership import Members
 from drive2cloudinary.retrying import patiently
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.transfer.new_asset import new_asset
 
 
 class Transfer:
@@ -36,10 +37,10 @@ class Transfer:
         self._cloudinary = Cloudinary(settings, services)
         self._members = Members(Path(settings.results))
 
-    def run(self, image: Image, cloudinary_folder: str, markers: Path) -> Marker:
+    def run(self, image: Image, listed: Listing, markers: Path) -> Marker:
         """Transfer one image to Cloudinary.
 
-        In: its entry in the listing, the listing's Cloudinary folder, and the folder of the markers. Out: its marker,
+        In: its entry in the listing, the listing's head, and the folder of the markers. Out: its marker,
         which the caller writes. Its `seconds` are the times for the download and for the upload, checksums included, as
         the image experienced them: with waiting for limits, pauses and retries. Raises ImageError, TransientError or
         StopRun; then no marker claims that the image is in Cloudinary.
@@ -65,12 +66,7 @@ class Transfer:
         if image.replaces:
             # The upload will replace the asset, so the old marker would no longer be true.
             (markers / image.replaces["marker"]).unlink(missing_ok=True)
-        new = NewAsset(
-            public_id=image.public_id,
-            asset_folder=names.asset_folder(cloudinary_folder, image.folder_path),
-            display_name=names.display_name(image.name),
-            context={"drive_id": image.id},
-        )
+        new = new_asset(image, listed, self._settings)
         to_upload = time.monotonic()
         try:
             with self._uploading:
@@ -139,13 +135,3 @@ class Transfer:
 
 def _is_large(image: Image) -> bool:
     return (image.size or 0) > IN_MEMORY
-
-
-def jpg_url(secure_url: str, asset_format: str | None) -> str:
-    """The URL that delivers the asset as a JPG: its own if it is one; else Cloudinary converts it for `f_jpg`.
-
-    Each conversion counts as a transformation. In: format as Cloudinary's answer names it, None if it does not.
-    """
-    if asset_format == "jpg":
-        return secure_url
-    return secure_url.replace("/image/upload/", "/image/upload/f_jpg/", 1)

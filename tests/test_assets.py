@@ -1,0 +1,181 @@
+"""Values for single images: the CSV file of the setting `assets`, Drive's description, the names of the folders."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.harness import Workspace, jpeg
+
+
+def write(workspace: Workspace, *lines: str) -> None:
+    (workspace.path / "assets.csv").write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+
+
+def assets(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """File name in Drive → its asset."""
+    return {asset["sent_filename"]: asset for asset in workspace.cloud.assets().values()}
+
+
+def context(workspace: Workspace, filename: str) -> dict[str, str]:
+    """The context of the asset of a file, without the file's ID."""
+    found: dict[str, str] = assets(workspace)[filename]["context"]
+    return {key: value for key, value in found.items() if key != "drive_id"}
+
+
+def test_each_image_gets_the_values_of_its_line(workspace: Workspace) -> None:
+    inner = workspace.cloud.drive("folder", name="Ünder")
+    (one,) = workspace.add("one.jpg")
+    workspace.add("two.jpg", "three.jpg", parent=inner)
+    write(
+        workspace,
+        "file_id,path,tags,alt,caption,public_id",
+        f"{one},,red; dark|large,An alt,,",
+        ',U\u0308nder/two.jpg,,"a=b|c, ""d"" \\",A caption,Chosen/name',
+        ",gone.jpg,x,,,",
+        "1Gone,,x,,,",
+    )
+    done = workspace.run(assets="assets.csv", upload="{tags: [all], context: {alt: of all, k: v}}", fit=True)
+    done.succeeded()
+    done.line("warning: no image of this Drive folder fits assets.csv, line 4 (gone.jpg), assets.csv, line 5 (1Gone)")
+    assert assets(workspace)["one.jpg"]["tags"] == ["all", "red", "dark", "large"]
+    assert context(workspace, "one.jpg") == {"alt": "An alt", "k": "v"}
+    assert context(workspace, "two.jpg") == {"alt": 'a=b|c, "d"', "caption": "A caption", "k": "v"}
+    assert context(workspace, "three.jpg") == {"alt": "of all", "k": "v"}
+    assert sorted(workspace.cloud.assets()) == ["Chosen/name", "Photos/one", "Photos/Ünder/three"]
+    assert assets(workspace)["two.jpg"]["asset_folder"] == "Photos/Ünder"
+
+
+def test_the_description_in_drive_is_asked_for_and_taken_only_if_it_is_wanted(workspace: Workspace) -> None:
+    hostile = "Line 1\nline | 2 \\|drive_id=x\t\x1b" + "x" * 5000
+    (one,) = workspace.add("one.jpg", description=hostile)
+    (two,) = workspace.add("two.jpg", description="Second")
+    (three,) = workspace.add("three.jpg")
+    workspace.run().succeeded()
+    assert context(workspace, "one.jpg") == {} and "Second" not in (workspace.results / "listing.json").read_text()
+
+    for file_id in (one, two, three):
+        workspace.cloud.drive("replace", id=file_id, content_base64=jpeg(f"new {file_id}"))
+    write(workspace, "path,caption", "two.jpg,Better")
+    workspace.run(caption_from_description="true", assets="assets.csv").succeeded()
+    said = context(workspace, "one.jpg")
+    assert said["caption"] == said["alt"] and said["alt"].startswith("Line 1\nline | 2 |drive_id=x") and len(said) == 2
+    assert assets(workspace)["one.jpg"]["context"]["drive_id"] == one
+    assert context(workspace, "two.jpg") == {"caption": "Better", "alt": "Second"}
+    assert context(workspace, "three.jpg") == {}
+
+
+def test_folders_become_tags(workspace: Workspace) -> None:
+    a = workspace.cloud.drive("folder", name="A, B")
+    b = workspace.cloud.drive("folder", name="C", parent=a)
+    workspace.add("one.jpg")
+    workspace.add("two.jpg", parent=b)
+    workspace.run(tags_from_folders="true").succeeded()
+    assert assets(workspace)["one.jpg"]["tags"] == [] and assets(workspace)["two.jpg"]["tags"] == ["A B", "C"]
+
+
+def test_a_public_id_counts_until_the_image_has_been_moved(workspace: Workspace) -> None:
+    one, two = workspace.add("one.jpg", "two.jpg")
+    workspace.dry_run().succeeded()
+    write(workspace, "file_id,public_id", f"{one},Photos/two")
+    dry = workspace.dry_run(assets="assets.csv")
+    dry.failed()
+    dry.line("assets.csv, line 2: public_id Photos/two is that of another image")
+    write(workspace, "file_id,public_id", f"{one},Photos/two", f"{two},Photos/one")
+    workspace.dry_run(assets="assets.csv").succeeded()
+    workspace.run(assets="assets.csv").succeeded()
+    assert {row["filename"]: row["public_id"] for row in workspace.mapping()} == {
+        "one.jpg": "Photos/two",
+        "two.jpg": "Photos/one",
+    }
+
+    write(workspace, "file_id,public_id", f"{one},Other", f"{two},Photos/one")
+    workspace.cloud.drive("replace", id=one, content_base64=jpeg("new"))
+    done = workspace.run(assets="assets.csv")
+    done.succeeded()
+    done.line("warning: assets.csv, line 2: the image keeps its public_id")
+    assert sorted(workspace.cloud.assets()) == ["Photos/one", "Photos/two"]
+    workspace.run().succeeded()
+    workspace.audit(crashes=1)
+
+
+def test_an_image_whose_name_was_taken_can_be_given_another(workspace: Workspace) -> None:
+    (one,) = workspace.add("one.jpg")
+    workspace.cloud.plant("Photos/one", base64.b64decode(jpeg("of somebody else")))
+    workspace.run().failed()
+    write(workspace, "file_id,public_id", f"{one},Photos/mine")
+    workspace.run(assets="assets.csv").succeeded()
+    assert sorted(workspace.cloud.assets()) == ["Photos/mine", "Photos/one"]
+
+
+def test_a_path_that_fits_several_images_names_none(workspace: Workspace) -> None:
+    workspace.add("one.jpg", "one.jpg")
+    write(workspace, "path,tags,public_id", "one.jpg,a,Chosen")
+    done = workspace.run(assets="assets.csv")
+    done.failed()
+    done.line("assets.csv, line 2: one.jpg fits 2 images, which cannot have one public_id: give file_id instead")
+    write(workspace, "path,tags", "one.jpg,a")
+    workspace.run(assets="assets.csv").succeeded()
+    assert [asset["tags"] for asset in workspace.cloud.assets().values()] == [["a"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["path,tag"], "assets.csv, line 1: the columns must be file_id or path, and any of tags, alt, caption"),
+        (["tags"], "assets.csv, line 1: the columns must be"),
+        (["path;tags"], "assets.csv, line 1: the columns must be"),
+        (["path,tags", "a,b,c"], "assets.csv, line 2: more cells than columns"),
+        (["path,tags", "a.jpg,x", ",x"], "assets.csv, line 3: no file_id and no path"),
+        (["path,file_id", "a.jpg,1A"], "assets.csv, line 2: both file_id and path"),
+        (["file_id,tags", "../x,a"], "assets.csv, line 2: file_id '../x' is not a Drive file's ID"),
+        (["path,tags", '"a.jpg","b,c"'], "assets.csv, line 2: tag 'b,c' is not one"),
+        (["path,tags", f"a.jpg,{'x' * 256}"], "assets.csv, line 2: tag"),
+        (["path,alt", f"a.jpg,{'x' * 1025}"], "assets.csv, line 2: alt has more than 1024 characters"),
+        (["path,public_id", "a.jpg,a?b"], "assets.csv, line 2: public_id 'a?b' is not one"),
+        (["path,public_id", "a.jpg,v1/b"], "assets.csv, line 2: public_id 'v1/b' is not one"),
+        (["path,public_id", "a.jpg,/b"], "assets.csv, line 2: public_id '/b' is not one"),
+        (["path,public_id", f"a.jpg,{'b' * 256}"], "assets.csv, line 2: public_id"),
+        (["path,public_id", "a.jpg,x(", "b.jpg,x)"], "line 3: public_id 'x)' is that of assets.csv, line 2, too"),
+        (["path,tags", "a.jpg,x", "/a.jpg,y"], "line 3: path 'a.jpg' is that of assets.csv, line 2, too"),
+        (["path,tags", '"a.jpg'], "assets.csv, line 2: unexpected end of data"),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_wrong_line_is_said_before_anything_starts(
+    workspace: Workspace, lines: list[str], said: str, dry: bool
+) -> None:
+    workspace.add("a.jpg")
+    write(workspace, *lines)
+    done = workspace.dry_run(assets="assets.csv") if dry else workspace.run(assets="assets.csv")
+    done.failed()
+    assert said in done.line("assets.csv") and not workspace.cloud.log()
+
+
+def test_a_file_that_is_missing_is_one_line(workspace: Workspace) -> None:
+    done = workspace.run(assets="gone.csv")
+    done.failed()
+    done.line("gone.csv cannot be read: No such file or directory")
+
+
+def test_two_lines_about_one_image_are_an_error(workspace: Workspace) -> None:
+    (one,) = workspace.add("one.jpg")
+    write(workspace, "file_id,path,tags", f"{one},,a", ",one.jpg,b")
+    done = workspace.run(assets="assets.csv")
+    done.failed()
+    done.line("assets.csv, line 3: the image is that of assets.csv, line 2, too")
+
+
+def test_a_dry_run_lists_again_if_the_file_has_changed(workspace: Workspace) -> None:
+    (one,) = workspace.add("one.jpg")
+    workspace.dry_run().succeeded()
+    write(workspace, "file_id,public_id", f"{one},Chosen")
+    workspace.dry_run(assets="assets.csv").succeeded()
+    listed = json.loads((workspace.results / "listing.json").read_text())
+    assert [image["public_id"] for image in listed["images"]] == ["Chosen"]
+    workspace.cloud.reset()
+    workspace.dry_run(assets="assets.csv").succeeded()
+    assert not workspace.cloud.log()
