@@ -1,4 +1,4 @@
-"""Merge the markers of a listing: listing.json, markers/, failures/ → mapping.csv, mapping.json, orphans.csv."""
+"""Merge the markers: listing.json, markers/, failures/ → mapping.csv, mapping.json, orphans.csv, report.html."""
 
 from __future__ import annotations
 

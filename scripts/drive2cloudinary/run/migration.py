@@ -113,16 +113,14 @@ class Migration:
         """Whether this run has written the mapping of its listing."""
         return self._old_mapping not in ("unknown", _state_of(self.mapping))
 
-    def merge(self, run_id: str) -> bool:
+    def merge(self, run_id: str, stopped_because: str) -> bool:
         """Write the mapping and the report of a run that ended early; False if this run made no listing."""
         if listing.made_by(self.listing) != run_id:
             return False
-        # Imported here, because a successful run has rules for this.
+        # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_markers
-        from drive2cloudinary.report.page import write_report
 
-        merge_markers(self.listing)
-        write_report(self.listing)
+        merge_markers(self.listing, stopped_because)
         return True
 
 

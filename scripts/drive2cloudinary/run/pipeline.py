@@ -234,10 +234,10 @@ class Pipeline:
             self.verify.say_outcome(logging.ERROR)
             return
         try:
-            merged = [each for each in self._migrations.values() if each.merge(self._run_id)]
+            stopped_because = self._stopped_because
+            merged = [each for each in self._migrations.values() if each.merge(self._run_id, stopped_because)]
             if self.settings.folders and merged:
                 self._merge_mappings()
-            stopped_because = self._stopped_because
             unlisted = (each for each in self._migrations.values() if each not in merged)
             # On a full disk, list_images cannot write its error to its log either.
             reason = stopped_because or self._run.unwritable_because
