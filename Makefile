@@ -1,5 +1,5 @@
 # For all:        make setup · make demo [PHOTOS=~/Pictures] · make slurm · make kubernetes
-# For developers: make test · make lint · make coverage · make chaos · make bench bench-slurm bench-quota scaling · make pictures
+# For developers: make test · make lint · make coverage · make chaos · make bench bench-slurm bench-quota bench-report scaling · make pictures
 # With root:      make test-packages
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ ON_THE_PATH := import pathlib, sysconfig; \
 DRIVE_ALONE := import googleapiclient.discovery_cache as cache, pathlib; \
     [path.unlink() for path in (pathlib.Path(cache.__file__).parent / 'documents').glob('*.json') if path.name != 'drive.v3.json']
 
-.PHONY: setup slurm kubernetes demo test test-packages coverage chaos lint bench scaling pictures bench-slurm bench-quota
+.PHONY: setup slurm kubernetes demo test test-packages coverage chaos lint bench scaling pictures bench-slurm bench-quota bench-report
 
 setup: .venv/complete
 
@@ -84,6 +84,9 @@ bench: .venv/developer
 
 bench-quota: .venv/developer
 	$(BIN)/python -m benchmarks.quota
+
+bench-report: .venv/developer
+	$(BIN)/python -m benchmarks.report
 
 scaling: .venv/developer
 	$(BIN)/python -m benchmarks.scaling

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -251,10 +251,10 @@ class _Deliveries:
             self._known[jpg] = len(self.prefixes)
             self.prefixes.append({"original": original, "jpg": jpg})
             self.origins.add(origin)
-        extension = PurePosixPath(path).suffix.lower()
+        _, _, extension = path.rpartition("/")[2].lower().rpartition(".")
         if extension not in self._extensions:
             self._extensions.add(extension)
-            if formats.fate("", path) == "only stored":
+            if formats.fate("", f"x.{extension}") == "only stored":
                 self.only_stored.append(extension)
         return self._known[jpg], path
 

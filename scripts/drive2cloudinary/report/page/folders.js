@@ -1,6 +1,6 @@
 /* The table of the folders: how many images of each status; a click shows them in the list. */
 
-const FIRST = 20;
+const FIRST = 10;
 const byFolder = report.by_folder.map(([path, ...numbers]) => {
   const bytes = numbers.pop();
   const images = numbers.reduce((sum, number) => sum + number, 0);

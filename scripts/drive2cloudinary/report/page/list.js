@@ -148,7 +148,7 @@ function linked(image, ...children) {
 /** Why there can be no thumbnail; "" if there may be one. */
 function noThumbnail(image) {
   const extension = extensionOf(image);
-  return report.only_stored.includes(`.${extension}`) ? `Cloudinary only stores ${extension.toUpperCase()}` : "";
+  return report.only_stored.includes(extension) ? `Cloudinary only stores ${extension.toUpperCase()}` : "";
 }
 
 /** Why a thumbnail has not come, as far as the image tells. */
