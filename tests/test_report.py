@@ -123,6 +123,24 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return listed.with_name("report.html")
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run that was stopped, with pending images and orphans."""
+    listed = results(tmp_path_factory.mktemp("stopped"), some_names(100))
+    folder, images = listed.parent, [image for image in listing.read(listed).images if not image.skipped]
+    for number, image in enumerate(images[:20]):
+        path = marker.path_of(folder, image.id, image.fingerprint)
+        if not path.exists():
+            continue
+        if number % 2:
+            gone = {**json.loads(path.read_text()), "drive": {**image.to_dict(), "id": f"gone{number}"}}
+            marker.path_of(folder, f"gone{number}", image.fingerprint).write_text(json.dumps(gone))
+        path.unlink()
+    Run(folder).stop_because("the account is full: " + "long " * 40)
+    merge_markers(listed)
+    return listed.with_name("report.html")
+
+
 def written(folder: Path, files: list[tuple[str, str]]) -> Path:
     """The report of such a results folder."""
     listed = results(folder, files)
@@ -483,8 +501,12 @@ def test_hostile_names_show_as_text(tmp_path: Path, opened: Open) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1400])
-def test_everybody_can_read_it(width: int, scheme: str, many: Path, opened: Open) -> None:
-    seen = opened(many, offline=True, viewport={"width": width, "height": 800}, color_scheme=scheme)
+@pytest.mark.parametrize("report", ["many", "stopped"])
+def test_everybody_can_read_it(
+    width: int, scheme: str, report: str, opened: Open, request: pytest.FixtureRequest
+) -> None:
+    path: Path = request.getfixturevalue(report)
+    seen = opened(path, offline=True, viewport={"width": width, "height": 800}, color_scheme=scheme)
     for view in ("gallery", "table"):
         seen.page.check(f"[name=view][value={view}]")
         for details in seen.page.locator("summary").all():
