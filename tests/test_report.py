@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, Route
 from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.report.mapping import Row
 from drive2cloudinary.report.merging import merge_markers
+from drive2cloudinary.report.natural import natural
 from drive2cloudinary.results import listing, marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.run import Run
@@ -443,6 +444,8 @@ def test_ten_thousand_images_are_searched_filtered_sorted_and_paged(many: Path, 
     page.get_by_role("button", name="Size").click()
     sizes = {row["filename"]: row["bytes"] for row in rows}
     assert seen.names() == sorted(sizes, key=lambda name: -sizes[name])[:60], "the largest first"
+    page.get_by_role("columnheader", name="Name").get_by_role("button").click()
+    assert seen.names() == sorted(sizes, key=natural)[:60], "number by number, in upper or lower case"
     assert seen.quiet(), seen.said
     assert all(url.startswith(("file:", "https://res.cloudinary.com/")) for url in seen.asked)
     page.context.route("https://**", lambda route: route.abort())
