@@ -1,5 +1,5 @@
 # For all:        make setup · make demo [PHOTOS=~/Pictures] · make slurm · make kubernetes
-# For developers: make test · make lint · make coverage · make chaos · make bench bench-slurm bench-quota bench-folders scaling · make pictures
+# For developers: make test · make lint · make coverage · make chaos · make bench bench-slurm bench-quota bench-folders bench-report scaling · make pictures
 # With root:      make test-packages
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ ON_THE_PATH := import pathlib, sysconfig; \
 DRIVE_ALONE := import googleapiclient.discovery_cache as cache, pathlib; \
     [path.unlink() for path in (pathlib.Path(cache.__file__).parent / 'documents').glob('*.json') if path.name != 'drive.v3.json']
 
-.PHONY: setup slurm kubernetes demo test test-packages coverage chaos lint bench scaling pictures bench-slurm bench-quota bench-folders
+.PHONY: setup slurm kubernetes demo test test-packages coverage chaos lint bench scaling pictures bench-slurm bench-quota bench-folders bench-report
 
 setup: .venv/complete
 
@@ -87,6 +87,9 @@ bench-quota: .venv/developer
 
 bench-folders: .venv/developer
 	$(BIN)/python -m benchmarks.folders
+
+bench-report: .venv/developer
+	$(BIN)/python -m benchmarks.report
 
 scaling: .venv/developer
 	$(BIN)/python -m benchmarks.scaling

@@ -74,7 +74,8 @@ rule upload_image:
         " {output.marker:q} 2>{log:q}"
 
 
-# In: the listing, once all pending images are transferred or have failed. Out: the mapping and the orphans.
+# In: the listing, once all pending images are transferred or have failed. Out: the mapping, the orphans and the report.
+# `snakemake --report` includes that, too.
 rule merge_markers:
     input:
         pipeline.transferred,
@@ -83,6 +84,12 @@ rule merge_markers:
         csv=f"{results}/{{folder}}/mapping.csv",
         json=f"{results}/{{folder}}/mapping.json",
         orphans=f"{results}/{{folder}}/orphans.csv",
+        html=report(
+            f"{results}/{{folder}}/report.html",
+            caption="scripts/drive2cloudinary/report/page/caption.rst",
+            category="Migration",
+            labels={"Drive folder": "{folder}"},
+        ),
     log:
         f"{results}/{{folder}}/logs/merge_markers.log",
     localrule: True
@@ -95,7 +102,7 @@ rule merge_markers:
         "python {params.scripts:q}/merge_markers.py --limit={params.limit} {input.listing:q} 2>{log:q}"
 
 
-include: "scripts/rules/report.smk"
+include: "scripts/rules/verify.smk"
 include: "scripts/rules/many.smk"
 
 

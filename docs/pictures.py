@@ -62,7 +62,7 @@ def terminal_page(screen: str, folder_id: str) -> str:
 def shoot(address: str, output: Path, width: int) -> None:
     """Put what a browser shows at this address into a PNG."""
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": width, "height": 200 if "terminal" in output.name else 1500})
+        page = browser.new_page(viewport={"width": width, "height": 200 if "terminal" in output.name else 1950})
         page.goto(address)
         page.wait_for_timeout(2000)
         page.screenshot(path=output, full_page="terminal" in output.name)

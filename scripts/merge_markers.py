@@ -1,4 +1,4 @@
-"""Merge the markers of a listing: listing.json, markers/, failures/ → mapping.csv, mapping.json, orphans.csv."""
+"""Merge the markers: listing.json, markers/, failures/ → mapping.csv, mapping.json, orphans.csv, report.html."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("listing", type=Path, help="listing.json in a results folder")
     parser.add_argument("--limit", type=int, default=0, help="the setting limit; 0 for none")
     options = parser.parse_args()
-    failed = merge_markers(options.listing, options.limit or None)
+    failed = merge_markers(options.listing, limit=options.limit or None)
     if failed:
         # A marker may have been deleted after its job had ended.
         raise MigrationError(f"{failed} images have no marker")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import gzip
 import json
 import os
 import re
@@ -258,6 +259,13 @@ class Workspace:
 
 
 MARKER = re.compile(r"[A-Za-z0-9_-]+\.[0-9a-f]{32}\.json")
+
+
+def packed_in(report: Path) -> str:
+    """What a report.html has of its images, as JSON."""
+    found = re.search('id="data">([^<]*)<', report.read_text())
+    assert found
+    return gzip.decompress(base64.b64decode(found[1])).decode()
 
 
 def jpeg(seed: object, size: int = 1000) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from drive2cloudinary.cloudinary import names
 from drive2cloudinary.cloudinary.errors import cloudinary_error
 from drive2cloudinary.drive.errors import drive_error
 from drive2cloudinary.errors import ImageError, NoAnswer, QuotaError
-from drive2cloudinary.report import mapping
+from drive2cloudinary.report.merging import merge_markers
 from drive2cloudinary.results import marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Image, Listing
@@ -39,7 +39,7 @@ def some_names(count: int) -> list[tuple[str, str]]:
 
 
 def results(folder: Path, files: Sequence[tuple[str, str]], base: str = "https://res.cloudinary.com/demo") -> Path:
-    """Listing, markers, failures and mapping of these (folder_path, name); every 40th failed, every 50th was skipped.
+    """All files of a run on these (folder_path, name), of which every 40th failed and every 50th was skipped.
 
     Out: the listing's path.
     """
@@ -58,8 +58,7 @@ def results(folder: Path, files: Sequence[tuple[str, str]], base: str = "https:/
             path.write_text(_marker(number, image, base, dice).to_json())
     listed = Listing("1AbCdEf", "Holiday pictures", "Holiday pictures", BEGAN.isoformat(), "run", {}, images)
     listed.write(folder / "listing.json")
-    rows = mapping.rows(images, folder, print)
-    mapping.write([asdict(row) for row in rows], folder, mapping.COLUMNS)
+    merge_markers(folder / "listing.json")
     return folder / "listing.json"
 
 

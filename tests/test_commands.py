@@ -154,12 +154,13 @@ def test_the_resource_uploads_limits_the_uploads(workspace: Workspace) -> None:
     assert workspace.cloud.stats()["max_uploads_at_once"] == 2
 
 
-def test_the_mapping_alone_is_no_report(workspace: Workspace) -> None:
+def test_the_mapping_as_the_target_brings_the_report_along(workspace: Workspace) -> None:
     workspace.add("1.jpg")
-    target = f"results/{workspace.cloud.folder_id}/mapping.csv"
-    done = workspace.run(target)
+    folder = f"results/{workspace.cloud.folder_id}"
+    done = workspace.run(f"{folder}/mapping.csv")
     done.succeeded()
-    assert done.line("mapping: ") == f"mapping: {target}"
+    assert done.line("mapping: ") == f"mapping: {folder}/mapping.csv; report: {folder}/report.html"
+    assert (workspace.path / folder / "report.html").exists()
 
 
 @pytest.mark.parametrize("option", ["--debug-dag", "--show-failed-logs"])
@@ -207,5 +208,5 @@ def test_the_small_configuration_of_the_catalog_needs_no_account(workspace: Work
     assert dry.line("3 of 3 images to move (3 new, ")
     graph = workspace.run_line([*start, "--rulegraph", *end])
     graph.succeeded()
-    for rule in ("all", "list_images", "upload_image", "merge_markers", "write_report"):
+    for rule in ("all", "list_images", "upload_image", "merge_markers"):
         assert f'label = "{rule}"' in graph.stdout

@@ -202,3 +202,5 @@ def test_each_image_has_a_line_with_verbose_alone(workspace: Workspace) -> None:
     wordy = workspace.run("--verbose")
     wordy.succeeded()
     assert "uploaded: two.jpg: http" in wordy.said and "uploaded: one.jpg" not in wordy.said
+    assert wordy.line("not in a subfolder: 2 uploaded, 0 existing, 0 failed, 0 skipped, 2.0 kB")
+    assert "not in a subfolder" not in quiet.said

@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.emulator import signing
 from tests.emulator.client import Emulator
-from tests.emulator.pictures import noise_jpeg, picture
+from tests.emulator.pictures import flat_jpeg, noise_jpeg, picture
 from tests.emulator.real_clients import cloudinary_options
 
 # One emulator serves the whole module, so its tests stay in one process.
@@ -434,3 +434,19 @@ def test_delivery_errors(
     account = cloudinary_options(emulator.cloudinary_url)
     answer = http.request("GET", f"{account['upload_prefix']}/{account['cloud_name']}/{path}")
     assert (answer.status, answer.headers.get("X-Cld-Error")) == (status, error)
+
+
+def test_what_a_free_account_does_not_deliver(upload: Upload, http: Any) -> None:
+    def status(url: str, transformation: str = "") -> tuple[int, str | None]:
+        answer = http.request("GET", url.replace("/upload/", f"/upload/{transformation}"))
+        return answer.status, answer.headers.get("X-Cld-Error")
+
+    large = upload(flat_jpeg(6000, 4300), public_id="large")["secure_url"]
+    assert status(large) == (200, None), "the original is"
+    for transformation in ("f_png/", "w_320/"):
+        message = "Maximum image size is 25 Megapixels. Requested 25.8 Megapixels"
+        assert status(large, transformation) == (400, message)
+    assert status(upload(flat_jpeg(5000, 5000), public_id="just")["secure_url"], "w_320/") == (200, None)
+    assert status(upload(b"%PDF-1.7\n", public_id="paper")["secure_url"], "w_320/")[0] == 401
+    stored = upload(b"AT&TFORM", public_id="stored")["secure_url"]
+    assert status(stored) == (200, None) and status(stored, "w_320/")[0] == 400

@@ -30,7 +30,6 @@ from drive2cloudinary.report.merging import (
     merge_mappings,  # noqa: E402
     merge_markers,  # noqa: E402
 )
-from drive2cloudinary.report.page import write_report  # noqa: E402
 
 DEEP = "[" * 100_000 + "]" * 100_000
 VALUES = (
@@ -132,7 +131,6 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
         batch,
         lambda: VerifyRun([migration], folder)._print_preview(),
         lambda: mapping.failures([folder / "mapping.json"]),
-        lambda: write_report(listed),
         lambda: merge_markers(listed),
         lambda: merge_mappings([folder / "mapping.json"], folder.parent),
         records,

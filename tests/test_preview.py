@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 
 import pytest
+from PIL import Image
 
 from drive2cloudinary.cloudinary import formats
 from tests.harness import Workspace, jpeg
@@ -76,6 +79,9 @@ def test_many_images_are_summed_up_by_folder_and_named_on_demand(workspace: Work
 def test_a_dry_run_warns_of_what_the_account_would_not_deliver(workspace: Workspace) -> None:
     workspace.add("paper.pdf", mime="application/pdf")
     workspace.cloud.drive("add", name="empty.jpg", content_base64="", parent="")
+    vast = io.BytesIO()
+    Image.new("1", (5100, 5000)).save(vast, "PNG")
+    workspace.cloud.drive("add", name="vast.png", content_base64=base64.b64encode(vast.getvalue()).decode(), parent="")
     workspace.environment["CLOUDINARY_URL"] = "cloudinary://key:secret"
     dry = workspace.dry_run(folder_name="my_photos", include='["image/*", "application/pdf"]')
     dry.succeeded()
@@ -84,6 +90,7 @@ def test_a_dry_run_warns_of_what_the_account_would_not_deliver(workspace: Worksp
     assert warnings == [
         "in a URL without a version, Cloudinary takes my_photos/ for a transformation",
         "1 image without a byte, which will fail: empty.jpg",
+        "1 image of more than 25 megapixels, of which the free plan makes no JPG and no thumbnail: vast.png (25.5)",
         "1 image that is a PDF, which free accounts do not deliver unless their settings allow it: paper.pdf",
     ]
     assert dry.line("to: the folder my_photos") == "to: the folder my_photos"

@@ -17,6 +17,9 @@ from .transform import Step, TransformError, looks_like_one, parse, render, resu
 from .wire import Call, Reply, nonempty, span, split_target
 
 CACHED = 64
+MEGAPIXELS = 25
+"""Of a larger image, a free account delivers the original alone."""
+ONLY_STORED = ("arw", "cr2", "cr3", "djvu", "dng")
 KINDS = ("image", "raw", "video")
 TYPES = ("upload", "private", "authenticated")
 SIGNATURE = re.compile(r"s--[A-Za-z0-9_-]{8}--")
@@ -66,6 +69,8 @@ class Delivery:
         if asset is None:
             return self.error(404, "", f"Resource not found - {name}")
         wanted = result_format(asset.format, steps, extension)
+        if refused := _refused(asset, wanted, is_derived=bool(steps) or wanted != asset.format):
+            return self.error(*refused)
         try:
             data, etag = await self._picture(asset, steps, wanted)
         except TransformError as error:
@@ -100,6 +105,18 @@ class Delivery:
         if len(self._converted) > CACHED:
             self._converted.popitem(last=False)
         return self._converted[key]
+
+
+def _refused(asset: Asset, wanted: str, is_derived: bool) -> tuple[int, str, str] | None:
+    """The error with which a free account answers; None if it delivers."""
+    if "pdf" in (asset.format, wanted):
+        return 401, "", "deny or ACL failure"
+    if is_derived and asset.format in ONLY_STORED:
+        return 400, "", f"Unsupported source format {asset.format}"
+    megapixels = asset.width * asset.height / 1_000_000
+    if is_derived and asset.resource_type == "image" and megapixels > MEGAPIXELS:
+        return 400, "", f"Maximum image size is {MEGAPIXELS} Megapixels. Requested {megapixels:.1f} Megapixels"
+    return None
 
 
 def _split(parts: list[str]) -> tuple[list[str], str]:

@@ -149,6 +149,13 @@ def picture(extension: str, size: tuple[int, int], seed: int, *, orientation: in
     return buffer.getvalue()
 
 
+def flat_jpeg(width: int, height: int) -> bytes:
+    """A grey JPEG of any size in pixels, quickly made."""
+    buffer = io.BytesIO()
+    Image.new("L", (width, height), 128).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
 def _animation(size: tuple[int, int], seed: int) -> bytes:
     """A GIF of eight frames in which the picture drifts to the side."""
     still = paint(size, seed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from drive2cloudinary.cloudinary import names
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import NotAFile, read_json, replacing
 from drive2cloudinary.results import failure, layout, listing, marker
+from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Image
+from drive2cloudinary.results.marker import Marker
 
 UPLOAD_FAILED = "UPLOAD_FAILED"
 STATUSES = ("uploaded", "existing", "failed", "pending", "skipped")
@@ -57,26 +60,37 @@ OF_FOLDER = ("folder_id", "folder")
 """The additional columns of the combined mapping of many Drive folders."""
 
 
-def rows(
+@dataclass(frozen=True)
+class Merged:
+    """One image of a listing: its row, and what the row was made from.
+
+    proof: its marker, if it is in Cloudinary. failed: the record of its failure; a pending image has neither.
+    """
+
+    row: Row
+    proof: Marker | None
+    failed: Failure | None
+
+
+def merged(
     images: Iterable[Image],
     results_folder: Path,
     warn: Callable[[str], None],
     limit: int | None = None,
     to_move: Container[str] = (),
-) -> list[Row]:
-    """The mapping of a listing's images, made from the markers and failures in their results folder, sorted.
+) -> Iterator[Merged]:
+    """The images of a listing with their markers and failures in the results folder, in the mapping's order.
 
-    In: the setting `limit`, and the images (Drive file IDs) that the run had to move and that may have no marker yet.
+    One at a time, because the markers of 100,000 images would take 300 MB. In: the setting `limit`, and the images
+    (Drive file IDs) that the run had to move and that may have no marker yet.
     """
 
     def invalid(path: Path) -> None:
         warn(marker.set_aside(path))
 
-    found = []
     for image in sorted(images, key=lambda each: each.order):
         left = limit is not None and image.id not in to_move
-        found.append(_row(image, results_folder, invalid, f"{_LEFT}{limit}" if left else _NOT_REACHED))
-    return found
+        yield _merged(image, results_folder, invalid, f"{_LEFT}{limit}" if left else _NOT_REACHED)
 
 
 def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
@@ -92,18 +106,28 @@ def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
     return found
 
 
-def write(mapping: Sequence[Mapping[str, Any]], results_folder: Path, columns: Sequence[str]) -> None:
-    """Write both files atomically: CSV by RFC 4180, safe to open in a spreadsheet, and JSON with unchanged values."""
-    with replacing(layout.mapping_csv(results_folder), newline="") as stream:
-        table = csv.writer(stream)
+@contextmanager
+def writing(results_folder: Path, columns: Sequence[str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Write both files atomically: CSV by RFC 4180, safe to open in a spreadsheet, and JSON with unchanged values.
+
+    Yields a function that adds a row.
+    """
+    with (
+        replacing(layout.mapping_csv(results_folder), newline="") as csv_file,
+        replacing(layout.mapping_json(results_folder)) as json_file,
+    ):
+        table = csv.writer(csv_file)
         table.writerow(columns)
-        for row in mapping:
+        separator = "["
+
+        def add(row: Mapping[str, Any]) -> None:
+            nonlocal separator
             table.writerow([cell(row[name]) for name in columns])
-    with replacing(layout.mapping_json(results_folder)) as stream:
-        stream.write("[")
-        for number, row in enumerate(mapping):
-            stream.write(("," if number else "") + "\n" + json.dumps(row, ensure_ascii=False))
-        stream.write("\n]\n")
+            json_file.write(f"{separator}\n{json.dumps(row, ensure_ascii=False)}")
+            separator = ","
+
+        yield add
+        json_file.write("[\n]\n" if separator == "[" else "\n]\n")
 
 
 def read(json_path: Path) -> list[Row]:
@@ -152,20 +176,21 @@ def _is_row(row: Row) -> bool:
     )
 
 
-def _row(image: Image, results_folder: Path, invalid: Callable[[Path], None], not_tried: str) -> Row:
-    """The row of an image. In: the error of one that is pending."""
-    found = marker.of_image(results_folder, image, invalid)
+def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None], not_tried: str) -> Merged:
+    """In: the error of an image that is pending."""
+    proof = marker.of_image(results_folder, image, invalid)
+    failed = None
     public_id, error = image.public_id, ""
-    if found:
-        url, jpg_url, status = found.cloudinary["secure_url"], found.jpg_url, str(found.status)
-        public_id, error = found.cloudinary["public_id"], found.remark
+    if proof:
+        url, jpg_url, status = proof.cloudinary["secure_url"], proof.jpg_url, str(proof.status)
+        public_id, error = proof.cloudinary["public_id"], proof.remark
     elif image.skipped:
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:
-        record = failure.read(results_folder, image.id)
-        url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed" if record else "pending"
-        error = record.message if record else not_tried
-    return Row(
+        failed = failure.read(results_folder, image.id)
+        url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed" if failed else "pending"
+        error = failed.message if failed else not_tried
+    row = Row(
         local_filename=names.stem(image.name),
         cloudinary_url=url,
         jpg_url=jpg_url,
@@ -178,6 +203,7 @@ def _row(image: Image, results_folder: Path, invalid: Callable[[Path], None], no
         bytes=image.size,
         md5=image.md5,
     )
+    return Merged(row, proof, failed)
 
 
 def cell(value: object) -> str:

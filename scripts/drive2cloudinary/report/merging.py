@@ -1,4 +1,4 @@
-"""Merge the markers of a listing into a mapping, and many mappings into one."""
+"""Merge the markers of a listing into a mapping and a report, and many mappings into one."""
 
 from __future__ import annotations
 
@@ -7,21 +7,34 @@ from pathlib import Path
 
 from drive2cloudinary.command import warn
 from drive2cloudinary.report import mapping, orphans
+from drive2cloudinary.report.page import Report
 from drive2cloudinary.results import listing
+from drive2cloudinary.results.run import Run
 
 
-def merge_markers(listed: Path, limit: int | None = None, to_move: Container[str] = ()) -> int:
-    """Write the mapping of a listing and the orphans beside it; returns how many images should be in Cloudinary by now.
+def merge_markers(
+    listed: Path, stopped_because: str = "", limit: int | None = None, to_move: Container[str] = ()
+) -> int:
+    """Write the mapping of a listing, the orphans and the report beside it; returns how many images are missing.
 
-    In: `limit` and `to_move` as for `mapping.rows`. Raises MigrationError, OSError.
+    Missing are those that should be in Cloudinary by now. All is done in one pass, because reading the markers takes
+    longer than everything else. In: listing.json; why the run was stopped, if its reason stands in another results
+    folder than this one; `limit` and `to_move` as for `mapping.merged`. Raises MigrationError, OSError.
     """
-    images, results_folder = listing.read(listed).images, listed.parent
-    rows = mapping.rows(images, results_folder, warn, limit, to_move)
-    mapping.write([vars(row) for row in rows], results_folder, mapping.COLUMNS)
-    orphans.write(images, results_folder)
-    return sum(row.status in mapping.NOT_IN_CLOUDINARY and not row.is_left for row in rows)
+    whole, results_folder = listing.read(listed), listed.parent
+    report = Report()
+    with mapping.writing(results_folder, mapping.COLUMNS) as add:
+        for each in mapping.merged(whole.images, results_folder, warn, limit, to_move):
+            add(vars(each.row))
+            report.add(each)
+    gone = orphans.found(whole.images, results_folder)
+    orphans.write(gone, results_folder)
+    report.write(whole, gone, stopped_because or Run(results_folder).stopped_because, results_folder)
+    return report.missing
 
 
 def merge_mappings(mappings: Iterable[Path], results_folder: Path) -> None:
     """Write the combined mapping of many Drive folders. In: mapping.json of each. Raises MigrationError, OSError."""
-    mapping.write(mapping.combined(mappings), results_folder, (*mapping.COLUMNS, *mapping.OF_FOLDER))
+    with mapping.writing(results_folder, (*mapping.COLUMNS, *mapping.OF_FOLDER)) as add:
+        for row in mapping.combined(mappings):
+            add(row)

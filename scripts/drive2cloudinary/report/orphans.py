@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from drive2cloudinary.files import replacing
@@ -11,25 +12,52 @@ from drive2cloudinary.report.mapping import cell
 from drive2cloudinary.results import layout, marker
 from drive2cloudinary.results.listing import Image
 
-COLUMNS = ("file_id", "folder_path", "filename", "public_id", "cloudinary_url", "marker")
+
+@dataclass(frozen=True)
+class Orphan:
+    """One marker whose Drive file is not listed any more. The fields are the columns of orphans.csv."""
+
+    file_id: str
+    folder_path: str
+    filename: str
+    public_id: str
+    cloudinary_url: str
+    marker: str
 
 
-def write(images: Iterable[Image], results_folder: Path) -> None:
-    """Write orphans.csv: every marker in a results folder whose Drive file is not listed any more.
+COLUMNS = tuple(Orphan.__dataclass_fields__)
+
+
+def found(images: Iterable[Image], results_folder: Path) -> list[Orphan]:
+    """The orphans in a results folder. In: the listing's images."""
+    markers = marker.by_file(results_folder)
+    for image in images:
+        markers.pop(image.id, None)
+    return [
+        Orphan(
+            file_id=file_id,
+            folder_path=proof.drive["folder_path"],
+            filename=proof.drive["name"],
+            public_id=proof.cloudinary["public_id"],
+            cloudinary_url=proof.cloudinary["secure_url"],
+            marker=name,
+        )
+        for file_id in sorted(markers)
+        for name in sorted(markers[file_id])
+        if (proof := marker.read(marker.named(results_folder, name)))
+    ]
+
+
+def write(orphans: Iterable[Orphan], results_folder: Path) -> None:
+    """Write orphans.csv.
 
     The markers and the assets in Cloudinary are kept: the user decides what to do with them.
     """
-    markers = marker.by_file(results_folder)
-    listed = {image.id for image in images}
     with replacing(layout.orphans(results_folder), newline="") as stream:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
-        for file_id in sorted(markers.keys() - listed):
-            for name in sorted(markers[file_id]):
-                if found := marker.read(marker.named(results_folder, name)):
-                    drive, cloudinary = found.drive, found.cloudinary
-                    row = (file_id, drive.get("folder_path"), drive.get("name"), cloudinary["public_id"])
-                    table.writerow([cell(value) for value in (*row, cloudinary["secure_url"], name)])
+        for orphan in orphans:
+            table.writerow(map(cell, astuple(orphan)))
 
 
 def count(path: Path) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -17,69 +19,169 @@ from markupsafe import Markup
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import in_utc
-from drive2cloudinary.cloudinary import names
+from drive2cloudinary.cloudinary import formats, names
 from drive2cloudinary.files import replacing
-from drive2cloudinary.report import mapping
-from drive2cloudinary.report.mapping import STATUSES, Row
-from drive2cloudinary.results import failure, layout, listing, marker
-from drive2cloudinary.results.failure import Failure
-from drive2cloudinary.results.listing import Image, Listing
-from drive2cloudinary.results.marker import Marker
+from drive2cloudinary.report.folders import ByFolder
+from drive2cloudinary.report.mapping import NOT_IN_CLOUDINARY, STATUSES, Merged, Row
+from drive2cloudinary.report.natural import natural, natural_path
+from drive2cloudinary.report.orphans import Orphan
+from drive2cloudinary.results import failure, layout
+from drive2cloudinary.results.listing import Listing
 
 PAGE = Path(__file__).parent / "page"
 STYLES = ("uPlot.min.css", "page.css")
-SCRIPTS = ("uPlot.iife.min.js", "data.js", "list.js", "plots.js")
+SCRIPTS = ("uPlot.iife.min.js", "data.js", "folders.js", "list.js", "plots.js")
 URL = re.compile(
     r"((https?://[A-Za-z0-9.-]+(?::\d+)?)/[^?#]*?/(?:upload|(?:private|authenticated)/s--[\w-]+--)/)(.+)", re.DOTALL
 )
 EXAMPLES = 5
 """How many images are named with each cause; the page's table has all of them."""
+ORPHANS = 100
+"""How many orphans are named; orphans.csv has all of them."""
 
 
-def write_report(listed: Path) -> None:
-    """Write the report of a listing and its mapping beside them. Raises MigrationError, OSError."""
-    results_folder = listed.parent
-    text = page(listing.read(listed), mapping.read(layout.mapping_json(results_folder)), results_folder)
-    with replacing(layout.report(results_folder)) as stream:
-        stream.write(text)
+class Report:
+    """The page of one listing: `add` each image, then `write` it.
 
-
-def page(listed: Listing, rows: Sequence[Row], results_folder: Path) -> str:
-    """The page as self-contained HTML, which loads nothing from the network but thumbnails from Cloudinary.
-
-    In: a listing, its mapping, and the results folder with the markers and failures. No name or message in them can
-    become markup, a script or an address: everything is escaped, links lead only to http and https, and the page's
-    Content-Security-Policy allows only the scripts, styles and image hosts that it names.
+    It holds a few hundred bytes for each image, so that 100,000 images fit into the memory of a small machine.
     """
-    images = {image.id: image for image in listed.images}
-    missing = [row.file_id for row in rows if row.status in mapping.NOT_IN_CLOUDINARY]
-    failures = {file_id: failure.read(results_folder, file_id) for file_id in missing}
-    causes = {file_id: failure.cause_of(record) for file_id, record in failures.items()}
-    deliveries = _Deliveries()
-    entries = [
-        _entry(row, _marker_of(row, images.get(row.file_id), results_folder), causes.get(row.file_id), deliveries)
-        for row in rows
-    ]
-    styles, scripts = _inlined(STYLES), _inlined(SCRIPTS)
-    counted = Counter(row.status for row in rows)
-    return _template().render(
-        folder=listed.folder,
-        listed_at=listed.listed_at,
-        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        total=len(rows),
-        counts={status: counted[status] for status in STATUSES if counted[status] or status != "pending"},
-        missing=len(missing),
-        bytes=sum(entry["bytes"] or 0 for entry in entries if entry["delivery"] is not None),
-        groups=_groups(rows, failures),
-        data={
-            "columns": list(entries[0]) if entries else [],
-            "rows": [list(entry.values()) for entry in entries],
-            "deliveries": deliveries.prefixes,
-        },
-        styles=styles,
-        scripts=scripts,
-        policy=_policy(styles, scripts, deliveries.origins),
-    )
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[Any]] = defaultdict(list)
+        self._by_folder = ByFolder()
+        self._folders, self._notes, self._causes = _Numbers(), _Numbers(), _Numbers()
+        self._deliveries = _Deliveries()
+        self._counts: Counter[str] = Counter()
+        self._left = 0
+        self._stored_bytes = 0
+        self._sorted_folders: list[str] = []
+
+    @property
+    def missing(self) -> int:
+        """How many images should be in Cloudinary by now, and are not."""
+        return sum(self._counts[status] for status in NOT_IN_CLOUDINARY) - self._left
+
+    def add(self, each: Merged) -> None:
+        """Add an image. In `_columns`: sizes in bytes and pixels, times in ms (`uploaded`: since 1970), None: unknown.
+
+        Texts that many images share (`folder`, `note`, `cause`, `delivery`) are numbers of entries in a list.
+        """
+        row, proof = each.row, each.proof
+        asset, seconds = (proof.cloudinary, proof.seconds) if proof else ({}, {})
+        delivery, path = self._deliveries.split(row) if proof else (None, "")
+        is_missing = row.status in NOT_IN_CLOUDINARY and not row.is_left
+        self._left += row.is_left
+        size = asset.get("bytes") or row.bytes
+        values = {
+            "name": shown(row.filename),
+            "folder": self._folders.of(row.folder_path),
+            "status": STATUSES.index(row.status),
+            "note": self._notes.of(shown(row.error)),
+            "cause": self._causes.of(failure.cause_of(each.failed).title if is_missing else ""),
+            "delivery": delivery,
+            "path": path,
+            "bytes": size,
+            "width": asset.get("width"),
+            "height": asset.get("height"),
+            "uploaded": round(1000 * in_utc(proof.uploaded_at).timestamp()) if proof else None,
+            "download": _ms(seconds.get("download")),
+            "upload": _ms(seconds.get("upload")),
+            "id": row.file_id,
+        }
+        for name, value in values.items():
+            self._columns[name].append(value)
+        self._by_folder.add(row)
+        self._counts[row.status] += 1
+        if delivery is not None:
+            self._stored_bytes += size or 0
+
+    def write(self, listed: Listing, orphans: Sequence[Orphan], stopped_because: str, results_folder: Path) -> None:
+        """Write the page into a results folder, as self-contained HTML that loads nothing but Cloudinary's thumbnails.
+
+        In: the listing, of which only the head is read; its orphans; why the run was stopped, "" if it was not.
+        No name or message can become markup, a script or an address: everything is escaped, links lead only to http and
+        https, and the page's Content-Security-Policy allows only the scripts, styles and image hosts that it names.
+        Raises OSError.
+        """
+        self._sort()
+        counts, total = self._counts, self._counts.total()
+        styles, scripts = _inlined(STYLES), _inlined(SCRIPTS)
+        text = _template().render(
+            folder=listed.folder,
+            listed_at=listed.listed_at,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            total=total,
+            counts={status: counts[status] for status in STATUSES if counts[status] or status != "pending"},
+            missing=self.missing,
+            pending=counts["pending"] - self._left,
+            left=self._left,
+            stopped_because=stopped_because,
+            bytes=self._stored_bytes,
+            groups=self._groups(),
+            orphans=sorted(orphans, key=lambda each: (natural_path(each.folder_path), natural(each.filename)))[
+                :ORPHANS
+            ],
+            orphans_total=len(orphans),
+            data=_packed(self._data()),
+            styles=styles,
+            scripts=scripts,
+            policy=_policy(styles, scripts, self._deliveries.origins),
+        )
+        with replacing(layout.report(results_folder)) as stream:
+            stream.write(text)
+
+    def _sort(self) -> None:
+        """Sort the images naturally. The mapping's order, which others may rely on, is that of the characters."""
+        folders = self._folders.all()
+        self._sorted_folders = sorted(folders, key=natural_path)
+        ranks = {path: rank for rank, path in enumerate(self._sorted_folders)}
+        self._columns["folder"] = [ranks[folders[number]] for number in self._columns["folder"]]
+        keys = list(zip(self._columns["folder"], map(natural, self._columns["name"]), strict=True))
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        for name, column in self._columns.items():
+            self._columns[name] = [column[place] for place in order]
+
+    def _data(self) -> dict[str, Any]:
+        """What the page's scripts show; data.js reads it."""
+        return {
+            "columns": self._columns,
+            "statuses": STATUSES,
+            "folders": [shown(path) for path in self._sorted_folders],
+            "notes": self._notes.all(),
+            "causes": self._causes.all(),
+            "deliveries": self._deliveries.prefixes,
+            "only_stored": self._deliveries.only_stored,
+            "by_folder": [
+                [shown(path), *(counts.images[status] for status in STATUSES), counts.bytes]
+                for path, counts in self._by_folder.counts().items()
+            ],
+        }
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The causes of what is not in Cloudinary, each with its first images."""
+        columns, titles = self._columns, self._causes.all()
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, number in enumerate(columns["cause"]):
+            if titles[number]:
+                found[titles[number]].append(place)
+        notes = self._notes.all()
+        return [
+            {
+                "cause": cause,
+                "count": len(found[cause.title]),
+                "is_pending": cause is Cause.NOT_REACHED,
+                "images": [
+                    {
+                        "folder": shown(self._sorted_folders[columns["folder"][place]]),
+                        "name": columns["name"][place],
+                        "note": notes[columns["note"][place]],
+                    }
+                    for place in found[cause.title][:EXAMPLES]
+                ],
+            }
+            for cause in Cause
+            if cause.title in found
+        ]
 
 
 @cache
@@ -88,21 +190,13 @@ def _template() -> Template:
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(shown=shown, moment=_moment)
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment.get_template("page.html.j2")
 
 
-def _groups(rows: Sequence[Row], failures: dict[str, Failure | None]) -> list[dict[str, Any]]:
-    """The failures grouped by cause, each cause with its first rows."""
-    failed = {row.file_id: row for row in rows if row.file_id in failures}
-    return [
-        {
-            "cause": group.cause,
-            "count": len(group.file_ids),
-            "rows": [failed[each] for each in group.file_ids[:EXAMPLES]],
-        }
-        for group in failure.grouped(failures.items())
-    ]
+def _packed(data: dict[str, Any]) -> Markup:
+    """The data as gzip in base64: a tenth of what it is as JSON, and nothing in it can be taken for markup."""
+    packed = gzip.compress(json.dumps(data, separators=(",", ":")).encode(), compresslevel=6, mtime=0)
+    return Markup(base64.b64encode(packed).decode())  # noqa: S704
 
 
 def _policy(styles: str, scripts: str, origins: set[str]) -> str:
@@ -122,13 +216,31 @@ def shown(text: str) -> str:
     return "".join(f"⟨U+{ord(each):04X}⟩" if names.hidden(each) else each for each in text)
 
 
+class _Numbers:
+    """Numbers for texts, from 0 in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+
+    def of(self, text: str) -> int:
+        return self._known.setdefault(text, len(self._known))
+
+    def all(self) -> list[str]:
+        return list(self._known)
+
+
 class _Deliveries:
-    """The prefixes of the URLs, up to `/upload/`, so that thousands of rows need not repeat them."""
+    """The prefixes of the URLs, up to `/upload/`, so that thousands of rows need not repeat them.
+
+    only_stored: the extensions of URLs of which Cloudinary makes no thumbnail.
+    """
 
     def __init__(self) -> None:
         self.prefixes: list[dict[str, str]] = []
         self.origins: set[str] = set()
+        self.only_stored: list[str] = []
         self._known: dict[str, int] = {}
+        self._extensions: set[str] = set()
 
     def split(self, row: Row) -> tuple[int | None, str]:
         """The index of a row's prefixes (for the original asset and for the JPG), and the path that follows both.
@@ -145,35 +257,16 @@ class _Deliveries:
             self._known[jpg] = len(self.prefixes)
             self.prefixes.append({"original": original, "jpg": jpg})
             self.origins.add(origin)
+        _, _, extension = path.rpartition("/")[2].lower().rpartition(".")
+        if extension not in self._extensions:
+            self._extensions.add(extension)
+            if formats.fate("", f"x.{extension}") == "only stored":
+                self.only_stored.append(extension)
         return self._known[jpg], path
 
 
-def _marker_of(row: Row, image: Image | None, results_folder: Path) -> Marker | None:
-    if image is None or row.status not in ("uploaded", "existing"):
-        return None
-    return marker.read(marker.path_of(results_folder, image.id, image.fingerprint))
-
-
-def _entry(row: Row, proof: Marker | None, cause: Cause | None, deliveries: _Deliveries) -> dict[str, Any]:
-    """An image's data for the page's scripts: sizes in bytes and pixels, times in seconds (`uploaded`: since 1970)."""
-    asset, seconds = (proof.cloudinary, proof.seconds) if proof else ({}, {})
-    delivery, path = deliveries.split(row)
-    return {
-        "name": shown(row.filename),
-        "folder": shown(row.folder_path),
-        "status": row.status,
-        "note": shown(row.error),
-        "cause": cause.title if cause else "",
-        "delivery": delivery,
-        "path": path,
-        "bytes": asset.get("bytes") or row.bytes,
-        "width": asset.get("width"),
-        "height": asset.get("height"),
-        "uploaded": in_utc(proof.uploaded_at).timestamp() if proof else None,
-        "download": seconds.get("download"),
-        "upload": seconds.get("upload"),
-        "id": row.file_id,
-    }
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(1000 * seconds)
 
 
 def _inlined(files: Sequence[str]) -> Markup:

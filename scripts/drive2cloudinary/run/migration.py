@@ -133,21 +133,15 @@ class Migration:
         """Whether this run has written the mapping of its listing."""
         return self._old_mapping not in ("unknown", _state_of(self.mapping))
 
-    @property
-    def is_reported(self) -> bool:
-        """Whether the report shows the mapping. It does not if the user asked for the mapping alone."""
-        return self.report.exists() and self.report.stat().st_mtime_ns >= self.mapping.stat().st_mtime_ns
-
-    def merge(self, run_id: str) -> bool:
+    def merge(self, run_id: str, stopped_because: str) -> bool:
         """Write the mapping and the report of a run that ended early; False if this run made no listing."""
         if listing.made_by(self.listing) != run_id:
             return False
-        # Imported here, because a successful run has rules for this.
+        # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_markers
-        from drive2cloudinary.report.page import write_report
 
-        merge_markers(self.listing, None if self._to_move is None else self.settings.limit, self._to_move or ())
-        write_report(self.listing)
+        limit = None if self._to_move is None else self.settings.limit
+        merge_markers(self.listing, stopped_because, limit, self._to_move or ())
         return True
 
 

@@ -28,7 +28,7 @@ from drive2cloudinary.run.console import say
 from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.run.preview import Detail, preview
-from drive2cloudinary.run.progress import Outcome, Progress
+from drive2cloudinary.run.progress import Outcome, Progress, say_folders
 from drive2cloudinary.run.tally import Now
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings
@@ -262,10 +262,10 @@ class Pipeline:
             self.verify.say_outcome(logging.ERROR)
             return
         try:
-            merged = [each for each in self._migrations.values() if each.merge(self._run_id)]
+            stopped_because = self._stopped_because
+            merged = [each for each in self._migrations.values() if each.merge(self._run_id, stopped_because)]
             if self.settings.folders and merged:
                 self._merge_mappings()
-            stopped_because = self._stopped_because
             unlisted = (each for each in self._migrations.values() if each not in merged)
             # On a full disk, list_images cannot write its error to its log either.
             reason = stopped_because or self._run.unwritable_because
@@ -316,11 +316,13 @@ class Pipeline:
         mappings = [each.mapping for each in migrations]
         whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
         counted = sum(map(mapping.counts, mappings), Counter())
-        reports = [each.report for each in migrations if each.is_reported]
+        reports = [each.report for each in migrations]
         gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
         unlisted = len(self._migrations) - len(migrations)
         failures = mapping.failures(mappings)
         left = mapping.count_left(mappings) if self.settings.limit else 0
+        if self._workflow.output_settings.verbose:
+            say_folders(mappings)
         self._progress.sum_up(Outcome(counted, Path(whole), reports, failures, gone, unlisted, left, stopped_because))
 
     def _hold(self) -> None:

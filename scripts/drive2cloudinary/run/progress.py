@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import one_line
+from drive2cloudinary.report import mapping
+from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.results import batches, failure, marker
 from drive2cloudinary.run.console import HEADLINE, Console, say
 from drive2cloudinary.run.tally import Listed, Now, Tally, how_many, in_words
@@ -32,10 +35,10 @@ _SAID_AGAIN_AFTER = 60.0
 class Outcome:
     """What a run ends with.
 
-    counted: how many images have each status in the mapping. reports: those that show this outcome. failures: those
-    that are not in Cloudinary, by cause. gone: orphans.csv of each results folder → how many files it names, if any.
-    unlisted: how many Drive folders have no listing of this run. left: how many images the setting `limit` leaves for
-    another run. stopped_because: the line that says why the run was stopped, "" if it was not.
+    counted: how many images have each status in the mapping. failures: those that are not in Cloudinary, by cause.
+    gone: orphans.csv of each results folder → how many files it names, if any. unlisted: how many Drive folders have no
+    listing of this run. left: how many images the setting `limit` leaves for another run. stopped_because: the line
+    that says why the run was stopped, "" if it was not.
     """
 
     counted: Counter[str]
@@ -127,12 +130,10 @@ class Progress(logging.Handler):
         of_all = "" if here == wanted else f" of {wanted:,}"
         say(f"{here:,}{of_all} image{'' if wanted == 1 else 's'} in Cloudinary, {self._tally.headline}", HEADLINE)
         say(f"{how_many(counted.total())}: {in_words(counted)}", level)
-        report = f"; report: {reports[0]}" if reports else ""
-        if len(reports) > 1:
-            report = f"; a report.html in each of {len(reports)} folders"
+        report = f"report: {reports[0]}" if len(reports) == 1 else f"a report.html in each of {len(reports)} folders"
         bad = [status for status in ("failed", "pending") if counted[status]]
         hint = f", see the rows with status {' or '.join(bad)}" if bad else ""
-        say(f"mapping: {outcome.mapping}{hint}{report}", level)
+        say(f"mapping: {outcome.mapping}{hint}; {report}", level)
         for path, gone in outcome.gone.items():
             say(f"gone from Drive: {how_many(gone)}, still in Cloudinary: see {path}")
         for line in _to_do(outcome):
@@ -196,6 +197,17 @@ class Progress(logging.Handler):
             return False
         self._last_progress = now
         return True
+
+
+def say_folders(mappings: Iterable[Path]) -> None:
+    """Print the counts of each subfolder of several mappings. Raises MigrationError."""
+    for path in mappings:
+        by_folder = ByFolder()
+        for row in mapping.read(path):
+            by_folder.add(row)
+        for folder, counts in by_folder.counts().items():
+            where = f"{one_line(folder, 300)}/" if folder else "not in a subfolder"
+            say(f"{where}: {in_words(counts.images)}, {decimal(counts.bytes)}")
 
 
 def _to_do(outcome: Outcome) -> Iterator[str]:

@@ -1,12 +1,44 @@
-"use strict";
+/* The page's data: columns with an entry for each image, and functions that format numbers. */
 
-/* The page's data: `images`, one object for each image, and functions that format numbers. */
+const find = (id) => document.getElementById(id);
 
-const report = JSON.parse(document.getElementById("data").textContent);
-const images = report.rows.map((values, position) => ({
-  ...Object.fromEntries(report.columns.map((column, index) => [column, values[index]])),
-  position,
-}));
+/** The text of gzip in base64. */
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
+
+async function read() {
+  try {
+    return JSON.parse(await unpacked(find("data").textContent));
+  } catch (error) {
+    find("unreadable").hidden = false;
+    throw error;
+  }
+}
+
+const report = await read();
+const { columns } = report;
+const total = columns.name?.length ?? 0;
+
+/** One image, by its place in the columns. */
+function imageAt(place) {
+  const image = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[place]]));
+  const { folder, status, note, cause } = image;
+  return {
+    ...image,
+    folder: report.folders[folder],
+    status: report.statuses[status],
+    note: report.notes[note],
+    cause: report.causes[cause],
+    pixels: pixelsAt(place),
+  };
+}
+
+function pixelsAt(place) {
+  return columns.width[place] && columns.height[place] ? columns.width[place] * columns.height[place] : null;
+}
 
 const count = (number) => number.toLocaleString("en");
 const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -22,9 +54,9 @@ function size(bytes) {
   return `${Number(bytes.toPrecision(3))} ${units[unit]}`;
 }
 
-/** 0.0123 → "12 ms", 1.234 → "1.2 s" */
-function duration(seconds) {
-  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${Number(seconds.toPrecision(2))} s`;
+/** 12 → "12 ms", 1234 → "1.2 s" */
+function duration(ms) {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${Number((ms / 1000).toPrecision(2))} s`;
 }
 
 /** An element with attributes and children. Text becomes a text node, so that no name is parsed as markup. */

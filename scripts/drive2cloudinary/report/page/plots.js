@@ -1,5 +1,3 @@
-"use strict";
-
 /* The plots: each is a figure with a caption that says the same in words, and a table of its numbers. */
 
 const HEIGHT = 220;
@@ -10,8 +8,8 @@ const drawn = [];
 
 /** The sorted numbers of one field, for the images in Cloudinary that have it. */
 function sorted(field) {
-  const moved = images.filter((image) => image.delivery !== null && image[field] !== null);
-  return Float64Array.from(moved.map((image) => image[field])).sort();
+  const moved = (columns[field] ?? []).filter((value, place) => value !== null && columns.delivery[place] !== null);
+  return Float64Array.from(moved).sort();
 }
 
 function quantile(values, share) {
@@ -77,7 +75,7 @@ function table(headers, rows) {
 
 /** How many images were in Cloudinary at each moment. */
 function overTime() {
-  const times = sorted("uploaded");
+  const times = sorted("uploaded").map((ms) => ms / 1000);
   if (!times.length) return;
   const [first, last] = [times[0], times[times.length - 1]];
   const span = last - first;
@@ -94,7 +92,7 @@ function overTime() {
     id: "over-time",
     title: "Images in Cloudinary over time",
     caption: span < 60
-      ? `${count(times.length)} moved within ${duration(span)}, on ${written(first)}.`
+      ? `${count(times.length)} moved within ${duration(1000 * span)}, on ${written(first)}.`
       : `${count(times.length)} moved between ${written(first)} and ${written(last)}; half of them by ${written(half)}.`,
     headers: ["Until", "Images"],
     rows,
@@ -158,7 +156,7 @@ function latency() {
     caption: `Download: ${inWords(download)}. Upload: ${inWords(upload)}. Waiting and retries are included.`,
     key: ["Download", "Upload"],
     series: [download, upload],
-    unit: 0.001,
+    unit: 1,
     written: duration,
     what: "Time",
   });

@@ -1,0 +1,43 @@
+"""The counts of each Drive subfolder."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from drive2cloudinary.report.mapping import Row
+from drive2cloudinary.report.natural import natural_path
+
+
+@dataclass
+class FolderCounts:
+    """What lies in a folder and its subfolders: images by their status in the mapping, and their bytes in Drive."""
+
+    images: Counter[str] = field(default_factory=Counter)
+    bytes: int = 0
+
+
+class ByFolder:
+    """Counts the rows of a mapping by folder, one row after the other."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, FolderCounts] = defaultdict(FolderCounts)
+
+    def add(self, row: Row) -> None:
+        counts = self._own[row.folder_path]
+        counts.images[row.status] += 1
+        counts.bytes += row.bytes or 0
+
+    def counts(self) -> dict[str, FolderCounts]:
+        """Path → its counts, in natural order: each folder that has images in it or below it.
+
+        The path "" has only what lies in no subfolder, so that folders that are not nested add up to the whole.
+        """
+        found: dict[str, FolderCounts] = defaultdict(FolderCounts)
+        for path, own in self._own.items():
+            parts = path.split("/")
+            for depth in range(len(parts)):
+                counts = found["/".join(parts[: depth + 1])]
+                counts.images.update(own.images)
+                counts.bytes += own.bytes
+        return {path: found[path] for path in sorted(found, key=natural_path)}
