@@ -31,7 +31,7 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        pipeline.targets,
+        *pipeline.targets,
     localrule: True
 
 

@@ -6,6 +6,7 @@ Cloudinary are the emulator of tests/emulator. What it stores stays in .demo/, s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from tests.emulator.pictures import demo_folder
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".demo"
+NEXT = "Next, your own pictures: README.md has the three steps. The first is: . .venv/bin/activate"
 
 
 def main() -> int:
@@ -38,7 +40,17 @@ def main() -> int:
         )
         environment = {**os.environ, "CLOUDINARY_URL": cloud.cloudinary_url}
         snakemake = Path(sys.executable).with_name("snakemake")
-        return subprocess.run([snakemake, *command[1:], *emulated], env=environment).returncode
+        code = subprocess.run([snakemake, *command[1:], *emulated], env=environment).returncode
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            report = Path("results", cloud.folder_id, "report.html").absolute().as_uri()
+            print(
+                f"\nThe emulated cloud still runs, so that the pictures and links of the report work:\n\n  {report}\n"
+            )
+            # Ctrl-C and Ctrl-D end it, too.
+            with contextlib.suppress(EOFError, KeyboardInterrupt):
+                input("Press Enter to stop it. ")
+    print(f"\n{NEXT}")
+    return code
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from drive2cloudinary.errors import ImageError, MigrationError
-from drive2cloudinary.listing.making import make_listing
+from drive2cloudinary.listing.making import last_listing, make_listing
 from drive2cloudinary.report import mapping
 from drive2cloudinary.results import batches, failure, listing, marker
 from drive2cloudinary.results.run import Run
@@ -102,7 +102,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def next_listing() -> None:
         root: Any = type("Root", (), {"name": "Photos"})
-        new = make_listing(settings, root, [], "run")
+        new = make_listing(settings, root, [], "run", last_listing(folder))
         new.write(folder.parent / "new.json")
         assert listing.read(folder.parent / "new.json") == new
 

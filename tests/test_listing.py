@@ -290,10 +290,10 @@ def test_images_that_shortcuts_lead_to_are_counted_too(workspace: Workspace) -> 
     assert found_below(workspace)[1] == [2, 3]
 
 
-def test_how_many_pixels_an_image_has_is_in_the_listing_where_drive_knows_it(workspace: Workspace) -> None:
+def test_the_pixels_of_an_image_that_the_free_plan_does_not_convert_are_in_the_listing(workspace: Workspace) -> None:
     big, unknown, odd, hollow = workspace.add("big.jpg", "unknown.jpg", "odd.jpg", "hollow.jpg")
     values: dict[str, object] = {
-        big: {"width": 6000, "height": 4000, "cameraMake": "Any"},
+        big: {"width": 6000, "height": 4500, "cameraMake": "Any"},
         unknown: None,
         odd: {"width": 100, "height": 0},
         hollow: {},
@@ -304,8 +304,8 @@ def test_how_many_pixels_an_image_has_is_in_the_listing_where_drive_knows_it(wor
     workspace.run().succeeded()
     entries = json.loads((workspace.results / "listing.json").read_text())["images"]
     pixels = {entry["id"]: entry.get("pixels", "left out") for entry in entries}
-    nothing = dict.fromkeys((unknown, odd, hollow), "left out")
-    assert pixels == {big: 24_000_000, small: 64, **nothing}
+    nothing = dict.fromkeys((unknown, odd, hollow, small), "left out")
+    assert pixels == {big: 27_000_000, **nothing}
     assert {file: marker["drive"].get("pixels") for file, marker in by_file(workspace).items()} == {
         image: None if count == "left out" else count for image, count in pixels.items()
     }

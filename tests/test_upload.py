@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drive2cloudinary.cloudinary import texts
-from tests.harness import Workspace, jpeg
+from tests.harness import Workspace, jpeg, packed_in
 
 ALL = {
     "tags": ["from Drive", "in {folder}", "at {path}", "twice", "twice"],
@@ -130,7 +130,7 @@ def test_what_is_not_public_has_signed_urls_everywhere(workspace: Workspace, kin
     for row in rows:
         for url in urls(row):
             assert f"/image/{kind}/s--" in url and status(url) == 200
-    deliveries = (workspace.results / "report.html").read_text()
+    deliveries = packed_in(workspace.results / "report.html")
     for row in rows:
         assert all(f"{url.split('/s--')[1].split('--')[0]}--/" in deliveries for url in urls(row)), (
             "the report links it"

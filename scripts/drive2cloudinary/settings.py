@@ -33,6 +33,8 @@ TEXTS = (
 SWITCHES = ("skip_wrong_lines", "recursive", "overwrite", "fit", "tags_from_folders", "caption_from_description")
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan accepts."""
+FREE_PLAN_PIXELS = 25_000_000
+"""The largest image of which Cloudinary's free plan makes a JPG or a thumbnail."""
 LISTS = ("include", "exclude")
 _COMPUTED = ("resource_key", "results_name")
 """Fields that no user can set."""

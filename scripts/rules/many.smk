@@ -28,7 +28,7 @@ rule upload_batch:
 # In: the mapping of each Drive folder. Out: one combined mapping.
 rule merge_mappings:
     input:
-        expand(f"{results}/{{folder}}/mapping.json", folder=pipeline.folders),
+        pipeline.changed_mappings,
     output:
         csv=f"{results}/mapping.csv",
         json=f"{results}/mapping.json",
@@ -39,5 +39,6 @@ rule merge_mappings:
         "../../envs/migration.yaml"
     params:
         scripts=scripts,
+        mappings=pipeline.mappings,
     shell:
-        "python {params.scripts:q}/merge_mappings.py {output.csv:q} {input:q} 2>{log:q}"
+        "python {params.scripts:q}/merge_mappings.py {output.csv:q} {params.mappings:q} 2>{log:q}"

@@ -24,20 +24,25 @@ from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.results import failure, layout, listing, marker
 from drive2cloudinary.results.listing import Image, Listing, NoListing
-from drive2cloudinary.settings import Settings
+from drive2cloudinary.settings import FREE_PLAN_PIXELS, Settings
 
 
 def list_images(
     settings: Settings, output: Path, tell: Tell, run: str = "", found: Callable[[int], None] = lambda images: None
-) -> None:
+) -> str:
     """Write the listing of the settings' Drive folder to `output`. Raises MigrationError; then it is unchanged.
 
-    In: `tell`, called with messages about waiting; `run`, the run's ID, "" for a dry run; `found`, called now and then
-    with the number of images so far.
+    If it is the same as the last one, nothing is written, so that nothing has to be made from it again. In: `tell`,
+    called with messages about waiting; `run`, the run's ID, "" for a dry run; `found`, called now and then with the
+    number of images so far. Out: the time of the listing, for `listing.confirm`.
     """
     root, images = find_images(settings, tell, found)
     with naming_lock(settings.results_folder.parent):
-        make_listing(settings, root, images, run).write(output)
+        last = last_listing(settings.results_folder)
+        made = make_listing(settings, root, images, run, last)
+        if last is None or not listing.finds_the_same(made, last):
+            made.write(output)
+        return made.listed_at
 
 
 def find_images(
@@ -72,21 +77,26 @@ def root_folder(drive: Drive, settings: Settings) -> DriveFile:
 
 
 def make_listing(
-    settings: Settings, root: DriveFile, found: Iterable[FoundImage], run: str, claims: Mapping[str, str] | None = None
+    settings: Settings,
+    root: DriveFile,
+    found: Iterable[FoundImage],
+    run: str,
+    last_one: Listing | None,
+    claims: Mapping[str, str] | None = None,
 ) -> Listing:
     """The listing of the images that a run found in the Drive folder `root`.
 
-    In: `claims`, file ID → the public_id of an asset that was there before this migration. An image that has never been
-    uploaded gets this name, unless it is that of another image.
+    In: the last listing, from last_listing; `claims`, file ID → the public_id of an asset that was there before this
+    migration. An image that has never been uploaded gets this name, unless it is that of another image.
 
-    The last listing and the markers in the results folder are read, so that every image keeps its public_id, and a
+    The markers in the results folder are read, too, so that every image keeps its public_id, and a
     changed image knows which asset it replaces. The listings of other results folders are read, so that no image of
     another Drive folder has the same public_id. Hold `naming_lock` from this call until the listing is written.
     """
     results_folder = settings.results_folder
     ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
     markers = marker.by_file(results_folder)
-    last = _last_images(results_folder, settings, bool(markers))
+    last = _images_of(last_one, settings, bool(markers))
     folder_name = settings.cloudinary_folder(root.name)
     lines = assets_file.of_images(
         assets_file.read(settings.assets), ((each.file.id, _path(each)) for each in ordered), warn
@@ -125,7 +135,7 @@ def make_listing(
             resource_key=file.resource_key,
             no_download=not file.can_download,
             photos=file.photos,
-            pixels=file.width * file.height if file.width and file.height else None,
+            pixels=_pixels_if_many(file),
             **_own_values(settings, file, lines.get(file.id)),
         )
         replaces = _replaces(results_folder, image, markers.get(file.id, []), last.get(file.id))
@@ -139,6 +149,11 @@ def make_listing(
         )
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
     return Listing(settings.folder_id, root.name, folder_name, listed_at, run, settings.of_listing, images)
+
+
+def _pixels_if_many(file: DriveFile) -> int | None:
+    pixels = (file.width or 0) * (file.height or 0)
+    return pixels if pixels > FREE_PLAN_PIXELS else None
 
 
 def _path(found: FoundImage) -> str:
@@ -174,13 +189,17 @@ def naming_lock(results: Path) -> Iterator[None]:
         yield
 
 
-def _last_images(results_folder: Path, settings: Settings, has_markers: bool) -> dict[str, Image]:
-    """The images of the last listing by ID; {} if it was made for another Cloudinary folder and nothing was moved."""
+def last_listing(results_folder: Path) -> Listing | None:
+    """The listing at hand; None if there is none. Raises NewerFormat."""
     try:
-        last = listing.read(layout.listing(results_folder))
+        return listing.read(layout.listing(results_folder))
     except NoListing:
-        return {}
-    if not has_markers and last.settings and last.settings["folder_name"] != settings.folder_name:
+        return None
+
+
+def _images_of(last: Listing | None, settings: Settings, has_markers: bool) -> dict[str, Image]:
+    """The images of the last listing by ID; {} if it was made for another Cloudinary folder and nothing was moved."""
+    if last is None or (not has_markers and last.settings and last.settings["folder_name"] != settings.folder_name):
         return {}
     return {image.id: image for image in last.images}
 

@@ -19,6 +19,7 @@ from drive2cloudinary.results import failure, layout, listing, marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Image
 from drive2cloudinary.results.marker import Marker
+from drive2cloudinary.results.marker_index import MarkerIndex
 
 UPLOAD_FAILED = "UPLOAD_FAILED"
 STATUSES = ("uploaded", "existing", "failed", "pending", "skipped")
@@ -75,14 +76,16 @@ class Merged:
 def merged(
     images: Iterable[Image],
     results_folder: Path,
+    markers: MarkerIndex,
     warn: Callable[[str], None],
     limit: int | None = None,
     to_move: Container[str] = (),
 ) -> Iterator[Merged]:
     """The images of a listing with their markers and failures in the results folder, in the mapping's order.
 
-    One at a time, because the markers of 100,000 images would take 300 MB. In: the setting `limit`, and the images
-    (Drive file IDs) that the run had to move and that may have no marker yet.
+    One at a time, because the markers of 100,000 images would take 300 MB. In: the index of the markers, which learns
+    which are valid; the setting `limit`, and the images (Drive file IDs) that the run had to move and that may have no
+    marker yet.
     """
 
     def invalid(path: Path) -> None:
@@ -90,7 +93,10 @@ def merged(
 
     for image in sorted(images, key=lambda each: each.order):
         left = limit is not None and image.id not in to_move
-        yield _merged(image, results_folder, invalid, f"{_LEFT}{limit}" if left else _NOT_REACHED)
+        each = _merged(image, results_folder, invalid, f"{_LEFT}{limit}" if left else _NOT_REACHED)
+        if each.proof:
+            markers.has_read(marker.name_of(image.id, image.fingerprint))
+        yield each
 
 
 def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:

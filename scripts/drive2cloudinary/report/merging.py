@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from drive2cloudinary.command import warn
 from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.report.page import Report
-from drive2cloudinary.results import listing
+from drive2cloudinary.results import listing, merged
+from drive2cloudinary.results.marker_index import MarkerIndex
 from drive2cloudinary.results.run import Run
 
 
@@ -18,23 +19,27 @@ def merge_markers(
     """Write the mapping of a listing, the orphans and the report beside it; returns how many images are missing.
 
     Missing are those that should be in Cloudinary by now. All is done in one pass, because reading the markers takes
-    longer than everything else. In: listing.json; why the run was stopped, if its reason stands in another results
-    folder than this one; `limit` and `to_move` as for `mapping.merged`. Raises MigrationError, OSError.
+    longer than everything else. What the files were made from is recorded, too. In: listing.json; why the run was
+    stopped, if its reason stands in another results folder than this one; `limit` and `to_move` as for
+    `mapping.merged`. Raises MigrationError, OSError.
     """
     whole, results_folder = listing.read(listed), listed.parent
-    report = Report()
+    markers, report = MarkerIndex(results_folder), Report()
     with mapping.writing(results_folder, mapping.COLUMNS) as add:
-        for each in mapping.merged(whole.images, results_folder, warn, limit, to_move):
+        for each in mapping.merged(whole.images, results_folder, markers, warn, limit, to_move):
             add(vars(each.row))
             report.add(each)
     gone = orphans.found(whole.images, results_folder)
     orphans.write(gone, results_folder)
     report.write(whole, gone, stopped_because or Run(results_folder).stopped_because, results_folder)
+    markers.save()
+    merged.record(results_folder, markers.state)
     return report.missing
 
 
-def merge_mappings(mappings: Iterable[Path], results_folder: Path) -> None:
+def merge_mappings(mappings: Sequence[Path], results_folder: Path) -> None:
     """Write the combined mapping of many Drive folders. In: mapping.json of each. Raises MigrationError, OSError."""
     with mapping.writing(results_folder, (*mapping.COLUMNS, *mapping.OF_FOLDER)) as add:
         for row in mapping.combined(mappings):
             add(row)
+    merged.record_combined(results_folder, mappings)

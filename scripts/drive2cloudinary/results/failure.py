@@ -53,6 +53,14 @@ def read(results_folder: Path, file_id: str) -> Failure | None:
     return record if is_line(record.message) and is_line(record.cause) and is_time(record.time) else None
 
 
+def file_ids(results_folder: Path) -> set[str]:
+    """The Drive files with a record, valid or not. Opens none of them."""
+    try:
+        return {path.stem for path in layout.failures(results_folder).iterdir()}
+    except FileNotFoundError:
+        return set()
+
+
 def may_be_stored(results_folder: Path, file_id: str) -> bool:
     """Whether an image that failed may be in Cloudinary under its public_id: an answer can get lost."""
     record = read(results_folder, file_id)

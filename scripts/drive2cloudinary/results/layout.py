@@ -35,9 +35,29 @@ def markers_below(results: Path) -> list[Path]:
     return list(results.glob(f"*/{MARKERS}"))
 
 
+def failures(results_folder: Path) -> Path:
+    """The folder of the failures."""
+    return results_folder / "failures"
+
+
 def failure(results_folder: Path, file_id: str) -> Path:
     """The last error of one image whose transfer failed."""
-    return results_folder / "failures" / f"{file_id}.json"
+    return failures(results_folder) / f"{file_id}.json"
+
+
+def marker_index(results_folder: Path) -> Path:
+    """Which markers are known to be valid."""
+    return results_folder / "logs" / "markers.index"
+
+
+def merged(results_folder: Path) -> Path:
+    """From what the mapping and the report were made."""
+    return results_folder / "logs" / "merged.json"
+
+
+def confirmation(results_folder: Path) -> Path:
+    """Which run made the listing, or found nothing new."""
+    return results_folder / "logs" / "listed.json"
 
 
 def batch(results_folder: Path, name: str) -> Path:

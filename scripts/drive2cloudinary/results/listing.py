@@ -13,7 +13,8 @@ from typing import Any
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
 from drive2cloudinary.errors import ImageError, MigrationError
-from drive2cloudinary.files import NotAFile, open_file, read_json, replacing
+from drive2cloudinary.files import NotAFile, open_file, read_json, read_json_object, replacing, write_json
+from drive2cloudinary.results import layout
 from drive2cloudinary.results.format import numbered, without_number
 
 
@@ -25,9 +26,9 @@ class Image:
     none. modified_time: as Drive writes it (RFC 3339). replaces: for an image whose content changed, the asset of its
     old marker (its version and etag if it is our own, and the marker's file name). skipped: the setting that excludes
     it. resource_key: needed for a link-shared file. no_download: this account may view the file, but not download it.
-    photos: it came from Google Photos, so Drive's md5 may be wrong. pixels: width × height, None if Drive does not
-    know. type: of its asset, private or authenticated; "" is upload. Like the public_id, it stays what it is once the
-    asset exists. tags, caption and alt: its own, besides those of the settings.
+    photos: it came from Google Photos, so Drive's md5 may be wrong. pixels: width × height, of an image with more than
+    FREE_PLAN_PIXELS; None for all others. type: of its asset, private or authenticated; "" is upload. Like the
+    public_id, it stays what it is once the asset exists. tags, caption and alt: its own, besides those of the settings.
     """
 
     id: str
@@ -99,6 +100,14 @@ class Listing:
             stream.write("\n]}\n")
 
 
+def finds_the_same(one: Listing, other: Listing) -> bool:
+    """Whether two listings differ in nothing but the time and the run."""
+    of_both = [(each.folder_id, each.folder, each.cloudinary_folder, each.settings) for each in (one, other)]
+    return of_both[0] == of_both[1] and {each.id: each for each in one.images} == {
+        each.id: each for each in other.images
+    }
+
+
 class NoListing(MigrationError):
     """There is no listing in the file."""
 
@@ -151,12 +160,35 @@ class Entries:
         raise ImageError("this file is not in the listing: run snakemake again", Cause.CHANGED)
 
 
-def made_by(path: Path) -> str:
-    """The ID of the run that made the listing in a file; "" if there is no valid listing. Raises NewerFormat."""
+@dataclass(frozen=True)
+class Confirmation:
+    """The last time that the Drive folder was listed: the run's ID, and the time (ISO, UTC); "" if unknown."""
+
+    run: str = ""
+    at: str = ""
+
+
+def confirm(results_folder: Path, run: str, at: str) -> None:
+    """Record that listing.json is what a run found in the Drive folder. Raises OSError. In: "" for a dry run."""
+    stamp = _stamp(layout.listing(results_folder))
+    write_json(layout.confirmation(results_folder), {"run": run, "at": at, "listing": stamp})
+
+
+def confirmed(results_folder: Path) -> Confirmation:
+    """When the listing at hand was last made, or found to be right."""
+    value = read_json_object(layout.confirmation(results_folder)) or {}
+    is_valid = is_text(value.get("run")) and is_time(value.get("at"))
     try:
-        return head(path).run
-    except NoListing:
-        return ""
+        if is_valid and value.get("listing") == _stamp(layout.listing(results_folder)):
+            return Confirmation(value["run"], value["at"])
+    except FileNotFoundError:
+        pass
+    return Confirmation()
+
+
+def _stamp(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
 
 
 def image_of(entry: Any) -> Image:
@@ -165,6 +197,8 @@ def image_of(entry: Any) -> Image:
         raise TypeError("not a JSON object")
     known = {name: entry[name] for name in entry if name in _FIELDS}
     _check(known, _FIELDS)
+    if "tags" in known:
+        known["tags"] = tuple(known["tags"])
     image = Image(**known)
     if image.replaces and image.replaces["marker"].partition(".")[0] != image.id:
         raise ValueError("replaces names the marker of another image")

@@ -9,6 +9,7 @@ from typing import Literal
 
 from drive2cloudinary.results import failure, marker
 from drive2cloudinary.results.listing import Image
+from drive2cloudinary.results.marker_index import MarkerIndex
 
 Reason = Literal["new", "changed", "failed before", "forced"]
 
@@ -22,22 +23,32 @@ class Pending:
 
 
 def pending(
-    images: Iterable[Image], results_folder: Path, invalid: Callable[[Path], None], again: bool, limit: int | None
+    images: Iterable[Image],
+    results_folder: Path,
+    markers: MarkerIndex,
+    invalid: Callable[[Path], None],
+    again: bool,
+    limit: int | None,
 ) -> tuple[list[Pending], int]:
     """The images that this run has to move, in their order: not excluded, and without a marker of their content.
 
-    In: the listing's images, their results folder, and `invalid`, called for each invalid marker; `again`: also
-    those that have a marker; `limit`: how many at most, None for all. Out: also how many the limit leaves for later.
+    In: the listing's images, their results folder and its markers, and `invalid`, called for each invalid marker;
+    `again`: also those that have a marker; `limit`: how many at most, None for all. Out: also how many the limit leaves
+    for later.
     """
     found = []
+    failed = failure.file_ids(results_folder)
     for image in sorted(images, key=lambda each: each.order):
         if image.skipped:
             continue
-        if marker.of_image(results_folder, image, invalid):
+        name = marker.name_of(image.id, image.fingerprint)
+        if markers.is_valid(name):
             if again:
                 found.append(Pending(image, "forced"))
             continue
-        if failure.read(results_folder, image.id):
+        if name in markers:
+            invalid(marker.named(results_folder, name))
+        if image.id in failed and failure.read(results_folder, image.id):
             found.append(Pending(image, "failed before"))
         else:
             found.append(Pending(image, "changed" if image.replaces else "new"))
@@ -45,8 +56,6 @@ def pending(
     return found[: len(found) - len(beyond)], sum(each.reason != "forced" for each in beyond)
 
 
-def count_excluded(images: Iterable[Image], results_folder: Path) -> int:
+def count_excluded(images: Iterable[Image], markers: MarkerIndex) -> int:
     """The number of excluded images, without those that an earlier run has uploaded."""
-    return sum(
-        not marker.path_of(results_folder, image.id, image.fingerprint).exists() for image in images if image.skipped
-    )
+    return sum(marker.name_of(image.id, image.fingerprint) not in markers for image in images if image.skipped)

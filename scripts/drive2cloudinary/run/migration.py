@@ -12,9 +12,10 @@ from drive2cloudinary.command import CANCELLED
 from drive2cloudinary.files import make_older
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.services import tell_on_stderr
-from drive2cloudinary.results import batches, layout, listing, marker
+from drive2cloudinary.results import batches, layout, listing, marker, merged
 from drive2cloudinary.results.listing import Listing, NoListing
-from drive2cloudinary.results.pending import Pending, pending
+from drive2cloudinary.results.marker_index import MarkerIndex
+from drive2cloudinary.results.pending import Pending, count_excluded, pending
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.run.console import say
 from drive2cloudinary.settings import Settings
@@ -37,11 +38,16 @@ class Migration:
         self.listed_now = False
         """Whether this dry run has made the listing."""
         self._to_move: set[str] | None = None
+        self.excluded = 0
+        """How many images of the listing are excluded and were not moved before."""
+        self.is_up_to_date = False
+        """Whether this run has listed the Drive folder, and found no change since the mapping was made."""
 
     @property
     def targets(self) -> list[str]:
         """The files that a run has to make."""
-        return [str(layout.mapping_csv(self.results_folder)), str(self.mapping), str(self.report)]
+        outputs = layout.mapping_csv(self.results_folder), self.mapping, self.orphans, self.report
+        return list(map(str, outputs))
 
     def begin(self, run_id: str) -> None:
         """Lock the results folder for a run, and remove leftovers of the last one. Raises MigrationError."""
@@ -76,10 +82,12 @@ class Migration:
 
         made = self.listing.with_name(f".listing.dry-run.{os.getpid()}.json")
         try:
-            list_images(self.settings, made, tell_on_stderr)
+            listed_at = list_images(self.settings, made, tell_on_stderr)
             # Do not replace the listing of a real run that has begun meanwhile.
             if not self.run.is_alive():
-                made.replace(self.listing)
+                if made.exists():
+                    made.replace(self.listing)
+                listing.confirm(self.results_folder, "", listed_at)
                 self.listed_now = True
         finally:
             made.unlink(missing_ok=True)
@@ -87,15 +95,21 @@ class Migration:
     @property
     def _listed_with_other_settings(self) -> bool:
         try:
-            return listing.head(self.listing).settings not in ({}, self.settings.of_listing)
+            made_with, now = listing.head(self.listing).settings, self.settings.of_listing
+            # Listings of earlier versions know fewer settings.
+            return any(now.get(name) != value for name, value in made_with.items())
         except NoListing:
             # Whoever reads all of it says so.
             return False
 
     def listed_as_set(self) -> Listing:
         """The existing listing with the current settings' exclusions; it may have been made with other settings."""
-        listed = listing.read(self.listing)
-        return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
+        listed, last = listing.read(self.listing), listing.confirmed(self.results_folder)
+        return replace(
+            listed,
+            listed_at=last.at or listed.listed_at,
+            images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images],
+        )
 
     def pending(self, listed: Listing, again: bool, dryrun: bool) -> tuple[list[Pending], int]:
         """The images of a listing that are to be transferred, and how many the setting `limit` leaves.
@@ -107,8 +121,13 @@ class Migration:
         def invalid(path: Path) -> None:
             say(marker.not_valid(path) if dryrun else marker.set_aside(path), logging.WARNING)
 
-        found, left = pending(listed.images, self.results_folder, invalid, again, self.settings.limit)
+        markers = MarkerIndex(self.results_folder)
+        found, left = pending(listed.images, self.results_folder, markers, invalid, again, self.settings.limit)
         self._to_move = {each.image.id for each in found}
+        self.excluded = count_excluded(listed.images, markers)
+        if not dryrun:
+            markers.save()
+            self.is_up_to_date = not found and merged.is_up_to_date(self.results_folder, markers.state)
         return found, left
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
@@ -123,20 +142,26 @@ class Migration:
         return [INTERRUPTED if line in ("KeyboardInterrupt", CANCELLED) else line for line in lines]
 
     def need_mapping(self) -> None:
-        """Make the existing mapping older than the new listing, so that Snakemake makes it again. Raises OSError."""
-        for path in (self.mapping, layout.mapping_csv(self.results_folder), self.orphans):
-            make_older(path, self.listing)
+        """Have Snakemake make the mapping again, unless it is up to date. Raises OSError.
+
+        Snakemake compares the content of small files, so a listing that is the same would be no reason. A missing
+        target is one.
+        """
         self._old_mapping = _state_of(self.mapping)
+        if not self.is_up_to_date:
+            self.orphans.unlink(missing_ok=True)
 
     @property
     def is_merged(self) -> bool:
-        """Whether this run has written the mapping of its listing."""
-        return self._old_mapping not in ("unknown", _state_of(self.mapping))
+        """Whether the mapping at hand is that of this run's listing."""
+        return self.is_up_to_date or self._old_mapping not in ("unknown", _state_of(self.mapping))
 
     def merge(self, run_id: str, stopped_because: str) -> bool:
         """Write the mapping and the report of a run that ended early; False if this run made no listing."""
-        if listing.made_by(self.listing) != run_id:
+        if listing.confirmed(self.results_folder).run != run_id:
             return False
+        if self.is_up_to_date:
+            return True
         # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_markers
 

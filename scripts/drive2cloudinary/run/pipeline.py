@@ -19,8 +19,7 @@ from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.listing import assets_file
 from drive2cloudinary.report import mapping, orphans
-from drive2cloudinary.results import batches, listing, marker
-from drive2cloudinary.results.pending import count_excluded
+from drive2cloudinary.results import batches, listing, marker, merged
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, profiles
 from drive2cloudinary.run.arguments import check_settings
@@ -103,30 +102,55 @@ class Pipeline:
             say(f"left out: {line}", logging.WARNING)
 
     @property
-    def folders(self) -> list[str]:
-        """The names of this run's results folders."""
-        return list(self._migrations)
-
-    @property
     def combined(self) -> list[str]:
         """The combined mapping of all Drive folders."""
         return [f"{self.settings.results}/mapping.csv", f"{self.settings.results}/mapping.json"]
 
-    def targets(self, wildcards: object) -> list[str]:
-        """The run's targets: the mapping and the report of each Drive folder, and the combined mapping of many.
+    @property
+    def targets(self) -> list[Callable[[object], list[str]]]:
+        """The run's targets, by a function for each Drive folder, so that one does not wait for the other's listing."""
 
-        A dry run does not list, so it cannot see that a mapping is outdated. Its targets include the pending images.
-        """
+        def of(migration: Migration) -> Callable[[object], list[str]]:
+            return lambda wildcards: self._targets_of(migration)
+
         if not self._migrations:
-            sys.exit(NEEDED)
+            return [lambda wildcards: sys.exit(NEEDED)]
+        found = [of(each) for each in self._migrations.values()]
+        return [*found, self._combined_if_changed] if self.settings.folders else found
+
+    def _targets_of(self, migration: Migration) -> list[str]:
+        """The mapping and the report of a Drive folder. In a real run, none if nothing has changed.
+
+        Raises Snakemake's IncompleteCheckpointException until a real run has listed the folder. A dry run does not
+        list, so it cannot see that a mapping is outdated. Its targets include the pending images.
+        """
         # run.json must exist before Snakemake reads the results folder: it caches which files exist.
         self._hold()
-        targets = [target for each in self._migrations.values() for target in each.targets]
-        if self.settings.folders:
-            targets += self.combined
-        if self._workflow.dryrun:
-            targets += [target for folder in self._migrations for target in self.pending(folder)]
-        return targets
+        folder = migration.results_folder.name
+        if self._is_real:
+            self._checkpoints.list_images.get(folder=folder)
+            self.pending(folder)
+            return [] if migration.is_up_to_date else migration.targets
+        return [*migration.targets, *(self.pending(folder) if self._workflow.dryrun else [])]
+
+    def _combined_if_changed(self, wildcards: object) -> list[str]:
+        if not self._is_real:
+            return self.combined
+        has_changed = [bool(self._targets_of(each)) for each in self._migrations.values()]
+        is_up_to_date = merged.is_combined_up_to_date(Path(self.settings.results), self._mappings)
+        return self.combined if any(has_changed) or not is_up_to_date else []
+
+    @property
+    def _mappings(self) -> list[Path]:
+        return [each.mapping for each in self._migrations.values()]
+
+    def mappings(self, wildcards: object) -> list[str]:
+        """mapping.json of each Drive folder."""
+        return list(map(str, self._mappings))
+
+    def changed_mappings(self, wildcards: object) -> list[str]:
+        """The mappings that have to be made before the combined one: those of Drive folders with a change."""
+        return [str(each.mapping) for each in self._migrations.values() if not each.is_up_to_date]
 
     def begin(self, wildcards: Any) -> list[str]:
         """The input of list_images: run.json. Every real run writes it, so that every real run lists again.
@@ -236,7 +260,7 @@ class Pipeline:
 
     def started(self) -> None:
         """Called when Snakemake's scheduler exists and is about to begin."""
-        compat.ignore_jumps_of_the_clock(self._workflow)
+        compat.leave_times_alone(self._workflow)
         if self._workflow.executor_plugin.name == "kubernetes":
             compat.ask_as_kubernetes_answers(self._workflow)
         compat.end_gracefully("" if self._workflow.local_exec else WAITING_FOR_NODES, drop)
@@ -249,6 +273,8 @@ class Pipeline:
             self.verify.say_outcome(logging.INFO)
         elif all(each.is_merged for each in self._migrations.values()):
             # If not, the user asked for less than the whole migration: only the listing, or one marker.
+            if all(each.is_up_to_date for each in self._migrations.values()):
+                say("nothing has changed since the last run: mapping and report stay as they are")
             self._say_outcome(list(self._migrations.values()))
         if self._wrong_lines:
             where = self.settings.folders if isinstance(self.settings.folders, str) else "folders"
@@ -389,8 +415,7 @@ class Pipeline:
         for line in migration.said_while_listing():
             if line.startswith("warning: "):
                 say(line, logging.WARNING)
-        skipped = count_excluded(listed.images, migration.results_folder)
-        self._progress.listed(migration.results_folder, images, left, len(listed.images), skipped)
+        self._progress.listed(migration.results_folder, images, left, len(listed.images), migration.excluded)
         wanted = migration.markers(images)
         size = self._images_per_job(len(wanted))
         if size == 1:

@@ -16,14 +16,12 @@ from drive2cloudinary.errors import StopRun, one_line
 from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.pending import Pending, Reason
 from drive2cloudinary.run.tally import how_many
-from drive2cloudinary.settings import FREE_PLAN, Settings
+from drive2cloudinary.settings import FREE_PLAN, FREE_PLAN_PIXELS, Settings
 
 EXAMPLES = 3
 """How many images a warning names."""
 NAMED = 100
 """Up to this many pending images are named; of more, only the sums of their folders are printed."""
-MEGAPIXELS = 25
-"""The largest image of which Cloudinary's free plan makes a JPG or a thumbnail, in millions of pixels."""
 FOLDERS = 50
 """The most lines about folders."""
 Detail = Literal["summary", "images or folders", "images"]
@@ -99,9 +97,9 @@ def warnings(images: Sequence[Image], drive_folder: str, settings: Settings) -> 
     if large := [f"{image.path} ({decimal(image.size or 0)})" for image in images if (image.size or 0) > limit]:
         fails = "which will fail" if settings.max_bytes else "too many for the free plan"
         yield _line(large, f"of more than {limit:,} bytes, {'which will be re-encoded' if settings.fit else fails}")
-    sized = [(image.path, (image.pixels or 0) / 1_000_000) for image in images]
-    if vast := [f"{path} ({megapixels:.1f})" for path, megapixels in sized if megapixels > MEGAPIXELS]:
-        yield _line(vast, f"of more than {MEGAPIXELS} megapixels, of which the free plan makes no JPG and no thumbnail")
+    if vast := [f"{image.path} ({image.pixels / 1_000_000:.1f})" for image in images if image.pixels]:
+        limit = FREE_PLAN_PIXELS // 1_000_000
+        yield _line(vast, f"of more than {limit} megapixels, of which the free plan makes no JPG and no thumbnail")
     fates = [(image, formats.fate(image.mime_type, image.name)) for image in images]
     if stored := [image.path for image, fate in fates if fate == "only stored"]:
         yield _line(stored, "of a kind that Cloudinary stores, but cannot show as JPG")

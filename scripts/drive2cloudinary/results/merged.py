@@ -1,0 +1,71 @@
+"""From what a mapping and a report were made, to know whether they are up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from drive2cloudinary.files import read_json_object, write_json
+from drive2cloudinary.results import layout
+
+
+def record(results_folder: Path, markers: str) -> None:
+    """Record what the mapping and the report were made from. In: MarkerIndex.state. If this fails, they are remade."""
+    with contextlib.suppress(OSError):
+        write_json(layout.merged(results_folder), _state(results_folder, markers))
+
+
+def is_up_to_date(results_folder: Path, markers: str) -> bool:
+    """Whether the mapping and the report are those of the listing, the markers and the failures at hand.
+
+    No times are compared with each other, so a clock that jumps does no harm. In: MarkerIndex.state.
+    """
+    state = _state(results_folder, markers)
+    return None not in state["files"] and read_json_object(layout.merged(results_folder)) == state
+
+
+def record_combined(results: Path, mappings: Iterable[Path]) -> None:
+    """Record which mappings the combined mapping was made of. If it fails, it is made again."""
+    with contextlib.suppress(OSError):
+        write_json(layout.merged(results), _combined_state(results, mappings))
+
+
+def is_combined_up_to_date(results: Path, mappings: Iterable[Path]) -> bool:
+    """Whether the combined mapping is that of these mappings as they are."""
+    state = _combined_state(results, mappings)
+    return None not in state["files"] and read_json_object(layout.merged(results)) == state
+
+
+def _combined_state(results: Path, mappings: Iterable[Path]) -> dict[str, Any]:
+    files = layout.mapping_csv(results), layout.mapping_json(results)
+    return {"files": [_stamp(path) for path in files], "mappings": [[str(path), _stamp(path)] for path in mappings]}
+
+
+def _state(results_folder: Path, markers: str) -> dict[str, Any]:
+    files = (
+        layout.listing(results_folder),
+        layout.mapping_csv(results_folder),
+        layout.mapping_json(results_folder),
+        layout.orphans(results_folder),
+        layout.report(results_folder),
+    )
+    return {"markers": markers, "files": [_stamp(path) for path in files], "failures": _failures(results_folder)}
+
+
+def _stamp(path: Path) -> list[int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _failures(results_folder: Path) -> list[list[Any]]:
+    try:
+        with os.scandir(layout.failures(results_folder)) as entries:
+            return sorted([entry.name, entry.stat().st_mtime_ns] for entry in entries)
+    except FileNotFoundError:
+        return []

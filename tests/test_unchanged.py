@@ -1,0 +1,121 @@
+"""A run that finds nothing new leaves the results as they are, and looks at each marker without opening it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tests.harness import Workspace
+
+NOTHING = "nothing has changed since the last run: mapping and report stay as they are"
+RESULTS = ("listing.json", "mapping.csv", "mapping.json", "orphans.csv", "report.html")
+
+
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """The time and the content of each file of the results."""
+    return {name: ((folder / name).stat().st_mtime_ns, (folder / name).read_bytes()) for name in RESULTS}
+
+
+def a_marker(workspace: Workspace, name: str) -> Path:
+    (row,) = [row for row in workspace.mapping() if row["filename"] == name]
+    return workspace.results / "markers" / f"{row['file_id']}.{row['md5']}.json"
+
+
+def test_a_run_that_finds_nothing_new_leaves_all_as_it_is_and_says_so(workspace: Workspace) -> None:
+    workspace.add("1.jpg", "2.jpg", "left out.jpg")
+    first = workspace.run(exclude="left*")
+    first.succeeded()
+    assert NOTHING not in first.lines
+    before = state(workspace.results)
+    log = workspace.results / "logs" / "merge_markers.log"
+    log.write_text("of the first run")
+    again = workspace.run(exclude="left*")
+    again.succeeded()
+    assert NOTHING in again.lines and state(workspace.results) == before
+    assert log.read_text() == "of the first run", "what is downstream does not run"
+    assert again.line("2 images in Cloudinary, none uploaded now, in ")
+    # A dry run that lists knows when the listing was last found to be right, and leaves it alone, too.
+    assert workspace.dry_run("-R", "list_images", exclude="left*").line("listed just now")
+    assert state(workspace.results) == before
+    other = workspace.run()
+    other.succeeded()
+    assert NOTHING not in other.lines and other.line("3 images in Cloudinary, 1 uploaded now")
+
+
+def test_what_changed_by_hand_is_seen(workspace: Workspace) -> None:
+    workspace.add("1.jpg", "2.jpg", "3.jpg")
+    workspace.run().succeeded()
+    rows = workspace.mapping()
+
+    (workspace.results / "mapping.csv").write_text("mine")
+    workspace.run().succeeded()
+    assert workspace.mapping() == rows, "an edited mapping is made again"
+    (workspace.results / "report.html").unlink()
+    workspace.run().succeeded()
+    assert (workspace.results / "report.html").exists()
+
+    kept = a_marker(workspace, "1.jpg")
+    shutil.copy(kept, workspace.path / "kept.json")
+    value = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**value, "remark": "by hand"}))
+    workspace.run().succeeded()
+    assert [row["error"] for row in workspace.mapping()] == ["by hand", "", ""], "a marker that was edited"
+    shutil.copy(workspace.path / "kept.json", kept)
+    workspace.cloud.reset()
+    workspace.run().succeeded()
+    assert workspace.mapping() == rows and not workspace.calls("drive.media"), "one that was put back"
+
+    a_marker(workspace, "2.jpg").unlink()
+    a_marker(workspace, "3.jpg").write_bytes(b"half of i")
+    workspace.run().succeeded()
+    assert workspace.calls("drive.media") == 2
+    assert NOTHING in workspace.run().lines
+
+
+def test_no_marker_is_opened_that_is_known_to_be_valid_and_the_index_may_be_deleted(workspace: Workspace) -> None:
+    workspace.add("1.jpg", "2.jpg")
+    workspace.run().succeeded()
+    index = workspace.results / "logs" / "markers.index"
+    assert len(index.read_text().splitlines()) == 2
+    damaged = a_marker(workspace, "1.jpg")
+    damaged.write_text("{")
+    found = damaged.stat()
+    # An index that says the damaged marker is valid is believed: so the marker is not opened.
+    others = [line for line in index.read_text().splitlines() if not line.startswith(damaged.name)]
+    lie = f"{damaged.name} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+    index.write_text("\n".join([*others, lie]) + "\n")
+    assert workspace.dry_run().line("0 of 2 images to move")
+    for damage in (lambda: index.unlink(), lambda: index.write_bytes(b"\xff\x00 1 2"), lambda: index.write_text("a b")):
+        damage()
+        assert workspace.dry_run().line("1 of 2 images to move")
+    workspace.run().succeeded()
+    assert workspace.calls("drive.media") == 3
+
+
+def test_of_many_folders_only_those_with_a_change_are_merged_again(workspace: Workspace) -> None:
+    still, busy = workspace.cloud.drive("folder", name="Still"), workspace.cloud.drive("folder", name="Busy")
+    workspace.add("1.jpg", parent=still)
+    workspace.add("2.jpg", parent=busy)
+    (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\nStill,{still}\nBusy,{busy}\n")
+    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv"}
+    results = workspace.path / "results"
+    workspace.run(**config).succeeded()
+    before = state(results / still), state(results / busy), (results / "mapping.csv").stat().st_mtime_ns
+    done = workspace.run(**config)
+    done.succeeded()
+    assert NOTHING in done.lines
+    assert before == (state(results / still), state(results / busy), (results / "mapping.csv").stat().st_mtime_ns)
+
+    workspace.add("3.jpg", parent=busy)
+    changed = workspace.run(**config)
+    changed.succeeded()
+    assert NOTHING not in changed.lines and state(results / still) == before[0]
+    combined = json.loads((results / "mapping.json").read_text())
+    assert [row["filename"] for row in combined] == ["1.jpg", "2.jpg", "3.jpg"]
+
+    (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\nBusy,{busy}\n")
+    workspace.run(**config).succeeded()
+    combined = json.loads((results / "mapping.json").read_text())
+    assert [row["filename"] for row in combined] == ["2.jpg", "3.jpg"], "a folder that is named no more"
