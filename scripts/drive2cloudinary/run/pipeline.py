@@ -51,7 +51,7 @@ SINGLY = 2_000
 """Up to this many pending images of a Drive folder are one job each, which costs Snakemake 5 ms; above, IN_A_BATCH."""
 IN_A_BATCH = 100
 UPLOADS_ON_A_NODE = 8
-JOBS_IN_A_DRY_RUN = 10_000
+JOBS_IN_A_DRY_RUN = 1_000
 """The most jobs in a dry run: each costs Snakemake 2.6 ms and 21 KB and shows nothing. The preview names all images."""
 
 
