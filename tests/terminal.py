@@ -69,7 +69,11 @@ class Terminal:
 
     def press_ctrl_c(self) -> None:
         """Sends SIGINT to all that runs in the terminal, as its driver does."""
-        os.write(self._descriptor, b"\x03")
+        self.press("\x03")
+
+    def press(self, keys: str) -> None:
+        """Types these characters."""
+        os.write(self._descriptor, keys.encode())
 
     def resize(self, columns: int) -> None:
         with self._lock:

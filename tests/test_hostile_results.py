@@ -130,7 +130,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
         next_listing,
         batch,
         lambda: VerifyRun([migration], folder)._print_preview(),
-        lambda: mapping.failures([folder / "mapping.json"]),
+        lambda: mapping.summary([folder / "mapping.json"]),
         lambda: merge_markers(listed),
         lambda: merge_mappings([folder / "mapping.json"], folder.parent),
         records,

@@ -22,7 +22,7 @@ PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe,owners(di
 """The fields that tell in which folder a file is, and whose it is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DriveFile:
     """The metadata of a file, folder or shortcut in Drive.
 

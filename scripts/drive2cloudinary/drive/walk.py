@@ -17,7 +17,7 @@ OF_GOOGLE = "application/vnd.google-apps."
 """The prefix of the MIME types of folders, shortcuts, Docs …, which have no content to download."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundImage:
     """An image, and the path of its Drive folder below the root ("" for the root itself)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from drive2cloudinary.errors import RateLimited
@@ -45,20 +45,21 @@ class RateLimit:
         self,
         *,
         per_minute: float = math.inf,
-        per_second: float = math.inf,
+        per_second: float | Callable[[], float] = math.inf,
         minute: float = 60.0,
         slowed: Notice | None = None,
     ) -> None:
-        """In: the limits; the length of a minute in seconds, shorter in tests (a second is a sixtieth of it); the
-        messages to the user about waiting for the limit.
+        """In: the limits, of which that per second may change; the length of a minute in seconds, shorter in tests (a
+        second is a sixtieth of it); the messages to the user about waiting for the limit.
         """
         self._slowed = slowed
-        self._per_minute, self._per_second = per_minute, per_second
+        self._per_minute = per_minute
+        self._per_second = per_second if callable(per_second) else lambda: per_second
         self._second = minute / 60
         self._began = time.monotonic()
         self._shared = Shared(self._UNITS + self._SECONDS)
         self._shared.numbers[self._BUDGET] = per_minute
-        self._shared.numbers[self._RATE] = per_second
+        self._shared.numbers[self._RATE] = self._per_second()
 
     @contextmanager
     def spending(self, units: float = 1.0) -> Iterator[None]:
@@ -110,7 +111,7 @@ class RateLimit:
     def _wait(self, shared: memoryview[float], now: float, units: float) -> float:
         """Seconds until it is worth checking again; 0 or less if a call of `units` may start now."""
         rate = shared[self._RATE] * (1 + 0.05 * (now - shared[self._RATED]) / self._second)
-        shared[self._RATE], shared[self._RATED] = min(self._per_second, rate), now
+        shared[self._RATE], shared[self._RATED] = min(self._per_second(), rate), now
         spent = sum(shared[self._UNITS :])
         if spent and spent + units > self._budget(shared, now):
             return self._second
@@ -153,7 +154,7 @@ class RateLimit:
             if shared[self._IN_A_ROW] == 1:
                 shared[self._RATE] = 0.9 * min(shared[self._RATE], max(accepted) or math.inf)
             elif shared[self._IN_A_ROW] == 3:
-                shared[self._RATE] = self._per_second
+                shared[self._RATE] = self._per_second()
                 shared[self._BUDGET] = max(sum(accepted), shared[self._BUDGET] / 10)
                 shared[self._LEARNED] = now
             shared[self._NEXT] = now + self._pause(shared)

@@ -152,23 +152,29 @@ def counts(json_path: Path) -> Counter[str]:
     return Counter(row.status for row in read(json_path))
 
 
-def count_left(json_paths: Iterable[Path]) -> int:
-    """How many images of several mapping.json the setting `limit` leaves for another run. Raises MigrationError."""
-    return sum(row.is_left for path in json_paths for row in read(path))
-
-
-def failures(json_paths: Iterable[Path]) -> list[failure.Group]:
-    """The images of several mapping.json that should be in Cloudinary and are not, grouped by their failures' causes.
-
-    Raises MigrationError.
+@dataclass(frozen=True)
+class Summary:
+    """What several mappings say: the number of rows by status; how many images the setting `limit` leaves for another
+    run; the images that should be in Cloudinary and are not, grouped by their failures' causes.
     """
-    failed = (
-        (row.file_id, failure.read(path.parent, row.file_id))
-        for path in json_paths
-        for row in read(path)
-        if row.status in NOT_IN_CLOUDINARY and not row.is_left
-    )
-    return failure.grouped(failed)
+
+    counts: Counter[str]
+    left: int
+    failures: list[failure.Group]
+
+
+def summary(json_paths: Iterable[Path]) -> Summary:
+    """Sum up several mapping.json. Raises MigrationError."""
+    counts: Counter[str] = Counter()
+    left = 0
+    failed = []
+    for path in json_paths:
+        for row in read(path):
+            counts[row.status] += 1
+            left += row.is_left
+            if row.status in NOT_IN_CLOUDINARY and not row.is_left:
+                failed.append((row.file_id, failure.read(path.parent, row.file_id)))
+    return Summary(counts, left, failure.grouped(failed))
 
 
 def _is_row(row: Row) -> bool:

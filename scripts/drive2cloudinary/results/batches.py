@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import open_file, replacing
 from drive2cloudinary.results import layout
 from drive2cloudinary.results.listing import is_marker_name
+
+FRESH = 30.0
+"""Seconds for which a sign of life counts."""
 
 
 def write(results_folder: Path, run_id: str, markers: Sequence[str], size: int) -> list[str]:
@@ -46,6 +52,38 @@ def read(path: Path) -> list[str]:
     if not all(map(is_marker_name, names)):
         raise MigrationError(f"{path} is not a batch: run the migration again, which makes new ones")
     return names
+
+
+@contextmanager
+def under_way(path: Path) -> Iterator[None]:
+    """In this context, the batch counts as under way, on whichever node it is: see `count_under_way`."""
+    sign, over = path.with_suffix(".running"), threading.Event()
+
+    def renew() -> None:
+        with contextlib.suppress(OSError):
+            sign.touch()
+            while not over.wait(FRESH / 3):
+                sign.touch()
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        sign.unlink(missing_ok=True)
+
+
+def count_under_way(results: Path) -> int:
+    """How many batches are under way on all nodes, at least 1. One that was killed counts for half a minute more."""
+    times = []
+    for folder in layout.batches_below(results):
+        for sign in folder.glob("*.running"):
+            with contextlib.suppress(OSError):
+                times.append(sign.stat().st_mtime)
+    # Compared with each other, because the clock of the file server may be another one.
+    return max(1, sum(max(times) - each < FRESH for each in times))
 
 
 def forget(results_folder: Path) -> None:

@@ -65,6 +65,11 @@ def batch(results_folder: Path, name: str) -> Path:
     return results_folder / BATCHES / f"{name}.txt"
 
 
+def batches_below(results: Path) -> list[Path]:
+    """The folders of the batches of all results folders."""
+    return list(results.glob(f"*/{BATCHES}"))
+
+
 def mapping_json(results_folder: Path) -> Path:
     """The mapping, for programs."""
     return results_folder / MAPPING

@@ -18,7 +18,7 @@ from drive2cloudinary.results import layout
 from drive2cloudinary.results.format import numbered, without_number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Image:
     """One Drive file of the listing.
 
@@ -68,7 +68,8 @@ class Image:
 
     def to_dict(self) -> dict[str, Any]:
         """The listing's entry, without empty optional fields."""
-        return {name: value for name, value in self.__dict__.items() if value or name not in _OPTIONAL}
+        values = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: value for name, value in values if value or name not in _OPTIONAL}
 
 
 _OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "pixels", "type", "tags", "caption", "alt"}

@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from drive2cloudinary.files import open_file, replacing
 from drive2cloudinary.results import layout, marker
 from drive2cloudinary.results.listing import is_marker_name
 
-Stamp = tuple[int, int, int]
+Stamp = str
 """Size, modification time and change time (ns) of a file: a marker that is damaged or replaced has another stamp."""
 
 
@@ -25,7 +26,7 @@ class MarkerIndex:
     def __init__(self, results_folder: Path) -> None:
         self._results_folder = results_folder
         self._here = dict(_walk(layout.markers(results_folder)))
-        self._valid = dict(_known(layout.marker_index(results_folder)))
+        self._read: set[str] = set()
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a file with this name, valid or not."""
@@ -35,7 +36,7 @@ class MarkerIndex:
         """Whether the marker with this file name is valid. Opens it if that is not known. Raises NewerFormat."""
         if name not in self._here:
             return False
-        if self._valid.get(name) != self._here[name]:
+        if not self._is_known(name):
             if not marker.read(marker.named(self._results_folder, name)):
                 return False
             self.has_read(name)
@@ -44,7 +45,14 @@ class MarkerIndex:
     def has_read(self, name: str) -> None:
         """Record that the marker with this file name is valid. If it changed after the walk, it will be read again."""
         if name in self._here:
-            self._valid[name] = self._here[name]
+            self._read.add(name)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._read or self._known.get(name) == self._here[name]
+
+    @cached_property
+    def _known(self) -> dict[str, Stamp]:
+        return dict(_recorded(layout.marker_index(self._results_folder)))
 
     @property
     def state(self) -> str:
@@ -58,8 +66,8 @@ class MarkerIndex:
         """Record which markers are valid, for the next run. If that fails, the next run reads them again."""
         with contextlib.suppress(OSError), replacing(layout.marker_index(self._results_folder)) as stream:
             for name, stamp in self._here.items():
-                if self._valid.get(name) == stamp:
-                    stream.write(f"{name} {stamp[0]} {stamp[1]} {stamp[2]}\n")
+                if self._is_known(name):
+                    stream.write(f"{name} {stamp}\n")
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Stamp]]:
@@ -67,11 +75,11 @@ def _walk(folder: Path) -> Iterator[tuple[str, Stamp]]:
         for entry in entries:
             if is_marker_name(entry.name):
                 found = entry.stat()
-                yield entry.name, (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+                yield entry.name, f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
-def _known(path: Path) -> Iterator[tuple[str, Stamp]]:
+def _recorded(path: Path) -> Iterator[tuple[str, Stamp]]:
     with contextlib.suppress(OSError, ValueError), open_file(path) as stream:
         for line in stream:
-            name, size, modified, changed = line.decode().split()
-            yield name, (int(size), int(modified), int(changed))
+            name, _, stamp = line.decode().rstrip("\n").partition(" ")
+            yield name, stamp

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -340,16 +339,20 @@ class Pipeline:
 
     def _say_outcome(self, migrations: list[Migration], stopped_because: str = "") -> None:
         mappings = [each.mapping for each in migrations]
-        whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
-        counted = sum(map(mapping.counts, mappings), Counter())
-        reports = [each.report for each in migrations]
-        gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
-        unlisted = len(self._migrations) - len(migrations)
-        failures = mapping.failures(mappings)
-        left = mapping.count_left(mappings) if self.settings.limit else 0
         if self._workflow.output_settings.verbose:
             say_folders(mappings)
-        self._progress.sum_up(Outcome(counted, Path(whole), reports, failures, gone, unlisted, left, stopped_because))
+        whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
+        gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
+        self._progress.sum_up(
+            Outcome(
+                summary=mapping.summary(mappings),
+                mapping=Path(whole),
+                reports=[each.report for each in migrations],
+                gone=gone,
+                unlisted=len(self._migrations) - len(migrations),
+                stopped_because=stopped_because,
+            )
+        )
 
     def _hold(self) -> None:
         """Lock the results folders for this run, once, if it is a real run."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,12 @@ from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.report import mapping
 from drive2cloudinary.report.folders import ByFolder
+from drive2cloudinary.report.mapping import Summary
 from drive2cloudinary.results import batches, failure, marker
 from drive2cloudinary.run.console import HEADLINE, Console, say
 from drive2cloudinary.run.tally import Listed, Now, Tally, how_many, in_words
 
 if TYPE_CHECKING:
-    from drive2cloudinary.results.failure import Group
     from drive2cloudinary.results.listing import Image
 
 _SAID_AGAIN_AFTER = 60.0
@@ -35,19 +34,15 @@ _SAID_AGAIN_AFTER = 60.0
 class Outcome:
     """What a run ends with.
 
-    counted: how many images have each status in the mapping. failures: those that are not in Cloudinary, by cause.
     gone: orphans.csv of each results folder → how many files it names, if any. unlisted: how many Drive folders have no
-    listing of this run. left: how many images the setting `limit` leaves for another run. stopped_because: the line
-    that says why the run was stopped, "" if it was not.
+    listing of this run. stopped_because: the line that says why the run was stopped, "" if it was not.
     """
 
-    counted: Counter[str]
+    summary: Summary
     mapping: Path
     reports: Sequence[Path]
-    failures: Sequence[Group]
     gone: Mapping[Path, int]
     unlisted: int
-    left: int
     stopped_because: str
 
 
@@ -121,7 +116,7 @@ class Progress(logging.Handler):
 
     def sum_up(self, outcome: Outcome) -> None:
         """Print the summary of a run: counts, bytes, time, the result files, and what to do."""
-        counted, failures, reports = outcome.counted, outcome.failures, outcome.reports
+        counted, failures, reports = outcome.summary.counts, outcome.summary.failures, outcome.reports
         if Console.the:
             Console.the.stop_bar()
         level = logging.ERROR if failures else logging.INFO
@@ -138,7 +133,7 @@ class Progress(logging.Handler):
             say(f"gone from Drive: {how_many(gone)}, still in Cloudinary: see {path}")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
-        if not (failures or outcome.unlisted or outcome.left or outcome.stopped_because):
+        if not (failures or outcome.unlisted or outcome.summary.left or outcome.stopped_because):
             say("to do: nothing, all images are where they should be")
 
     def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
@@ -215,14 +210,14 @@ def _to_do(outcome: Outcome) -> Iterator[str]:
     if outcome.unlisted:
         folders = "Drive folder was" if outcome.unlisted == 1 else "Drive folders were"
         yield f"{outcome.unlisted} {folders} not listed, for the reason above. Then run the same command again."
-    for group in outcome.failures:
+    for group in outcome.summary.failures:
         if group.cause is not Cause.NOT_REACHED or not stopped_because:
             yield f"{how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}"
     if stopped_because:
-        pending = outcome.counted["pending"] - outcome.left
+        pending = outcome.summary.counts["pending"] - outcome.summary.left
         yield f"{how_many(pending)} pending, because the run was stopped: {stopped_because}"
-    if outcome.left:
-        yield f"{how_many(outcome.left)} left for later by the setting limit. Run again without it."
+    if outcome.summary.left:
+        yield f"{how_many(outcome.summary.left)} left for later by the setting limit. Run again without it."
 
 
 def _failure_of(path: Path) -> failure.Failure | None:

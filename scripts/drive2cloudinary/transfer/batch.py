@@ -2,7 +2,7 @@
 
 The limits drive_units_per_minute and uploads_at_once hold for the whole run, so each batch uses only its share. It
 makes as many uploads at once as it has processes; Snakemake keeps the processes on all nodes together within
-uploads_at_once. It spends the same fraction of drive_units_per_minute.
+uploads_at_once. All batches that are under way share drive_units_per_minute equally.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
     results_folder = path.parent.parent
     run, results = Run(results_folder), results_folder.parent
     processes = min(processes, settings.uploads_at_once)
-    units = settings.drive_units_per_minute * processes / settings.uploads_at_once
-    share = replace(settings, drive_units_per_minute=units, uploads_at_once=processes)
+    share = replace(settings, uploads_at_once=processes)
     markers = (named(results_folder, name) for name in batches.read(path))
     requests = [task.request_for(marker) for marker in markers if not marker.exists()]
-    pool = Pool(
-        task=task.FUNCTION,
-        argument=task.argument(share, run, in_batch=True),
-        processes=processes,
-        threads=task.THREADS,
-        log=task.log_of(run),
-    )
-    stopped_because = ""
-    try:
-        futures = {pool.submit(request): request for request in requests}
-        for future in as_completed(futures):
-            status, line = outcome(future)
-            # A new run deletes the batches of the last one. The run's lock would be a better sign, but not every
-            # shared file system supports such locks.
-            if status == "stop" or not path.exists():
-                stopped_because = line if status == "stop" else "the run that made this batch is over"
-                pool.drop()
-            if status == "lost":
-                task.record_lost(futures[future], results, line)
-            if status in ("failed", "lost"):
-                yield f"{task.marker_of(futures[future], results).name.partition('.')[0]}: {line}"
-    finally:
-        pool.kill()
-    if stopped_because:
-        raise MigrationError(stopped_because)
+    with batches.under_way(path):
+        pool = Pool(
+            task=task.FUNCTION,
+            argument=task.argument(share, run, in_batch=True),
+            processes=processes,
+            threads=task.THREADS,
+            log=task.log_of(run),
+        )
+        stopped_because = ""
+        try:
+            futures = {pool.submit(request): request for request in requests}
+            for future in as_completed(futures):
+                status, line = outcome(future)
+                # A new run deletes the batches of the last one. The run's lock would be a better sign, but not every
+                # shared file system supports such locks.
+                if status == "stop" or not path.exists():
+                    stopped_because = line if status == "stop" else "the run that made this batch is over"
+                    pool.drop()
+                if status == "lost":
+                    task.record_lost(futures[future], results, line)
+                if status in ("failed", "lost"):
+                    yield f"{task.marker_of(futures[future], results).name.partition('.')[0]}: {line}"
+        finally:
+            pool.kill()
+        if stopped_because:
+            raise MigrationError(stopped_because)

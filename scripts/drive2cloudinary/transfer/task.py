@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -15,7 +17,7 @@ from drive2cloudinary.errors import ImageError, MigrationError, TransientError, 
 from drive2cloudinary.files import replacing
 from drive2cloudinary.network.limits import RateLimit
 from drive2cloudinary.network.services import Services
-from drive2cloudinary.results import failure, images_log, layout, marker
+from drive2cloudinary.results import batches, failure, images_log, layout, marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Entries
 from drive2cloudinary.results.run import Run
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from drive2cloudinary.transfer.transfer import Transfer
 
 FUNCTION = f"{__name__}:prepare"
+_RECOUNT = 5.0
+"""Seconds between two counts of the batches under way."""
 THREADS = 2
 """Threads in each process: one downloads the next image while the other uploads."""
 
@@ -44,8 +48,22 @@ def prepare(text: str) -> Callable[[], UploadTask]:
     services = Services.of(settings, run.notice)
     if value["in_batch"]:
         # Spend the share evenly: how much of this minute's budget an earlier batch has spent is unknown.
-        services = replace(services, units=RateLimit(per_second=settings.drive_units_per_minute / 60))
+        services = replace(services, units=RateLimit(per_second=_share_of_batch(settings)))
     return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run)
+
+
+def _share_of_batch(settings: Settings) -> Callable[[], float]:
+    """What returns this batch's share of Drive's units a second, for the batches that are under way at present."""
+    counted_at, share = -math.inf, 0.0
+
+    def current() -> float:
+        nonlocal counted_at, share
+        if time.monotonic() - counted_at > _RECOUNT:
+            counted_at = time.monotonic()
+            share = settings.drive_units_per_minute / 60 / batches.count_under_way(Path(settings.results))
+        return share
+
+    return current
 
 
 def request_for(path: Path) -> str:
