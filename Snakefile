@@ -74,7 +74,7 @@ rule upload_image:
         " {output.marker:q} 2>{log:q}"
 
 
-# In: the listing, once all pending images are transferred or have failed. Out: the mapping, the orphans and the report.
+# In: the listing, what has changed, and all pending images once they are transferred. Out: the mapping, the orphans and the report.
 # `snakemake --report` includes that, too.
 rule merge_markers:
     input:

@@ -4,10 +4,10 @@
   batch-upload FILE.csv             move the images of all Drive folders in a CSV file
   list, shared, drives              show the folders of your Drive, what is shared with you, the shared drives
 
-The first option that is not listed here, and everything after it, is passed on: by the uploads to snakemake, by list,
-shared and drives to drive_folders.py. For example: -n, --config token=FILE. The exit code and the results are
+Options that `upload --help` and `batch-upload --help` do not name go to snakemake, with what follows them: -n,
+--config token=FILE. All options of list, shared and drives go to drive_folders.py. The exit code and the results are
 snakemake's. results/, token.json and .env are looked up in the working directory. scripts/take_over.py takes over what
-the old script has moved.
+the replaced script has moved.
 """
 
 from __future__ import annotations

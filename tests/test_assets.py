@@ -179,3 +179,15 @@ def test_a_dry_run_lists_again_if_the_file_has_changed(workspace: Workspace) -> 
     workspace.cloud.reset()
     workspace.dry_run(assets="assets.csv").succeeded()
     assert not workspace.cloud.log()
+
+
+def test_a_name_from_the_file_is_kept_from_other_migrations_wherever_it_is(workspace: Workspace) -> None:
+    """It may lie in the Cloudinary folder of another Drive folder."""
+    mine, other = workspace.cloud.drive("folder", name="Mine"), workspace.cloud.drive("folder", name="Other")
+    (image,) = workspace.add("a.jpg", parent=mine)
+    workspace.add("x.jpg", parent=other)
+    (workspace.path / "assets.csv").write_text(f"file_id,public_id\n{image},Other/x\n")
+    workspace.run(folder_id=mine, assets="assets.csv").succeeded()
+    workspace.run(folder_id=other).succeeded()
+    assets = workspace.cloud.assets()
+    assert len(assets) == 2 and assets["Other/x"]["context"]["drive_id"] == image

@@ -19,7 +19,7 @@ from drive2cloudinary.report import mapping
 from drive2cloudinary.results import batches, failure, listing, marker
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.preview import preview
+from drive2cloudinary.run.preview import Preview
 from drive2cloudinary.run.verify_run import VerifyRun
 from drive2cloudinary.settings import Settings
 from tests.emulator.client import Emulator
@@ -94,7 +94,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def dry_run() -> None:
         found = migration.listed_as_set()
-        preview(*migration.pending(found, again=False, dryrun=True), found, False, "images", settings)
+        Preview(*migration.pending(found, again=False, dryrun=True), found, False, settings).print("images")
 
     def batch() -> None:
         for path in (folder / "batches").glob("*.txt"):

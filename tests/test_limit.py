@@ -71,3 +71,13 @@ def test_an_interrupted_trial_says_of_each_image_why_it_was_not_tried(five: Work
     assert found["1.jpg"] == found["2.jpg"] == ("pending", "not tried: the run ended before")
     assert found["3.jpg"] == found["4.jpg"] == found["5.jpg"] == ("pending", LEFT)
     done.line("to do: 2 images pending, because the run was stopped")
+
+
+def test_images_that_failed_before_and_are_left_by_the_limit_are_no_failure_of_this_run(workspace: Workspace) -> None:
+    images = workspace.add("1.jpg", "2.jpg", "3.jpg", capabilities={"canDownload": False})
+    workspace.run().failed()
+    for image in images:
+        workspace.cloud.drive("set", id=image, capabilities={"canDownload": True})
+    done = workspace.run(limit=1)
+    done.succeeded()
+    assert workspace.statuses() == {"1.jpg": "uploaded", "2.jpg": "pending", "3.jpg": "pending"}

@@ -115,7 +115,61 @@ def test_of_many_folders_only_those_with_a_change_are_merged_again(workspace: Wo
     combined = json.loads((results / "mapping.json").read_text())
     assert [row["filename"] for row in combined] == ["1.jpg", "2.jpg", "3.jpg"]
 
+    # A folder that was brought up to date by itself: the combined mapping follows, each time.
+    for name in ("4.jpg", "5.jpg"):
+        workspace.add(name, parent=busy)
+        workspace.run(folder_id=busy, folder_name="Busy").succeeded()
+        workspace.run(**config).succeeded()
+        combined = json.loads((results / "mapping.json").read_text())
+        assert combined[-1]["filename"] == name
+
     (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\nBusy,{busy}\n")
     workspace.run(**config).succeeded()
     combined = json.loads((results / "mapping.json").read_text())
-    assert [row["filename"] for row in combined] == ["2.jpg", "3.jpg"], "a folder that is named no more"
+    assert [row["filename"] for row in combined] == ["2.jpg", "3.jpg", "4.jpg", "5.jpg"], "a folder named no more"
+
+
+def test_a_mapping_that_is_asked_for_is_made_again_if_it_is_outdated(workspace: Workspace) -> None:
+    """The image was moved alone, after a run in which it had failed."""
+    (image,) = workspace.add("1.jpg", capabilities={"canDownload": False})
+    workspace.run().failed()
+    assert workspace.statuses() == {"1.jpg": "failed"}
+    workspace.cloud.drive("set", id=image, capabilities={"canDownload": True})
+    listing = workspace.results / "listing.json"
+    workspace.script("list_images.py", f"--settings={workspace.settings()}", str(listing)).succeeded()
+    (entry,) = json.loads(listing.read_text())["images"]
+    folder = Path("results", workspace.cloud.folder_id)
+    workspace.run(str(folder / "markers" / f"{image}.{entry['md5']}.json")).succeeded()
+    workspace.run(str(folder / "mapping.csv")).succeeded()
+    assert workspace.statuses() == {"1.jpg": "uploaded"}
+    report = (workspace.results / "report.html").stat().st_mtime_ns
+    workspace.run("-R", "merge_markers").succeeded()
+    assert (workspace.results / "report.html").stat().st_mtime_ns > report, "and if it is forced"
+
+
+def test_a_report_of_a_stopped_run_is_not_kept(workspace: Workspace) -> None:
+    """One of two folders is finished when the other stops the run: its report says why, until the next run."""
+    done, late = workspace.cloud.drive("folder", name="Done"), workspace.cloud.drive("folder", name="Late")
+    workspace.add("1.jpg", parent=done)
+    workspace.run(folder_id=done).succeeded()
+    workspace.add("2.jpg", parent=late)
+    workspace.add("3.jpg", parent=done)
+    limit = {"error": {"status": 403, "reason": "dailyLimitExceeded", "message": "Daily Limit Exceeded"}}
+    workspace.cloud.faults([{"on": "drive.media", "do": limit, "times": None}])
+    (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\n,{done}\n,{late}\n")
+    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv"}
+    workspace.run(**config).failed()
+    report = workspace.path / "results" / done / "report.html"
+    assert "Stopped:" in report.read_text()
+    workspace.cloud.faults([])
+    workspace.run(**config).succeeded()
+    assert "Stopped:" not in report.read_text()
+
+
+def test_a_link_that_leads_nowhere_hides_no_marker(workspace: Workspace) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(8)))
+    workspace.run().succeeded()
+    for number in range(4):
+        name = f"nothing{number}.{number:032x}.json"
+        (workspace.results / "markers" / name).symlink_to(workspace.path / "nowhere")
+    assert workspace.dry_run().line("0 of 8 images to move")

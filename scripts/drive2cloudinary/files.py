@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -135,29 +135,25 @@ def md5_of(path: Path) -> str:
         return ""
 
 
-def read_table(
-    path: Path, columns: Collection[str], needed: Collection[str], should_be: str
-) -> Iterator[tuple[str, dict[str, str]]]:
-    """The non-empty lines of a CSV file, each with its place for messages, as column → cell.
+def read_table(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The lines of a CSV file that are not empty, each with its place for messages and its cells; first the header.
 
-    In: the columns that it may have; those of which it must have at least one; the same in words, for the message.
-    Raises MigrationError, with the number of the line.
+    Cells are separated by commas, semicolons or tabs, as the header shows. Raises MigrationError.
     """
+    read = 0
     try:
         # -sig: spreadsheets write a byte order mark, which would become part of the first column's name.
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            table = csv.DictReader(stream, strict=True)
-            header = [name.strip() for name in table.fieldnames or ()]
-            if not set(header) <= set(columns) or not set(needed) & set(header):
-                raise MigrationError(f"{path}, line 1: the columns must be {should_be}")
-            table.fieldnames = header
+            delimiter = max(",;\t", key=stream.readline().count)
+            stream.seek(0)
+            table = csv.reader(stream, delimiter=delimiter, strict=True)
             for row in table:
-                where = f"{path}, line {table.line_num}"
-                if None in row:
-                    raise MigrationError(f"{where}: more cells than columns")
-                yield where, row
+                read = table.line_num
+                cells = [cell.strip() for cell in row]
+                if any(cells):
+                    yield f"{path}, line {read}", cells
     except csv.Error as error:
-        raise MigrationError(f"{path}, line {table.line_num + 1}: {error}") from error
+        raise MigrationError(f"{path}, line {read + 1}: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
 

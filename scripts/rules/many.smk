@@ -25,7 +25,7 @@ rule upload_batch:
         " --at-once={resources.uploads} {input.batch:q} 2>{log:q}"
 
 
-# In: the mapping of each Drive folder. Out: one combined mapping.
+# In: the mapping of each Drive folder with a change. Out: one combined mapping.
 rule merge_mappings:
     input:
         pipeline.changed_mappings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,12 @@ def read(name: str) -> list[Line]:
     """The lines of the file, checked; [] if no file is set. Raises MigrationError for the first wrong one."""
     if not name:
         return []
-    needs = f"file_id or path, and any of {', '.join(COLUMNS[2:])}"
-    found = [_line(where, row) for where, row in read_table(Path(name), COLUMNS, {"file_id", "path"}, needs)]
+    table = read_table(Path(name))
+    _, header = next(table, ("", []))
+    if not set(header) <= set(COLUMNS) or not {"file_id", "path"} & set(header):
+        needs = f"file_id or path, and any of {', '.join(COLUMNS[2:])}"
+        raise MigrationError(f"{name}, line 1: the columns must be {needs}")
+    found = [_line(where, header, cells) for where, cells in table]
     for key in ("file_id", "path", "public_id"):
         _check_unique(found, key)
     return found
@@ -77,8 +81,10 @@ def of_images(lines: Iterable[Line], images: Iterable[tuple[str, str]], warn: Ca
     return given
 
 
-def _line(where: str, row: dict[str, str]) -> Line:
-    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+def _line(where: str, header: Sequence[str], row: Sequence[str]) -> Line:
+    if any(row[len(header) :]):
+        raise MigrationError(f"{where}: more cells than columns")
+    cells = dict.fromkeys(COLUMNS, "") | dict(zip(header, row, strict=False))
     file_id, path, public_id = cells["file_id"], _plain(cells["path"]), unicodedata.normalize("NFC", cells["public_id"])
     if bool(file_id) == bool(path):
         raise MigrationError(f"{where}: {'both file_id and path' if file_id else 'no file_id and no path'}")

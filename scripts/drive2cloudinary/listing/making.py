@@ -102,10 +102,11 @@ def make_listing(
         assets_file.read(settings.assets), ((each.file.id, _path(each)) for each in ordered), warn
     )
     present = {each.file.id for each in ordered}
-    beside = list(public_ids.held_beside(results_folder, folder_name))
+    beside = list(public_ids.held_beside(results_folder))
     held = public_ids.held(results_folder, present, last, markers)
     if claims:
-        uploaded = markers.keys() | {image.id for image in last.values() if image.replaces}
+        stored = {each for each in last if last[each].replaces or failure.may_be_stored(results_folder, each)}
+        uploaded = markers.keys() | stored
         held = public_ids.with_claims(held, uploaded, claims, beside)
 
     def has_to_stay(file_id: str) -> bool:

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from drive2cloudinary.cloudinary import names
 from drive2cloudinary.cloudinary.names import asset_key, with_suffix
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.listing.assets_file import Line
@@ -72,18 +71,14 @@ def choose(
     return [wanted[file_id] for file_id in kept if held[file_id] != wanted[file_id].public_id]
 
 
-def held_beside(results_folder: Path, folder_name: str) -> Iterator[tuple[str, str]]:
-    """(File ID, public_id) of the images of other results folders that share a Cloudinary folder with this one.
+def held_beside(results_folder: Path) -> Iterator[tuple[str, str]]:
+    """(File ID, public_id) of the images of all other results folders.
 
-    Cloudinary folders with equal `asset_key` count as the same.
+    Whatever their Cloudinary folder is: a name from the setting `assets`, or one that was taken over, can be anywhere.
     """
-    target = names.asset_key(names.asset_folder(folder_name, ""))
     for path in layout.listings_below(results_folder.parent):
-        if path.parent == results_folder:
-            continue
         try:
-            other = names.asset_key(names.asset_folder(listing.head(path).cloudinary_folder, ""))
-            if f"{target}/".startswith(f"{other}/") or f"{other}/".startswith(f"{target}/"):
+            if path.parent != results_folder:
                 yield from ((image.id, image.public_id) for image in listing.read(path).images)
         except listing.NoListing:
             # Without a valid listing, nothing was ever uploaded.

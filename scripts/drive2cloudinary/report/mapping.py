@@ -93,7 +93,7 @@ def merged(
 
     for image in sorted(images, key=lambda each: each.order):
         left = limit is not None and image.id not in to_move
-        each = _merged(image, results_folder, invalid, f"{_LEFT}{limit}" if left else _NOT_REACHED)
+        each = _merged(image, results_folder, invalid, f"{_LEFT}{limit}" if left else "")
         if each.proof:
             markers.has_read(marker.name_of(image.id, image.fingerprint))
         yield each
@@ -188,8 +188,8 @@ def _is_row(row: Row) -> bool:
     )
 
 
-def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None], not_tried: str) -> Merged:
-    """In: the error of an image that is pending."""
+def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None], left: str) -> Merged:
+    """In: the error of an image that this run leaves for another one, "" if it does not."""
     proof = marker.of_image(results_folder, image, invalid)
     failed = None
     public_id, error = image.public_id, ""
@@ -199,9 +199,9 @@ def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None],
     elif image.skipped:
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:
-        failed = failure.read(results_folder, image.id)
+        failed = None if left else failure.read(results_folder, image.id)
         url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed" if failed else "pending"
-        error = failed.message if failed else not_tried
+        error = failed.message if failed else left or _NOT_REACHED
     row = Row(
         local_filename=names.stem(image.name),
         cloudinary_url=url,

@@ -1,4 +1,4 @@
-"""Merge the markers of a listing into a mapping and a report, and many mappings into one."""
+"""Write the mapping and the report from what a run has left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def merge_markers(
     stopped, if its reason stands in another results folder than this one; `limit` and `to_move` as for
     `mapping.merged`. Raises MigrationError, OSError.
     """
-    whole, results_folder = listing.read(listed), listed.parent
+    whole, results_folder = listing.read_confirmed(listed.parent), listed.parent
     markers, report = MarkerIndex(results_folder), Report()
     with mapping.writing(results_folder, mapping.COLUMNS) as add:
         for each in mapping.merged(whole.images, results_folder, markers, warn, limit, to_move):
@@ -31,9 +31,12 @@ def merge_markers(
             report.add(each)
     gone = orphans.found(whole.images, results_folder)
     orphans.write(gone, results_folder)
-    report.write(whole, gone, stopped_because or Run(results_folder).stopped_because, results_folder)
+    stopped_because = stopped_because or Run(results_folder).stopped_because
+    report.write(whole, gone, stopped_because, results_folder)
     markers.save()
-    merged.record(results_folder, markers.state)
+    if not stopped_because:
+        # A report that says why a run was stopped is not up to date for the next one.
+        merged.record(results_folder, markers.state)
     return report.missing
 
 

@@ -136,7 +136,8 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
     if bad > NAMED:
         say(f"and {bad - NAMED} more")
     if results["missing"]:
-        say(f"to have a missing image moved again, delete {output.parent}/markers/FILE_ID.*.json and run the migration")
+        missing = layout.markers(output.parent) / "FILE_ID.*.json"
+        say(f"to have a missing image moved again, delete {missing} and run the migration")
     return outcome(results, failed, output), not bad
 
 

@@ -30,13 +30,13 @@ def write(results_folder: Path, run_id: str, markers: Sequence[str], size: int) 
         path = layout.batch(results_folder, f"{run_id}-{number}")
         with replacing(path) as stream:
             stream.writelines(f"{Path(marker).name}\n" for marker in markers[start : start + size])
-        flags.append(str(path.with_suffix(".done")))
+        flags.append(str(layout.batch_flag(path)))
     return flags
 
 
 def markers(flag: Path) -> list[str]:
     """The markers of the batch to which this flag belongs; [] if the file is not a batch's flag."""
-    path = flag.with_suffix(".txt")
+    path = layout.batch_of(flag)
     if path.parent.name != layout.BATCHES or not path.exists():
         return []
     try:
@@ -57,13 +57,15 @@ def read(path: Path) -> list[str]:
 @contextmanager
 def under_way(path: Path) -> Iterator[None]:
     """In this context, the batch counts as under way, on whichever node it is: see `count_under_way`."""
-    sign, over = path.with_suffix(".running"), threading.Event()
+    sign, over = layout.batch_under_way(path), threading.Event()
 
     def renew() -> None:
-        with contextlib.suppress(OSError):
-            sign.touch()
-            while not over.wait(FRESH / 3):
+        while True:
+            # The next one may be written again.
+            with contextlib.suppress(OSError):
                 sign.touch()
+            if over.wait(FRESH / 3):
+                return
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
@@ -78,10 +80,9 @@ def under_way(path: Path) -> Iterator[None]:
 def count_under_way(results: Path) -> int:
     """How many batches are under way on all nodes, at least 1. One that was killed counts for half a minute more."""
     times = []
-    for folder in layout.batches_below(results):
-        for sign in folder.glob("*.running"):
-            with contextlib.suppress(OSError):
-                times.append(sign.stat().st_mtime)
+    for sign in layout.batches_under_way(results):
+        with contextlib.suppress(OSError):
+            times.append(sign.stat().st_mtime)
     # Compared with each other, because the clock of the file server may be another one.
     return max(1, sum(max(times) - each < FRESH for each in times))
 

@@ -55,6 +55,11 @@ def merged(results_folder: Path) -> Path:
     return results_folder / "logs" / "merged.json"
 
 
+def change(results_folder: Path) -> Path:
+    """The last run that found a change since the mapping was made. Snakemake makes the mapping again if it changes."""
+    return results_folder / "logs" / "changed.txt"
+
+
 def confirmation(results_folder: Path) -> Path:
     """Which run made the listing, or found nothing new."""
     return results_folder / "logs" / "listed.json"
@@ -65,9 +70,24 @@ def batch(results_folder: Path, name: str) -> Path:
     return results_folder / BATCHES / f"{name}.txt"
 
 
-def batches_below(results: Path) -> list[Path]:
-    """The folders of the batches of all results folders."""
-    return list(results.glob(f"*/{BATCHES}"))
+def batch_flag(batch: Path) -> Path:
+    """The flag that a batch's job has ended. In: the batch's file."""
+    return batch.with_suffix(".done")
+
+
+def batch_of(flag: Path) -> Path:
+    """The batch's file. In: its flag."""
+    return flag.with_suffix(".txt")
+
+
+def batch_under_way(batch: Path) -> Path:
+    """The sign that a batch is under way. In: the batch's file."""
+    return batch.with_suffix(".running")
+
+
+def batches_under_way(results: Path) -> list[Path]:
+    """The signs of all batches under way, of all results folders, and of batches that were killed."""
+    return list(results.glob(f"*/{BATCHES}/*.running"))
 
 
 def mapping_json(results_folder: Path) -> Path:

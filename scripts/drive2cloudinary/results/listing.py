@@ -6,7 +6,7 @@ import hashlib
 import json
 import mmap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,12 @@ def confirmed(results_folder: Path) -> Confirmation:
     except FileNotFoundError:
         pass
     return Confirmation()
+
+
+def read_confirmed(results_folder: Path) -> Listing:
+    """The listing at hand, with the time when it was last found to be right. Raises as `read`."""
+    found = read(layout.listing(results_folder))
+    return replace(found, listed_at=confirmed(results_folder).at or found.listed_at)
 
 
 def _stamp(path: Path) -> list[int]:

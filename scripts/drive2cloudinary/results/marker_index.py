@@ -1,4 +1,4 @@
-"""The markers of a results folder, and which of them are known to be valid, so that they need not be opened again."""
+"""Which markers of a results folder are known to be valid, so that they need not be opened again."""
 
 from __future__ import annotations
 
@@ -73,9 +73,11 @@ class MarkerIndex:
 def _walk(folder: Path) -> Iterator[tuple[str, Stamp]]:
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
-            if is_marker_name(entry.name):
-                found = entry.stat()
-                yield entry.name, f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+            # A marker may be removed meanwhile by a run, and a link may lead nowhere.
+            with contextlib.suppress(FileNotFoundError):
+                if is_marker_name(entry.name):
+                    found = entry.stat()
+                    yield entry.name, f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def _recorded(path: Path) -> Iterator[tuple[str, Stamp]]:

@@ -1,4 +1,4 @@
-"""From what a mapping and a report were made, to know whether they are up to date."""
+"""Whether a mapping and a report are up to date: a record of what they were made from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from drive2cloudinary.files import read_json_object, write_json
+from drive2cloudinary import __version__
+from drive2cloudinary.files import read_json_object, replacing, write_json
 from drive2cloudinary.results import layout
 
 
@@ -27,6 +28,12 @@ def is_up_to_date(results_folder: Path, markers: str) -> bool:
     return None not in state["files"] and read_json_object(layout.merged(results_folder)) == state
 
 
+def note_change(results_folder: Path, run_id: str) -> None:
+    """Record that the mapping has to be made again, so that Snakemake does it. Raises OSError."""
+    with replacing(layout.change(results_folder)) as stream:
+        stream.write(f"{run_id}\n")
+
+
 def record_combined(results: Path, mappings: Iterable[Path]) -> None:
     """Record which mappings the combined mapping was made of. If it fails, it is made again."""
     with contextlib.suppress(OSError):
@@ -41,7 +48,11 @@ def is_combined_up_to_date(results: Path, mappings: Iterable[Path]) -> bool:
 
 def _combined_state(results: Path, mappings: Iterable[Path]) -> dict[str, Any]:
     files = layout.mapping_csv(results), layout.mapping_json(results)
-    return {"files": [_stamp(path) for path in files], "mappings": [[str(path), _stamp(path)] for path in mappings]}
+    return {
+        "version": __version__,
+        "files": [_stamp(path) for path in files],
+        "mappings": [[str(path), _stamp(path)] for path in mappings],
+    }
 
 
 def _state(results_folder: Path, markers: str) -> dict[str, Any]:
@@ -52,7 +63,12 @@ def _state(results_folder: Path, markers: str) -> dict[str, Any]:
         layout.orphans(results_folder),
         layout.report(results_folder),
     )
-    return {"markers": markers, "files": [_stamp(path) for path in files], "failures": _failures(results_folder)}
+    return {
+        "version": __version__,
+        "markers": markers,
+        "files": [_stamp(path) for path in files],
+        "failures": _failures(results_folder),
+    }
 
 
 def _stamp(path: Path) -> list[int] | None:

@@ -72,9 +72,10 @@ class Run:
         lines = {}
         for path in layout.notices(self.results_folder):
             # A process that has been killed leaves its messages.
-            value = read_json_object(path) or {}
-            if is_number(value.get("until")) and value["until"] > time.time():
-                lines[path.stem] = one_line(value.get("line"))
+            with contextlib.suppress(OSError):
+                value = read_json_object(path) or {}
+                if is_number(value.get("until")) and value["until"] > time.time():
+                    lines[path.stem] = one_line(value.get("line"))
         return lines
 
     def notice(self, subject: str, line: str, seconds: float = 60.0, /) -> None:

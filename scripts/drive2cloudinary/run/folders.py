@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.files import read_table
 from drive2cloudinary.run.results_folders import placed
 from drive2cloudinary.settings import Settings, folder_of
 
@@ -79,38 +79,25 @@ def _folder(settings: Settings, entry: _Entry) -> Settings:
 
 
 def _lines(settings: Settings) -> Iterator[_Entry]:
-    """The non-empty lines of a CSV file. Raises MigrationError if it cannot be read, or has no column of folders."""
+    """The lines of a CSV file. Raises MigrationError if it cannot be read, or has no column of folders."""
     path = Path(str(settings.folders))
-    read = 0
-    try:
-        # -sig: spreadsheets write a byte order mark, which would become part of the first column's name.
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            delimiter = max(",;\t", key=stream.readline().count)
-            stream.seek(0)
-            table = csv.reader(stream, delimiter=delimiter, strict=True)
-            header = [_plain(cell) for cell in next(table, [])]
-            links = _columns(header, LINK_COLUMNS, settings.folders_link_column, f"{path}, line 1")
-            if not links:
-                raise MigrationError(
-                    f"{path}, line 1: the columns must be folder_name,link or folder_name,folder_id; or set "
-                    "folders_link_column to the name of the column with the Drive folders"
-                )
-            names = _columns(header, NAME_COLUMNS, settings.folders_name_column, f"{path}, line 1")[:1]
-            read = table.line_num
-            for row in table:
-                read = table.line_num
-                cells = [cell.strip() for cell in row]
-                if any(cells):
-                    yield _Entry(
-                        f"{path}, line {read}",
-                        [cell for at, cell in enumerate(cells) if cell and at in links],
-                        [cell for at, cell in enumerate(cells) if cell and at in names],
-                        "more cells than columns" if any(cells[len(header) :]) else "",
-                    )
-    except csv.Error as error:
-        raise MigrationError(f"{path}, line {read + 1}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
+    table = read_table(path)
+    _, first = next(table, ("", []))
+    header = [_plain(cell) for cell in first]
+    links = _columns(header, LINK_COLUMNS, settings.folders_link_column, f"{path}, line 1")
+    if not links:
+        raise MigrationError(
+            f"{path}, line 1: the columns must be folder_name,link or folder_name,folder_id; or set "
+            "folders_link_column to the name of the column with the Drive folders"
+        )
+    names = _columns(header, NAME_COLUMNS, settings.folders_name_column, f"{path}, line 1")[:1]
+    for where, cells in table:
+        yield _Entry(
+            where,
+            [cell for at, cell in enumerate(cells) if cell and at in links],
+            [cell for at, cell in enumerate(cells) if cell and at in names],
+            "more cells than columns" if any(cells[len(header) :]) else "",
+        )
 
 
 def _plain(column: str) -> str:

@@ -104,12 +104,8 @@ class Migration:
 
     def listed_as_set(self) -> Listing:
         """The existing listing with the current settings' exclusions; it may have been made with other settings."""
-        listed, last = listing.read(self.listing), listing.confirmed(self.results_folder)
-        return replace(
-            listed,
-            listed_at=last.at or listed.listed_at,
-            images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images],
-        )
+        listed = listing.read_confirmed(self.results_folder)
+        return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
 
     def pending(self, listed: Listing, again: bool, dryrun: bool) -> tuple[list[Pending], int]:
         """The images of a listing that are to be transferred, and how many the setting `limit` leaves.
@@ -141,15 +137,13 @@ class Migration:
         # Ctrl-C in a terminal also reaches the script, anywhere in its code; its traceback stays in the log.
         return [INTERRUPTED if line in ("KeyboardInterrupt", CANCELLED) else line for line in lines]
 
-    def need_mapping(self) -> None:
-        """Have Snakemake make the mapping again, unless it is up to date. Raises OSError.
-
-        Snakemake compares the content of small files, so a listing that is the same would be no reason. A missing
-        target is one.
-        """
+    def need_mapping(self, run_id: str) -> None:
+        """Have Snakemake make the mapping again, unless it is up to date. Raises OSError."""
         self._old_mapping = _state_of(self.mapping)
         if not self.is_up_to_date:
-            self.orphans.unlink(missing_ok=True)
+            merged.note_change(self.results_folder, run_id)
+            for target in self.targets:
+                make_older(Path(target), layout.change(self.results_folder))
 
     @property
     def is_merged(self) -> bool:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import getpass
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.files import make_older
 from drive2cloudinary.listing import assets_file
 from drive2cloudinary.report import mapping, orphans
-from drive2cloudinary.results import batches, listing, marker, merged
+from drive2cloudinary.results import batches, layout, listing, marker, merged
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, profiles
-from drive2cloudinary.run.arguments import check_settings
+from drive2cloudinary.run.arguments import check_options, check_settings, within_resources
 from drive2cloudinary.run.console import say
 from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.preview import Detail, preview
+from drive2cloudinary.run.preview import Preview, Previews, quietness
 from drive2cloudinary.run.progress import Outcome, Progress, say_folders
 from drive2cloudinary.run.tally import Now
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
@@ -36,8 +35,6 @@ from snakemake_executor_plugin_pool import Task, drop, run_in_pool
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
-    from drive2cloudinary.results.listing import Listing
-    from drive2cloudinary.results.pending import Pending
     from snakemake_executor_plugin_pool.answers import Status
 
 Result = TypeVar("Result")
@@ -51,7 +48,7 @@ SINGLY = 2_000
 IN_A_BATCH = 100
 UPLOADS_ON_A_NODE = 8
 JOBS_IN_A_DRY_RUN = 1_000
-"""The most jobs in a dry run: each costs Snakemake 2.6 ms and 21 KB and shows nothing. The preview names all images."""
+"""The most jobs in a dry run: each costs Snakemake 2.6 ms and 21 KB, and shows nothing. The preview counts all."""
 
 
 class Pipeline:
@@ -64,7 +61,7 @@ class Pipeline:
             _or_exit(check_settings, sys.argv[1:], Settings.__dataclass_fields__)
         self._base = base
         settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
-        self.settings = _within_resources(settings, workflow)
+        self.settings = within_resources(settings, workflow)
         if workflow.is_main_process:
             # The job that makes the listing reads it again; a wrong line is said before anything starts.
             _or_exit(assets_file.read, self.settings.assets)
@@ -81,7 +78,7 @@ class Pipeline:
         self._progress = Progress(self._job_failed)
         self._begun = False
         self._stopping = False
-        self._previews: list[tuple[Migration, Sequence[Pending], int, Listing]] = []
+        self._previews = Previews(workflow.output_settings, is_one_of_many=len(self._migrations) > 1)
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
         self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
         self._expected: dict[str, tuple[int, list[str]]] = {}
@@ -103,7 +100,8 @@ class Pipeline:
     @property
     def combined(self) -> list[str]:
         """The combined mapping of all Drive folders."""
-        return [f"{self.settings.results}/mapping.csv", f"{self.settings.results}/mapping.json"]
+        results = Path(self.settings.results)
+        return [str(layout.mapping_csv(results)), str(layout.mapping_json(results))]
 
     @property
     def targets(self) -> list[Callable[[object], list[str]]]:
@@ -137,7 +135,16 @@ class Pipeline:
             return self.combined
         has_changed = [bool(self._targets_of(each)) for each in self._migrations.values()]
         is_up_to_date = merged.is_combined_up_to_date(Path(self.settings.results), self._mappings)
-        return self.combined if any(has_changed) or not is_up_to_date else []
+        if not any(has_changed) and is_up_to_date:
+            return []
+        _or_exit(self._need_combined)
+        return self.combined
+
+    def _need_combined(self) -> None:
+        results = Path(self.settings.results)
+        merged.note_change(results, self._run_id)
+        for target in self.combined:
+            make_older(Path(target), layout.change(results))
 
     @property
     def _mappings(self) -> list[Path]:
@@ -149,7 +156,8 @@ class Pipeline:
 
     def changed_mappings(self, wildcards: object) -> list[str]:
         """The mappings that have to be made before the combined one: those of Drive folders with a change."""
-        return [str(each.mapping) for each in self._migrations.values() if not each.is_up_to_date]
+        changed = [str(each.mapping) for each in self._migrations.values() if not each.is_up_to_date]
+        return changed + _if_there(layout.change(Path(self.settings.results)))
 
     def begin(self, wildcards: Any) -> list[str]:
         """The input of list_images: run.json. Every real run writes it, so that every real run lists again.
@@ -177,7 +185,7 @@ class Pipeline:
         has_listing = _or_exit(self._migration, wildcards.folder).listing.exists()
         if self._is_real or not (self._workflow.dryrun or has_listing):
             self._checkpoints.list_images.get(folder=wildcards.folder)
-        return self.pending(wildcards.folder)
+        return self.pending(wildcards.folder) + _if_there(layout.change(Path(self.settings.results, wildcards.folder)))
 
     def pending(self, folder: str) -> list[str]:
         """The files needed before the markers can be merged: those of the pending images only.
@@ -190,12 +198,12 @@ class Pipeline:
             # Snakemake calls this more than once; list only the first time.
             forced = "list_images" in self._workflow.dag_settings.forcerun and folder not in self._expected
             _or_exit(migration.list_for_a_dry_run, forced)
-        listed_at = _or_exit(migration.listing.stat).st_mtime_ns
+        stamp = _or_exit(migration.listing.stat).st_mtime_ns
         # Snakemake calls this more than once; compute it once for each listing.
-        if self._expected.get(folder, (0,))[0] != listed_at:
-            self._expected[folder] = listed_at, _or_exit(self._look_ahead, migration)
+        if self._expected.get(folder, (0,))[0] != stamp:
+            self._expected[folder] = stamp, _or_exit(self._look_ahead, migration)
             if self._is_real:
-                _or_exit(migration.need_mapping)
+                _or_exit(migration.need_mapping, self._run_id)
         return self._expected[folder][1]
 
     def mappings_at_hand(self, wildcards: object) -> list[str]:
@@ -215,15 +223,10 @@ class Pipeline:
             _or_exit(self.verify.begin, self._run_id)
         return [str(each.run.path) for each in self._migrations.values()]
 
-    @property
-    def hold_and_settings(self) -> Callable[[object], str]:
-        """A rule's parameter that returns the settings and, in a real run, locks the results folders."""
-
-        def held(wildcards: object) -> str:
-            self._hold()
-            return self.settings.to_json()
-
-        return held
+    def hold_and_settings(self, wildcards: object) -> str:
+        """The settings, as the scripts' argument; in a real run, also locks the results folders."""
+        self._hold()
+        return self.settings.to_json()
 
     @property
     def cores(self) -> int:
@@ -255,7 +258,7 @@ class Pipeline:
     @property
     def silent(self) -> bool:
         """Whether the user wants no output at all (--quiet all)."""
-        return "all" in self._quiet
+        return "all" in quietness(self._workflow.output_settings)
 
     def started(self) -> None:
         """Called when Snakemake's scheduler exists and is about to begin."""
@@ -274,7 +277,7 @@ class Pipeline:
             # If not, the user asked for less than the whole migration: only the listing, or one marker.
             if all(each.is_up_to_date for each in self._migrations.values()):
                 say("nothing has changed since the last run: mapping and report stay as they are")
-            self._say_outcome(list(self._migrations.values()))
+            _or_exit(self._say_outcome, list(self._migrations.values()))
         if self._wrong_lines:
             where = self.settings.folders if isinstance(self.settings.folders, str) else "folders"
             say(f"wrong lines of {where} left out: {len(self._wrong_lines)}", logging.ERROR)
@@ -288,10 +291,10 @@ class Pipeline:
             return
         try:
             stopped_because = self._stopped_because
-            merged = [each for each in self._migrations.values() if each.merge(self._run_id, stopped_because)]
-            if self.settings.folders and merged:
+            ended_early = [each for each in self._migrations.values() if each.merge(self._run_id, stopped_because)]
+            if self.settings.folders and ended_early:
                 self._merge_mappings()
-            unlisted = (each for each in self._migrations.values() if each not in merged)
+            unlisted = (each for each in self._migrations.values() if each not in ended_early)
             # On a full disk, list_images cannot write its error to its log either.
             reason = stopped_because or self._run.unwritable_because
             # If the user asked for one marker, nothing had to be listed.
@@ -300,8 +303,8 @@ class Pipeline:
             for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
                 if line:
                     say(one_line(line), logging.ERROR)
-            if merged:
-                self._say_outcome(merged, stopped_because)
+            if ended_early:
+                self._say_outcome(ended_early, stopped_because)
         except MigrationError as error:
             say(str(error), logging.ERROR)
         except OSError as error:
@@ -341,7 +344,7 @@ class Pipeline:
         mappings = [each.mapping for each in migrations]
         if self._workflow.output_settings.verbose:
             say_folders(mappings)
-        whole = self.combined[0] if self.settings.folders else mappings[0].with_suffix(".csv")
+        whole = self.combined[0] if self.settings.folders else layout.mapping_csv(migrations[0].results_folder)
         gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
         self._progress.sum_up(
             Outcome(
@@ -366,7 +369,8 @@ class Pipeline:
             raise MigrationError(ALONE)
         executor = self._workflow.executor_plugin.name
         profiles.check(sys.argv[1:], self._base, executor)
-        self._check_options(executor)
+        is_listed = all(each.listing.exists() for each in self._migrations.values())
+        check_options(self._workflow, executor, is_listed)
         check_credentials()
         compat.start_no_timers(self._workflow)
         for migration in self._migrations.values():
@@ -383,22 +387,6 @@ class Pipeline:
             )
         )
 
-    def _check_options(self, executor: str) -> None:
-        """Raise MigrationError for an option of Snakemake's that could not do what it says."""
-        asked = self._workflow.dag_settings
-        if asked.until & {"upload_image", "upload_batch"}:
-            raise MigrationError("--until: which images there are is known only after list_images; leave it out")
-        if asked.batch:
-            raise MigrationError("--batch: which images there are is known only after list_images; leave it out")
-        if self._workflow.execution_settings.no_hooks:
-            raise MigrationError("--no-hooks: if images fail, a hook writes the mapping and the summary; leave it out")
-        if executor == "touch" and not all(each.listing.exists() for each in self._migrations.values()):
-            raise MigrationError("--touch: there are no results yet; run without it first")
-
-    @property
-    def _quiet(self) -> set[str]:
-        return {str(each).rpartition(".")[2].lower() for each in self._workflow.output_settings.quiet or ()}
-
     def _look_ahead(self, migration: Migration) -> list[str]:
         asked = self._workflow.dag_settings
         again = asked.forceall or "upload_image" in asked.forcerun
@@ -408,12 +396,12 @@ class Pipeline:
                 # Of what only prints, the jobs that are done are part, too.
                 return migration.markers([each for each in listed.images if not each.skipped])[:SINGLY]
             found, left = migration.pending(listed, again, dryrun=True)
-            if not self._previews:
-                atexit.register(self._preview)
-            self._previews.append((migration, found, left, listed))
+            self._previews.add(Preview(found, left, listed, migration.listed_now, migration.settings))
             return migration.markers([each.image for each in found])[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
         listed = listing.read(migration.listing)
         found, left = migration.pending(listed, again, dryrun=False)
+        if asked.forcerun & {"merge_markers", "merge_mappings"}:
+            migration.is_up_to_date = False
         images = [each.image for each in found]
         for line in migration.said_while_listing():
             if line.startswith("warning: "):
@@ -446,16 +434,6 @@ class Pipeline:
         if status != "stop":
             self._progress.ended([path])
 
-    def _preview(self) -> None:
-        asked = self._workflow.output_settings
-        detail: Detail = "images" if asked.printshellcmds or asked.verbose else "images or folders"
-        if self._quiet == {"rules", "progress"}:
-            detail = "summary"
-        for migration, found, left, listed in [] if self.silent else self._previews:
-            if len(self._migrations) > 1:
-                print(f"{one_line(listed.folder, 100)} ({listed.folder_id}):")
-            preview(found, left, listed, migration.listed_now, detail, migration.settings)
-
     def _migration(self, folder: str) -> Migration:
         """The migration with this results folder. Raises MigrationError if this run does not have it."""
         try:
@@ -476,11 +454,8 @@ def _batch_requests(job: Any) -> list[str]:
     return [task.request_for(each) for each in paths if not each.exists()]
 
 
-def _within_resources(settings: Settings, workflow: Workflow) -> Settings:
-    """The settings, in which `--resources uploads=N` limits uploads_at_once: that is what the resource stands for."""
-    given = workflow.global_resources.get("uploads")
-    limit = (given and given.value) or settings.uploads_at_once
-    return replace(settings, uploads_at_once=min(limit, settings.uploads_at_once))
+def _if_there(path: Path) -> list[str]:
+    return [str(path)] if path.exists() else []
 
 
 def _let_end() -> None:

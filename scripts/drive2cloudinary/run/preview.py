@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.filesize import decimal
 
@@ -15,8 +17,11 @@ from drive2cloudinary.cloudinary import account, formats, names
 from drive2cloudinary.errors import StopRun, one_line
 from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.pending import Pending, Reason
-from drive2cloudinary.run.tally import how_many
+from drive2cloudinary.run.tally import folder_in_words, how_many
 from drive2cloudinary.settings import FREE_PLAN, FREE_PLAN_PIXELS, Settings
+
+if TYPE_CHECKING:
+    from snakemake.settings.types import OutputSettings
 
 EXAMPLES = 3
 """How many images a warning names."""
@@ -28,35 +33,80 @@ Detail = Literal["summary", "images or folders", "images"]
 """What is printed of the pending images: nothing, their paths (of many, the sums of their folders), or all paths."""
 
 
-def preview(
-    pending: Sequence[Pending], left: int, listed: Listing, listed_now: bool, detail: Detail, settings: Settings
-) -> None:
-    """Print the images to move, the warnings, and a summary: where they would go, how many, why, how many bytes.
+@dataclass(frozen=True)
+class Preview:
+    """What a dry run has found in one Drive folder.
 
-    In: also how many more the setting `limit` leaves for another run; whether this dry run made the listing.
+    pending: the images to move. left: how many more the setting `limit` leaves for another run. listed_now: whether
+    this dry run has made the listing.
     """
-    images = [each.image for each in pending]
-    if detail != "summary":
-        print_images(pending, named=detail == "images" or len(pending) <= NAMED)
-    if images:
-        where = f"the folder {one_line(settings.cloudinary_folder(listed.folder), 300)}"
-        try:
-            where += f" in the cloud {one_line(account.check_credentials(), 100)}"
-        except StopRun as error:
-            print(f"warning: {error}")
-        for line in warnings(images, listed.folder, settings):
-            print(f"warning: {line}")
+
+    pending: Sequence[Pending]
+    left: int
+    listed: Listing
+    listed_now: bool
+    settings: Settings
+
+    def print(self, detail: Detail) -> None:
+        """Print the images, the warnings, and a summary: where they would go, how many, why, how many bytes."""
+        images = [each.image for each in self.pending]
         if detail != "summary":
-            print(f"to: {where}")
-    reasons = Counter(each.reason for each in pending)
-    shown: list[Reason] = ["new", "changed", "failed before"]
-    if reasons["forced"]:
-        shown.append("forced")
-    why = ", ".join(f"{reasons[reason]} {reason}" for reason in shown)
-    age = "just now" if listed_now else f"{how_long_ago(listed.listed_at)} (-R list_images lists again)"
-    later = f", {left} left for later by limit={settings.limit}" if left else ""
-    print(f"{len(pending)} of {len(listed.images)} images to move ({why}){later}, {_size(images)}; listed {age}")
-    sys.stdout.flush()
+            print_images(self.pending, named=detail == "images" or len(images) <= NAMED)
+        if images:
+            where = f"the folder {one_line(self.settings.cloudinary_folder(self.listed.folder), 300)}"
+            try:
+                where += f" in the cloud {one_line(account.check_credentials(), 100)}"
+            except StopRun as error:
+                print(f"warning: {error}")
+            for line in warnings(images, self.listed.folder, self.settings):
+                print(f"warning: {line}")
+            if detail != "summary":
+                print(f"to: {where}")
+        print(f"{self._how_many}, {_size(images)}; listed {self._age}")
+
+    @property
+    def _how_many(self) -> str:
+        reasons = Counter(each.reason for each in self.pending)
+        shown: list[Reason] = ["new", "changed", "failed before"]
+        if reasons["forced"]:
+            shown.append("forced")
+        why = ", ".join(f"{reasons[reason]} {reason}" for reason in shown)
+        later = f", {self.left} left for later by limit={self.settings.limit}" if self.left else ""
+        return f"{len(self.pending)} of {len(self.listed.images)} images to move ({why}){later}"
+
+    @property
+    def _age(self) -> str:
+        return "just now" if self.listed_now else f"{how_long_ago(self.listed.listed_at)} (-R list_images lists again)"
+
+
+class Previews:
+    """The previews of a dry run, printed when Snakemake has ended, in the detail that its options ask for."""
+
+    def __init__(self, output: OutputSettings, is_one_of_many: bool) -> None:
+        """In: whether the run has several Drive folders, so that each is named."""
+        self._output, self._is_one_of_many = output, is_one_of_many
+        self._all: list[Preview] = []
+
+    def add(self, preview: Preview) -> None:
+        if not self._all:
+            atexit.register(self._print)
+        self._all.append(preview)
+
+    def _print(self) -> None:
+        quiet = quietness(self._output)
+        detail: Detail = "images" if self._output.printshellcmds or self._output.verbose else "images or folders"
+        if quiet == {"rules", "progress"}:
+            detail = "summary"
+        for each in [] if "all" in quiet else self._all:
+            if self._is_one_of_many:
+                print(f"{one_line(each.listed.folder, 100)} ({each.listed.folder_id}):")
+            each.print(detail)
+        sys.stdout.flush()
+
+
+def quietness(output: OutputSettings) -> set[str]:
+    """What --quiet keeps quiet: rules, progress, all …"""
+    return {str(each).rpartition(".")[2].lower() for each in output.quiet or ()}
 
 
 def print_images(pending: Sequence[Pending], named: bool) -> None:
@@ -69,8 +119,7 @@ def print_images(pending: Sequence[Pending], named: bool) -> None:
     for each in pending:
         folders.setdefault(each.image.folder_path, []).append(each.image)
     for folder, images in list(folders.items())[:FOLDERS]:
-        where = f"{one_line(folder, 300)}/" if folder else "not in a subfolder"
-        print(f"{where}: {how_many(len(images))}, {_size(images)}")
+        print(f"{folder_in_words(folder)}: {how_many(len(images))}, {_size(images)}")
     if len(folders) > FOLDERS:
         print(f"and {len(folders) - FOLDERS:,} more folders")
     print("the option -p names each image")

@@ -21,7 +21,7 @@ from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.report.mapping import Summary
 from drive2cloudinary.results import batches, failure, marker
 from drive2cloudinary.run.console import HEADLINE, Console, say
-from drive2cloudinary.run.tally import Listed, Now, Tally, how_many, in_words
+from drive2cloudinary.run.tally import Listed, Now, Tally, folder_in_words, how_many, in_words
 
 if TYPE_CHECKING:
     from drive2cloudinary.results.listing import Image
@@ -201,8 +201,7 @@ def say_folders(mappings: Iterable[Path]) -> None:
         for row in mapping.read(path):
             by_folder.add(row)
         for folder, counts in by_folder.counts().items():
-            where = f"{one_line(folder, 300)}/" if folder else "not in a subfolder"
-            say(f"{where}: {in_words(counts.images)}, {decimal(counts.bytes)}")
+            say(f"{folder_in_words(folder)}: {in_words(counts.images)}, {decimal(counts.bytes)}")
 
 
 def _to_do(outcome: Outcome) -> Iterator[str]:

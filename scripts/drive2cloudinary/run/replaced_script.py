@@ -1,4 +1,4 @@
-"""The options of the script that this project replaces, as a command line of snakemake.
+"""The options of the replaced script, as a command line of snakemake.
 
 It needs the standard library alone: a cron job may call it with any Python.
 """

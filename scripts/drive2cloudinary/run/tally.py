@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from rich.filesize import decimal
 
+from drive2cloudinary.errors import one_line
+
 
 class Listed(NamedTuple):
     """The number of images in a listing: in all, to be moved by this run (and their bytes), left for later by `limit`,
@@ -143,6 +145,11 @@ def duration(seconds: float) -> str:
 def how_many(number: int) -> str:
     """As in `1 image` and `1,200 images`."""
     return f"{number:,} image{'' if number == 1 else 's'}"
+
+
+def folder_in_words(path: str) -> str:
+    """A Drive folder's path for people, as in `album 4/`."""
+    return f"{one_line(path, 300)}/" if path else "not in a subfolder"
 
 
 def in_words(counted: Counter[str]) -> str:

@@ -1,4 +1,4 @@
-"""Read the caches of the script that this project replaces, data/cache/gdrive_upload_cache_NAME_FOLDERID.json.
+"""Read the caches of the replaced script, data/cache/gdrive_upload_cache_NAME_FOLDERID.json.
 
 Each is {"folder_path", "last_run", "successful_uploads": {FILE_ID: {"timestamp", "cloudinary_url", "public_id",
 "filename"}}, "failed_uploads": {FILE_ID: {"timestamp", "error"}}}. Many processes wrote into one file, so it can be

@@ -85,7 +85,7 @@ def _changed_since(candidate: Candidate) -> bool:
 def winners(checked: Iterable[Checked]) -> dict[str, Checked]:
     """File ID → its result, for one image of each asset: the one whose bytes it most likely has.
 
-    The old script gave photo.jpg and photo.png one public_id, so that the later one replaced the earlier.
+    The replaced script gave photo.jpg and photo.png one public_id, so that the later one replaced the earlier.
     """
     best: dict[str, Checked] = {}
     for each in sorted(checked, key=_rank):

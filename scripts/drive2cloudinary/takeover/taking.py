@@ -1,4 +1,4 @@
-"""Write markers for the images that the old script has moved, so that a run finds them done, and keeps their names."""
+"""Write markers for what the replaced script has moved, so that a run finds it done, under the names that it has."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from drive2cloudinary.network.services import tell_on_stderr
 from drive2cloudinary.results import failure, layout, marker
 from drive2cloudinary.results.listing import Image
 from drive2cloudinary.results.marker import Marker
+from drive2cloudinary.results.marker_index import MarkerIndex
+from drive2cloudinary.results.pending import pending
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.takeover import caches
@@ -53,7 +55,7 @@ class Outcome:
 def take_over(
     settings: Settings, paths: Sequence[Path], thorough: bool, replace_altered: bool, say: Callable[[str], None]
 ) -> bool:
-    """Take over what caches of the old script say of the settings' Drive folder; False if a URL got no answer.
+    """Take over what caches of the replaced script say of the settings' Drive folder; False if a URL got no answer.
 
     In: the caches; `thorough`, to compare the bytes instead of what the CDN states; `replace_altered`, to leave images
     pending of which Cloudinary has other bytes than Drive; `say`, called with the lines for the user. Uploads nothing.
@@ -97,10 +99,19 @@ def take_over(
             outcome.taken[each.verdict] += 1
         else:
             outcome.leave(each.verdict, image.path, f"{each.candidate.entry.url}: {each.why}")
-    pending = sum(not image.skipped and not _has_marker(settings.results_folder, image) for image in images.values())
+    left, _ = pending(
+        images.values(),
+        settings.results_folder,
+        MarkerIndex(settings.results_folder),
+        lambda path: warn(marker.not_valid(path)),
+        again=False,
+        limit=None,
+    )
     for line in _summary(outcome, cached, len(cached.entries.keys() - files.keys())):
         say(line)
-    say(f"to be moved: {pending} of {len(images)} images: snakemake --cores 8 --config folder_id={settings.folder_id}")
+    say(
+        f"to be moved: {len(left)} of {len(images)} images: snakemake --cores 8 --config folder_id={settings.folder_id}"
+    )
     return NO_ANSWER not in dict(outcome.left)
 
 
@@ -129,10 +140,6 @@ def _candidates(
             yield Candidate(file, entry, address)
         else:
             outcome.leave("not an original image's URL of this cloud", file.name, entry.url)
-
-
-def _has_marker(results_folder: Path, image: Image) -> bool:
-    return marker.path_of(results_folder, image.id, image.fingerprint).exists()
 
 
 def _check_all(
