@@ -52,7 +52,7 @@ def marker_index(results_folder: Path) -> Path:
 
 def merged(results_folder: Path) -> Path:
     """From what the mapping and the report were made."""
-    return results_folder / "logs" / "merged.json"
+    return results_folder / "logs" / "merged.state"
 
 
 def change(results_folder: Path) -> Path:
@@ -62,7 +62,7 @@ def change(results_folder: Path) -> Path:
 
 def confirmation(results_folder: Path) -> Path:
     """Which run made the listing, or found nothing new."""
-    return results_folder / "logs" / "listed.json"
+    return results_folder / "logs" / "listed.state"
 
 
 def batch(results_folder: Path, name: str) -> Path:
