@@ -127,7 +127,6 @@ def test_a_path_that_fits_several_images_names_none(workspace: Workspace) -> Non
     [
         (["path,tag"], "assets.csv, line 1: the columns must be file_id or path, and any of tags, alt, caption"),
         (["tags"], "assets.csv, line 1: the columns must be"),
-        (["path;tags"], "assets.csv, line 1: the columns must be"),
         (["path,tags", "a,b,c"], "assets.csv, line 2: more cells than columns"),
         (["path,tags", "a.jpg,x", ",x"], "assets.csv, line 3: no file_id and no path"),
         (["path,file_id", "a.jpg,1A"], "assets.csv, line 2: both file_id and path"),
@@ -191,3 +190,10 @@ def test_a_name_from_the_file_is_kept_from_other_migrations_wherever_it_is(works
     workspace.run(folder_id=other).succeeded()
     assets = workspace.cloud.assets()
     assert len(assets) == 2 and assets["Other/x"]["context"]["drive_id"] == image
+
+
+def test_cells_may_be_separated_by_semicolons_as_spreadsheets_of_many_countries_do(workspace: Workspace) -> None:
+    workspace.add("a.jpg")
+    write(workspace, "path;alt;caption", "a.jpg;An apple, red;Autumn", ";;")
+    workspace.run(assets="assets.csv").succeeded()
+    assert context(workspace, "a.jpg")["alt"] == "An apple, red"

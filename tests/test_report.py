@@ -451,7 +451,7 @@ def test_ten_thousand_images_are_searched_filtered_sorted_and_paged(many: Path, 
     page.context.route("https://**", lambda route: route.abort())
     page.get_by_label("Gallery").check()
     page.locator("#gallery").scroll_into_view_if_needed()
-    page.get_by_text("no thumbnail: ").first.wait_for()
+    page.get_by_text("no thumbnail: ").first.wait_for(timeout=60_000)
 
 
 def test_hostile_names_show_as_text(tmp_path: Path, opened: Open) -> None:

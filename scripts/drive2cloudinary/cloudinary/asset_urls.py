@@ -8,12 +8,37 @@ https://cloudinary.com/documentation/control_access_to_media#signed_urls
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from cloudinary.utils import cloudinary_url
 
 _SIGNATURE = r"s--[A-Za-z0-9_-]+--"
 _NOT_PUBLIC = re.compile(rf"(.+/image/(?:private|authenticated)/)(?:({_SIGNATURE})/)?((?:v\d+/)?)(.+)")
 """In four parts: up to the type, the signature, the version, and what is signed: the quoted public_id and extension."""
+
+_ANY = re.compile(
+    rf"((https?://[A-Za-z0-9.-]+(?::\d+)?)/[^?#]*?/(?:upload|(?:private|authenticated)/{_SIGNATURE})/)(.+)", re.DOTALL
+)
+"""The prefix with the origin in it, and the path that follows: the version and what is signed."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The URL of an asset and that of its JPG: both end with `path`; what comes before it, and the host of both."""
+
+    origin: str
+    original: str
+    jpg: str
+    path: str
+
+
+def split(secure_url: str, jpg_url: str) -> Parts | None:
+    """The parts of an asset's two URLs; None if they do not have the form that Cloudinary gives them."""
+    found = _ANY.fullmatch(secure_url)
+    # Of a signed URL, the JPG's has another signature.
+    if not found or not jpg_url.startswith(f"{found[2]}/") or not jpg_url.endswith(found[3]):
+        return None
+    return Parts(found[2], found[1], jpg_url.removesuffix(found[3]), found[3])
 
 
 def signed(secure_url: str) -> str:

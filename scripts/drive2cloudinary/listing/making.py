@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -81,7 +81,7 @@ def make_listing(
     root: DriveFile,
     found: Iterable[FoundImage],
     run: str,
-    last_one: Listing | None,
+    last_listed: Listing | None,
     claims: Mapping[str, str] | None = None,
 ) -> Listing:
     """The listing of the images that a run found in the Drive folder `root`.
@@ -89,67 +89,92 @@ def make_listing(
     In: the last listing, from last_listing; `claims`, file ID → the public_id of an asset that was there before this
     migration. An image that has never been uploaded gets this name, unless it is that of another image.
 
-    The markers in the results folder are read, too, so that every image keeps its public_id, and a
-    changed image knows which asset it replaces. The listings of other results folders are read, so that no image of
-    another Drive folder has the same public_id. Hold `naming_lock` from this call until the listing is written.
+    The markers in the results folder are read, too, so that every image keeps its public_id, and a changed image knows
+    which asset it replaces. The listings of other results folders are read, so that no image of another migration has
+    the same public_id. Hold `naming_lock` from this call until the listing is written.
     """
     results_folder = settings.results_folder
     ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
     markers = marker.by_file(results_folder)
-    last = _images_of(last_one, settings, bool(markers))
-    folder_name = settings.cloudinary_folder(root.name)
+    last = _images_of(last_listed, settings, bool(markers))
     lines = assets_file.of_images(
         assets_file.read(settings.assets), ((each.file.id, _path(each)) for each in ordered), warn
     )
-    present = {each.file.id for each in ordered}
-    beside = list(public_ids.held_beside(results_folder))
-    held = public_ids.held(results_folder, present, last, markers)
-    if claims:
-        stored = {each for each in last if last[each].replaces or failure.may_be_stored(results_folder, each)}
-        uploaded = markers.keys() | stored
-        held = public_ids.with_claims(held, uploaded, claims, beside)
-
-    def has_to_stay(file_id: str) -> bool:
-        replaces = file_id in last and last[file_id].replaces
-        is_claimed = claims is not None and file_id in claims
-        return bool(markers.get(file_id) or replaces or is_claimed) or failure.may_be_stored(results_folder, file_id)
-
-    for line in public_ids.choose(lines, held, has_to_stay, beside):
-        warn(f"{line.where}: the image keeps its public_id: it may be in Cloudinary already, and its URL would break")
+    folder_name = settings.cloudinary_folder(root.name)
     given = public_ids.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
-        held,
-        beside,
+        *_names_of_others(results_folder, ordered, last, markers, lines, claims or {}),
     )
     images = []
     for each in ordered:
-        file = each.file
-        image = Image(
-            id=file.id,
-            name=file.name,
-            folder_path=each.folder_path,
-            mime_type=file.mime_type,
-            size=file.size,
-            md5=file.md5,
-            modified_time=file.modified_time,
-            public_id=given[file.id],
-            resource_key=file.resource_key,
-            no_download=not file.can_download,
-            photos=file.photos,
-            pixels=_pixels_if_many(file),
-            **_own_values(settings, file, lines.get(file.id)),
-        )
-        replaces = _replaces(results_folder, image, markers.get(file.id, []), last.get(file.id))
-        reason = excluded(settings, image)
-        kind = _type(results_folder, settings, markers.get(file.id, []), last.get(file.id))
-        images.append(replace(image, replaces=replaces, skipped=reason, type=kind))
+        file_id = each.file.id
+        image = _image(settings, each, given[file_id], lines.get(file_id))
+        known = markers.get(file_id, []), last.get(file_id)
+        replaces = _replaces(results_folder, image, *known)
+        kind = _type(results_folder, settings, *known)
+        images.append(replace(image, replaces=replaces, skipped=excluded(settings, image), type=kind))
+    _warn_of_kept_types(settings, images)
+    listed_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Listing(settings.folder_id, root.name, folder_name, listed_at, run, settings.of_listing, images)
+
+
+def _names_of_others(
+    results_folder: Path,
+    found: Sequence[FoundImage],
+    last: Mapping[str, Image],
+    markers: Mapping[str, list[str]],
+    lines: Mapping[str, assets_file.Line],
+    claims: Mapping[str, str],
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The public_ids that are given already, `held` and `beside` as for public_ids.assign.
+
+    In: the images of the last listing by ID; file ID → its markers, its line in the file of the setting `assets`, the
+    public_id that it claims.
+    """
+    beside = list(public_ids.held_beside(results_folder))
+    held = public_ids.held(results_folder, {each.file.id for each in found}, last, markers)
+
+    def may_be_stored(file_id: str) -> bool:
+        replaces = file_id in last and last[file_id].replaces
+        return bool(markers.get(file_id) or replaces) or failure.may_be_stored(results_folder, file_id)
+
+    if claims:
+        uploaded = {each for each in held if may_be_stored(each)}
+        held = public_ids.with_claims(held, uploaded, claims, beside)
+
+    def has_to_stay(file_id: str) -> bool:
+        return file_id in claims or may_be_stored(file_id)
+
+    for line in public_ids.choose(lines, held, has_to_stay, beside):
+        warn(f"{line.where}: the image keeps its public_id: it may be in Cloudinary already, and its URL would break")
+    return held, beside
+
+
+def _image(settings: Settings, found: FoundImage, public_id: str, line: assets_file.Line | None) -> Image:
+    file = found.file
+    return Image(
+        id=file.id,
+        name=file.name,
+        folder_path=found.folder_path,
+        mime_type=file.mime_type,
+        size=file.size,
+        md5=file.md5,
+        modified_time=file.modified_time,
+        public_id=public_id,
+        resource_key=file.resource_key,
+        no_download=not file.can_download,
+        photos=file.photos,
+        pixels=_pixels_if_many(file),
+        **_own_values(settings, file, line),
+    )
+
+
+def _warn_of_kept_types(settings: Settings, images: Iterable[Image]) -> None:
     if kept := [each for each in images if each.replaces and each.type != _wanted_type(settings)]:
         warn(
             f"upload.type is {settings.upload.type}, but changed images keep the type of their asset, and with it "
             f"their URL: {len(kept)} of them, such as {one_line(kept[0].path, 100)}"
         )
-    listed_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Listing(settings.folder_id, root.name, folder_name, listed_at, run, settings.of_listing, images)
 
 
 def _pixels_if_many(file: DriveFile) -> int | None:

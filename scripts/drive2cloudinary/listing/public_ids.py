@@ -86,7 +86,7 @@ def held_beside(results_folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def held(
-    results_folder: Path, present: set[str], last: dict[str, Image], markers: dict[str, list[str]]
+    results_folder: Path, present: set[str], last: Mapping[str, Image], markers: Mapping[str, list[str]]
 ) -> dict[str, str]:
     """File ID → the public_id it holds, from the last listing or from a marker, whose asset stays in Cloudinary."""
     held = {file_id: image.public_id for file_id, image in last.items() if file_id in present}

@@ -6,7 +6,6 @@ import base64
 import gzip
 import hashlib
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from markupsafe import Markup
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import in_utc
-from drive2cloudinary.cloudinary import formats, names
+from drive2cloudinary.cloudinary import asset_urls, formats, names
 from drive2cloudinary.files import replacing
 from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.report.mapping import NOT_IN_CLOUDINARY, STATUSES, Merged, Row
@@ -31,9 +30,6 @@ from drive2cloudinary.results.listing import Listing
 PAGE = Path(__file__).parent / "page"
 STYLES = ("uPlot.min.css", "page.css")
 SCRIPTS = ("uPlot.iife.min.js", "data.js", "folders.js", "list.js", "plots.js")
-URL = re.compile(
-    r"((https?://[A-Za-z0-9.-]+(?::\d+)?)/[^?#]*?/(?:upload|(?:private|authenticated)/s--[\w-]+--)/)(.+)", re.DOTALL
-)
 EXAMPLES = 5
 """How many images are named with each cause; the page's table has all of them."""
 ORPHANS = 100
@@ -247,22 +243,19 @@ class _Deliveries:
 
         (None, "") if the URLs do not have that form.
         """
-        found = URL.fullmatch(row.cloudinary_url)
-        # Of a signed URL, the JPG's has another signature.
-        if not found or not row.jpg_url.startswith(f"{found[2]}/") or not row.jpg_url.endswith(found[3]):
+        found = asset_urls.split(row.cloudinary_url, row.jpg_url)
+        if not found:
             return None, ""
-        original, origin, path = found.groups()
-        jpg = row.jpg_url.removesuffix(path)
-        if jpg not in self._known:
-            self._known[jpg] = len(self.prefixes)
-            self.prefixes.append({"original": original, "jpg": jpg})
-            self.origins.add(origin)
-        _, _, extension = path.rpartition("/")[2].lower().rpartition(".")
+        if found.jpg not in self._known:
+            self._known[found.jpg] = len(self.prefixes)
+            self.prefixes.append({"original": found.original, "jpg": found.jpg})
+            self.origins.add(found.origin)
+        _, _, extension = found.path.rpartition("/")[2].lower().rpartition(".")
         if extension not in self._extensions:
             self._extensions.add(extension)
             if formats.fate("", f"x.{extension}") == "only stored":
                 self.only_stored.append(extension)
-        return self._known[jpg], path
+        return self._known[found.jpg], found.path
 
 
 def _ms(seconds: float | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The Snakefile's input functions and handlers: begin a run, decide what it has to make, and end it."""
+"""The Snakefile's input functions and handlers: what a run has to make."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from drive2cloudinary.cloudinary.account import check_credentials
-from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
 from drive2cloudinary.listing import assets_file
-from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.results import batches, layout, listing, marker, merged
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, profiles
 from drive2cloudinary.run.arguments import check_options, check_settings, within_resources
 from drive2cloudinary.run.console import say
+from drive2cloudinary.run.ending import Ending
 from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.run.preview import Preview, Previews, quietness
-from drive2cloudinary.run.progress import Outcome, Progress, say_folders
+from drive2cloudinary.run.progress import Progress
 from drive2cloudinary.run.tally import Now
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings
@@ -81,6 +81,8 @@ class Pipeline:
         self._previews = Previews(workflow.output_settings, is_one_of_many=len(self._migrations) > 1)
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
         self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
+        combined_in = Path(self.settings.results) if self.settings.folders else None
+        self._ending = Ending(list(self._migrations.values()), combined_in, self._run, self._run_id, self._progress)
         self._expected: dict[str, tuple[int, list[str]]] = {}
         if workflow.storage_settings.default_storage_provider:
             _or_exit(compat.take_files_from_volume, workflow, self.settings.results)
@@ -273,11 +275,8 @@ class Pipeline:
         compat.all_is_done()
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
-        elif all(each.is_merged for each in self._migrations.values()):
-            # If not, the user asked for less than the whole migration: only the listing, or one marker.
-            if all(each.is_up_to_date for each in self._migrations.values()):
-                say("nothing has changed since the last run: mapping and report stay as they are")
-            _or_exit(self._say_outcome, list(self._migrations.values()))
+        else:
+            _or_exit(self._ending.succeeded, self._workflow.output_settings.verbose)
         if self._wrong_lines:
             where = self.settings.folders if isinstance(self.settings.folders, str) else "folders"
             say(f"wrong lines of {where} left out: {len(self._wrong_lines)}", logging.ERROR)
@@ -288,74 +287,20 @@ class Pipeline:
         _let_end()
         if self.verify.begun:
             self.verify.say_outcome(logging.ERROR)
-            return
-        try:
-            stopped_because = self._stopped_because
-            ended_early = [each for each in self._migrations.values() if each.merge(self._run_id, stopped_because)]
-            if self.settings.folders and ended_early:
-                self._merge_mappings()
-            unlisted = (each for each in self._migrations.values() if each not in ended_early)
-            # On a full disk, list_images cannot write its error to its log either.
-            reason = stopped_because or self._run.unwritable_because
-            # If the user asked for one marker, nothing had to be listed.
-            if not reason and self._progress.listing_has_begun:
-                reason = "nothing was listed"
-            for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in unlisted):
-                if line:
-                    say(one_line(line), logging.ERROR)
-            if ended_early:
-                self._say_outcome(ended_early, stopped_because)
-        except MigrationError as error:
-            say(str(error), logging.ERROR)
-        except OSError as error:
-            say(
-                f"{error.filename or self._run.results_folder} cannot be written to: {error.strerror or error}",
-                logging.ERROR,
-            )
+        else:
+            self._ending.failed(self._workflow.output_settings.verbose)
 
     def _job_failed(self) -> None:
         """End the run if a job outside the pool has recorded a reason to stop; such a job cannot do that itself."""
-        if not self._in_pool and not self._stopping and self._stopped_because:
+        if not self._in_pool and not self._stopping and self._ending.stopped_because:
             self._stopping = True
             os.kill(os.getpid(), signal.SIGTERM)
-
-    @property
-    def _stopped_because(self) -> str:
-        """Why this run was stopped, in one line; "" if it was not."""
-        return next((line for each in self._migrations.values() if (line := each.run.stopped_because)), "")
 
     def _now(self) -> Now:
         """What this run is at."""
         runs = [each.run for each in self._migrations.values()]
         notices = {subject: line for run in runs for subject, line in run.notices.items()}
         return Now(notices, sum(run.found_so_far for run in runs))
-
-    def _merge_mappings(self) -> None:
-        # Imported here, because a successful run has a rule for this.
-        from drive2cloudinary.report.merging import merge_mappings
-
-        try:
-            mappings = [each.mapping for each in self._migrations.values() if each.mapping.exists()]
-            merge_mappings(mappings, Path(self.settings.results))
-        except MigrationError as error:
-            say(str(error), logging.ERROR)
-
-    def _say_outcome(self, migrations: list[Migration], stopped_because: str = "") -> None:
-        mappings = [each.mapping for each in migrations]
-        if self._workflow.output_settings.verbose:
-            say_folders(mappings)
-        whole = self.combined[0] if self.settings.folders else layout.mapping_csv(migrations[0].results_folder)
-        gone = {each.orphans: count for each in migrations if (count := orphans.count(each.orphans))}
-        self._progress.sum_up(
-            Outcome(
-                summary=mapping.summary(mappings),
-                mapping=Path(whole),
-                reports=[each.report for each in migrations],
-                gone=gone,
-                unlisted=len(self._migrations) - len(migrations),
-                stopped_because=stopped_because,
-            )
-        )
 
     def _hold(self) -> None:
         """Lock the results folders for this run, once, if it is a real run."""

@@ -1,0 +1,92 @@
+"""How a migration's run ends: with its summary and, after a failure, with the mappings that Snakemake did not make."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.report import mapping, orphans
+from drive2cloudinary.results import layout
+from drive2cloudinary.results.run import Run
+from drive2cloudinary.run.console import say
+from drive2cloudinary.run.migration import Migration
+from drive2cloudinary.run.progress import Outcome, Progress, say_folders
+
+
+class Ending:
+    """The end of one run, of one Drive folder or many."""
+
+    def __init__(
+        self, migrations: Sequence[Migration], combined_in: Path | None, run: Run, run_id: str, progress: Progress
+    ) -> None:
+        """In: the folder of the combined mapping, None for a run of one Drive folder."""
+        self._migrations, self._combined_in = migrations, combined_in
+        self._run, self._run_id, self._progress = run, run_id, progress
+
+    @property
+    def stopped_because(self) -> str:
+        """Why this run was stopped, in one line; "" if it was not."""
+        return next((line for each in self._migrations if (line := each.run.stopped_because)), "")
+
+    def succeeded(self, verbose: bool) -> None:
+        """Print the summary, unless the user asked for less than the whole migration. Raises MigrationError, OSError.
+
+        In: also print the counts of each subfolder.
+        """
+        if not all(each.is_merged for each in self._migrations):
+            return
+        if all(each.is_up_to_date for each in self._migrations):
+            say("nothing has changed since the last run: mapping and report stay as they are")
+        self._say_outcome(self._migrations, "", verbose)
+
+    def failed(self, verbose: bool) -> None:
+        """Write the missing mappings and reports, and print what was not listed, and the summary. In: as above."""
+        try:
+            stopped_because = self.stopped_because
+            ended_early = [each for each in self._migrations if each.merge(self._run_id, stopped_because)]
+            if self._combined_in and ended_early:
+                self._merge_mappings(self._combined_in)
+            self._say_unlisted([each for each in self._migrations if each not in ended_early], stopped_because)
+            if ended_early:
+                self._say_outcome(ended_early, stopped_because, verbose)
+        except MigrationError as error:
+            say(str(error), logging.ERROR)
+        except OSError as error:
+            where = error.filename or self._run.results_folder
+            say(f"{where} cannot be written to: {error.strerror or error}", logging.ERROR)
+
+    def _say_unlisted(self, migrations: Sequence[Migration], stopped_because: str) -> None:
+        # On a full disk, list_images cannot write its error to its log either.
+        reason = stopped_because or self._run.unwritable_because
+        # If the user asked for one marker, nothing had to be listed.
+        if not reason and self._progress.listing_has_begun:
+            reason = "nothing was listed"
+        for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in migrations):
+            if line:
+                say(one_line(line), logging.ERROR)
+
+    def _merge_mappings(self, folder: Path) -> None:
+        # Imported here, because a successful run has a rule for this.
+        from drive2cloudinary.report.merging import merge_mappings
+
+        try:
+            merge_mappings([each.mapping for each in self._migrations if each.mapping.exists()], folder)
+        except MigrationError as error:
+            say(str(error), logging.ERROR)
+
+    def _say_outcome(self, migrations: Sequence[Migration], stopped_because: str, verbose: bool) -> None:
+        mappings = [each.mapping for each in migrations]
+        if verbose:
+            say_folders(mappings)
+        self._progress.sum_up(
+            Outcome(
+                summary=mapping.summary(mappings),
+                mapping=layout.mapping_csv(self._combined_in or migrations[0].results_folder),
+                reports=[each.report for each in migrations],
+                gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans))},
+                unlisted=len(self._migrations) - len(migrations),
+                stopped_because=stopped_because,
+            )
+        )
