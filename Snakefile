@@ -74,8 +74,8 @@ rule upload_image:
         " {output.marker:q} 2>{log:q}"
 
 
-# In: the listing, what has changed, and all pending images once they are transferred. Out: the mapping, the orphans and the report.
-# `snakemake --report` includes that, too.
+# In: the listing, what has changed, the pending images once transferred. Out: mapping, orphans, and the report, which
+# `snakemake --report` includes, too.
 rule merge_markers:
     input:
         pipeline.transferred,

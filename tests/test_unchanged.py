@@ -152,15 +152,15 @@ def test_a_report_of_a_stopped_run_is_not_kept(workspace: Workspace) -> None:
     done, late = workspace.cloud.drive("folder", name="Done"), workspace.cloud.drive("folder", name="Late")
     workspace.add("1.jpg", parent=done)
     workspace.run(folder_id=done).succeeded()
-    workspace.add("2.jpg", parent=late)
+    (last,) = workspace.add("2.jpg", parent=late)
     workspace.add("3.jpg", parent=done)
     limit = {"error": {"status": 403, "reason": "dailyLimitExceeded", "message": "Daily Limit Exceeded"}}
-    workspace.cloud.faults([{"on": "drive.media", "do": limit, "times": None}])
+    workspace.cloud.faults([{"on": "drive.media", "match": last, "do": {"delay": 2, **limit}, "times": None}])
     (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\n,{done}\n,{late}\n")
     config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv"}
     workspace.run(**config).failed()
     report = workspace.path / "results" / done / "report.html"
-    assert "Stopped:" in report.read_text()
+    assert "Stopped:" in report.read_text() and workspace.calls("cloudinary.upload") == 2, "nothing of it is pending"
     workspace.cloud.faults([])
     workspace.run(**config).succeeded()
     assert "Stopped:" not in report.read_text()
