@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,19 +27,29 @@ class Cost:
     code: int
 
 
-def cost_of(command: Sequence[str | Path], folder: Path, environment: dict[str, str]) -> Cost:
-    """Run a command in a folder and measure it."""
+def cost_of(
+    command: Sequence[str | Path],
+    folder: Path,
+    environment: dict[str, str],
+    until: Callable[[], bool] | None = None,
+) -> Cost:
+    """Run a command in a folder and measure it. In: `until`, which is asked often and whose yes kills the command."""
     watch = _Pool(folder)
     begun = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+        while until and process.poll() is None:
+            if until():
+                process.kill()
+                break
+            time.sleep(0.1)
         # Only wait4 tells this command's processes from those of the ones that were measured before. The pool's are
         # waited for by those that started them, so they are among them.
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - begun
         watch.stop()
-        if process.returncode:
+        if process.returncode and not until:
             said.seek(0)
             print(said.read().decode(errors="replace")[-4000:])
     return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, watch.peak, process.returncode)

@@ -113,7 +113,9 @@ class Children:
             raise cannot_list(path(folder), error) from error
 
     def _in(self, folder: DriveFile, kinds: str, drive_id: str) -> list[DriveFile]:
-        return [replace(file, parents=(folder.id,)) for file in self._query([folder], kinds, drive_id)]
+        parents = (folder.id,)
+        found = self._query([folder], kinds, drive_id)
+        return [file if file.parents == parents else replace(file, parents=parents) for file in found]
 
     def _query(self, folders: Sequence[DriveFile], kinds: str, drive_id: str) -> list[DriveFile]:
         parents = " or ".join(f"'{folder.id}' in parents" for folder in folders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +64,13 @@ class DriveFile:
             file = cls(
                 id=answer["id"],
                 name=answer["name"],
-                mime_type=answer["mimeType"],
+                # Texts that many files share are kept once: a listing holds 100,000 files.
+                mime_type=sys.intern(answer["mimeType"]),
                 size=_size(answer["size"]) if "size" in answer else None,
                 md5=md5.lower() if md5 else None,
                 modified_time=answer.get("modifiedTime", ""),
-                parents=tuple(answer.get("parents", ())),
-                drive_id=answer.get("driveId", ""),
+                parents=tuple(map(sys.intern, answer.get("parents", ()))),
+                drive_id=sys.intern(answer.get("driveId", "")),
                 resource_key=answer.get("resourceKey", ""),
                 target=details
                 and (details["targetId"], details.get("targetMimeType", ""), details.get("targetResourceKey", "")),
