@@ -10,7 +10,7 @@ import sys
 
 from drive2cloudinary import command
 from drive2cloudinary.drive.consent import authenticate, has_browser
-from drive2cloudinary.run.options import add_settings, settings_of
+from drive2cloudinary.programs.options import add_settings, settings_of
 
 
 def main() -> None:

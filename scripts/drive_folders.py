@@ -10,8 +10,8 @@ import sys
 
 from drive2cloudinary import command
 from drive2cloudinary.drive.folder_tree import own, shared_drives, shared_with_me
-from drive2cloudinary.run.folder_trees import print_trees
-from drive2cloudinary.run.options import add_settings, settings_of
+from drive2cloudinary.programs.folder_trees import print_trees
+from drive2cloudinary.programs.options import add_settings, settings_of
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import os
 import sys
 
 from drive2cloudinary import __version__
-from drive2cloudinary.run.replaced_script import PARSERS, ROOT, python, snakemake_arguments
+from drive2cloudinary.programs.replaced_script import PARSERS, ROOT, python, snakemake_arguments
 
 FOLDER_LISTS: dict[str, list[str]] = {"list": [], "shared": ["--shared"], "drives": ["--drives"]}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from drive2cloudinary import command
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.run.options import add_settings, settings_of
+from drive2cloudinary.programs.options import add_settings, settings_of
 from drive2cloudinary.run.results_folders import placed
 from drive2cloudinary.takeover.taking import take_over
 

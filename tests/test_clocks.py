@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drive2cloudinary.run.preview import how_long_ago
+from drive2cloudinary.terminal.preview import how_long_ago
 from tests.harness import Workspace, packed_in, wait_for
 
 NEXT_YEAR = time.time() + 365 * 86_400

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drive2cloudinary.run.replaced_script import snakemake_arguments
+from drive2cloudinary.programs.replaced_script import snakemake_arguments
 from tests.harness import ROOT, Finished, Workspace
 
 NAME = "googledrive_tocloudinary_mp.py"

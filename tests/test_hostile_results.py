@@ -19,9 +19,9 @@ from drive2cloudinary.report import mapping
 from drive2cloudinary.results import batches, failure, listing, marker
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.preview import Preview
 from drive2cloudinary.run.verify_run import VerifyRun
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.terminal.preview import Preview
 from tests.emulator.client import Emulator
 from tests.harness import ROOT, Workspace
 

@@ -1,1 +1,1 @@
-"""The Snakefile's functions: Drive folders, pending images, terminal output, and the end of a run."""
+"""What Snakemake asks of this workflow: which Drive folders, which images are pending, how a run ends."""

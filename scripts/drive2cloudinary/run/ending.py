@@ -10,9 +10,9 @@ from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.results import layout
 from drive2cloudinary.results.run import Run
-from drive2cloudinary.run.console import say
 from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.progress import Outcome, Progress, say_folders
+from drive2cloudinary.terminal.console import say
+from drive2cloudinary.terminal.progress import Outcome, Progress, say_folders
 
 
 class Ending:

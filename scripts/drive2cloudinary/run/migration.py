@@ -17,8 +17,8 @@ from drive2cloudinary.results.listing import Listing, NoListing
 from drive2cloudinary.results.marker_index import MarkerIndex
 from drive2cloudinary.results.pending import Pending, count_excluded, pending
 from drive2cloudinary.results.run import Run
-from drive2cloudinary.run.console import say
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.terminal.console import say
 
 INTERRUPTED = "interrupted while the folder was listed: nothing was moved"
 

@@ -20,15 +20,15 @@ from drive2cloudinary.results import batches, layout, listing, marker, merged
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, profiles
 from drive2cloudinary.run.arguments import check_options, check_settings, within_resources
-from drive2cloudinary.run.console import say
 from drive2cloudinary.run.ending import Ending
 from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.preview import Preview, Previews, quietness
-from drive2cloudinary.run.progress import Progress
-from drive2cloudinary.run.tally import Now
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.terminal.console import say
+from drive2cloudinary.terminal.preview import Preview, Previews, quietness
+from drive2cloudinary.terminal.progress import Progress
+from drive2cloudinary.terminal.tally import Now
 from drive2cloudinary.transfer import task
 from snakemake_executor_plugin_pool import Task, drop, run_in_pool
 

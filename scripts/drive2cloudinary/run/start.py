@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drive2cloudinary.run.compat import cancel_at_interrupt
-from drive2cloudinary.run.terminal import outlive_output
+from drive2cloudinary.terminal.output import outlive_output
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow

@@ -11,10 +11,10 @@ from pathlib import Path
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.report import mapping
 from drive2cloudinary.results import layout
-from drive2cloudinary.run.console import say
 from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.preview import how_long_ago
-from drive2cloudinary.run.tally import how_many
+from drive2cloudinary.terminal.console import say
+from drive2cloudinary.terminal.preview import how_long_ago
+from drive2cloudinary.terminal.tally import how_many
 
 ALONE = "verify checks the existing mapping: run it by itself, after the migration"
 

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from drive2cloudinary.run.tally import Now, Tally, how_many
+from drive2cloudinary.terminal.tally import Now, Tally, how_many
 
 REFRESHES = 4
 """Refreshes a second."""

@@ -13,8 +13,8 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 if TYPE_CHECKING:
-    from drive2cloudinary.run.bar import Bar
-    from drive2cloudinary.run.tally import Now, Tally
+    from drive2cloudinary.terminal.bar import Bar
+    from drive2cloudinary.terminal.tally import Now, Tally
 
 _NOISE = (
     "Exiting because a job execution failed",
@@ -82,7 +82,7 @@ class Console(LogHandlerBase):
         """
         if self._stream and self._stream.isatty() and not (self._quiet or self._dryrun or self._bar):
             # Imported here, because it takes long and is seldom needed.
-            from drive2cloudinary.run.bar import bar
+            from drive2cloudinary.terminal.bar import bar
 
             self._bar = bar(self._stream, tally, now, self._no_color)
             if self._bar:

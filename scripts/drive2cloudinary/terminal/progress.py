@@ -20,8 +20,8 @@ from drive2cloudinary.report import mapping
 from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.report.mapping import Summary
 from drive2cloudinary.results import batches, failure, marker
-from drive2cloudinary.run.console import HEADLINE, Console, say
-from drive2cloudinary.run.tally import Listed, Now, Tally, folder_in_words, how_many, in_words
+from drive2cloudinary.terminal.console import HEADLINE, Console, say
+from drive2cloudinary.terminal.tally import Listed, Now, Tally, folder_in_words, how_many, in_words
 
 if TYPE_CHECKING:
     from drive2cloudinary.results.listing import Image

@@ -17,8 +17,8 @@ from drive2cloudinary.cloudinary import account, formats, names
 from drive2cloudinary.errors import StopRun, one_line
 from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.pending import Pending, Reason
-from drive2cloudinary.run.tally import folder_in_words, how_many
 from drive2cloudinary.settings import FREE_PLAN, FREE_PLAN_PIXELS, Settings
+from drive2cloudinary.terminal.tally import folder_in_words, how_many
 
 if TYPE_CHECKING:
     from snakemake.settings.types import OutputSettings

@@ -1,0 +1,1 @@
+"""What a run says on the terminal: its preview, its progress, and its summary."""
