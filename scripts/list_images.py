@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="listing.json")
     options = parser.parse_args()
     run = Run(options.settings.results_folder)
-    listed_at = list_images(options.settings, options.output, run.notice, run.id, run.found)
+    listed_at = list_images(options.settings, options.output, run.notice, run.found)
     listing.confirm(options.settings.results_folder, run.id, listed_at)
 
 

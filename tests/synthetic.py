@@ -56,7 +56,7 @@ def results(folder: Path, files: Sequence[tuple[str, str]], base: str = "https:/
         else:
             path = marker.path_of(folder, image.id, image.fingerprint)
             path.write_text(_marker(number, image, base, dice).to_json())
-    listed = Listing("1AbCdEf", "Holiday pictures", "Holiday pictures", BEGAN.isoformat(), "run", {}, images)
+    listed = Listing("1AbCdEf", "Holiday pictures", "Holiday pictures", BEGAN.isoformat(), {}, images)
     listed.write(folder / "listing.json")
     merge_markers(folder / "listing.json")
     return folder / "listing.json"

@@ -102,7 +102,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def next_listing() -> None:
         root: Any = type("Root", (), {"name": "Photos"})
-        new = make_listing(settings, root, [], "run", last_listing(folder))
+        new = make_listing(settings, root, [], last_listing(folder))
         new.write(folder.parent / "new.json")
         assert listing.read(folder.parent / "new.json") == new
 

@@ -4,56 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drive2cloudinary.drive.api import AT_ONCE, Drive
-from drive2cloudinary.drive.walk import FoundImage, images_below
-from drive2cloudinary.results import listing
-from drive2cloudinary.results.listing import Image
-from drive2cloudinary.settings import Settings
 from tests.emulator.client import Emulator
-from tests.harness import Finished, Workspace, jpeg, wait_for
-
-MANY = "' in parents or '"
-"""What is in a query of many folders."""
-
-
-def run_list(workspace: Workspace, **config: object) -> Finished:
-    """Run the script of the checkpoint."""
-    settings = workspace.settings(**{"retries": 0, **config})
-    folder = str(config.get("folder_id", workspace.cloud.folder_id))
-    return workspace.script("list_images.py", f"--settings={settings}", f"results/{folder}/listing.json")
-
-
-def listed(workspace: Workspace, **config: object) -> list[Image]:
-    """The images of a listing that succeeds without a word."""
-    done = run_list(workspace, **config)
-    assert (done.code, done.said) == (0, ""), done.said
-    folder = str(config.get("folder_id", workspace.cloud.folder_id))
-    return list(listing.read(workspace.path / "results" / folder / "listing.json").images)
-
-
-def paths(images: list[Image]) -> list[str]:
-    return sorted(image.path for image in images)
-
-
-def found_below(workspace: Workspace, **config: object) -> tuple[list[FoundImage], list[int]]:
-    """The images of the Drive folder, and what was said meanwhile of how many there are."""
-    settings = Settings.from_json(workspace.settings(**config))
-    drive, said = Drive.of(settings), list[int]()
-    root = drive.file(workspace.cloud.folder_id)
-    return images_below(drive, root, settings, lambda warning: None, said.append), said
-
-
-def most_at_once(calls: list[dict[str, Any]]) -> int:
-    """How many of these calls were under way at one moment."""
-    ends = [(call["at"], 1) for call in calls] + [(call["at"] + call["seconds"], -1) for call in calls]
-    return max(accumulate(step for _, step in sorted(ends)))
+from tests.harness import Workspace, jpeg
+from tests.listings import albums, found_below, listed, paths, run_list
 
 
 @pytest.fixture(scope="module")
@@ -113,19 +71,6 @@ def test_on_the_first_run_a_page_that_fails_leaves_no_listing_at_all(workspace: 
     assert not workspace.calls("drive.media")
 
 
-def test_a_question_for_many_folders_is_as_short_as_a_get_may_be(workspace: Workspace) -> None:
-    """In a shared drive, which adds its ID; the emulator's IDs are as long as Drive's."""
-    cloud = workspace.cloud
-    shared = cloud.drive("shared_drive", name="Team")
-    folders = cloud.drive_all([{"op": "folder", "name": str(n), "parent": shared} for n in range(40)])
-    assert {len(folder) for folder in folders} == {33}
-    for folder in folders:
-        workspace.add("one.jpg", parent=folder)
-    assert len(listed(workspace, folder_id=shared)) == 40
-    asked = [call for call in cloud.log() if call["op"] == "drive.list"]
-    assert len(asked) == 1 + 2 and {call["method"] for call in asked} == {"GET"}
-
-
 def test_what_may_not_be_downloaded_is_said_in_the_listing(workspace: Workspace) -> None:
     """Of a shortcut, what its target says counts."""
     (locked,) = workspace.add("locked.jpg", capabilities={"canDownload": False})
@@ -138,142 +83,6 @@ def test_what_may_not_be_downloaded_is_said_in_the_listing(workspace: Workspace)
     assert [entry.get("no_download") for entry in entries if entry["name"] == "free.jpg"] == [None]
 
 
-def test_all_subfolders_of_a_level_are_asked_for_in_one_call(workspace: Workspace) -> None:
-    cloud = workspace.cloud
-    folders = cloud.drive_all([{"op": "folder", "name": f"album {number}"} for number in range(20)])
-    for number, folder in enumerate(folders):
-        workspace.add(f"{number}.jpg", parent=folder)
-    deep = folders[0]
-    for number in range(3):
-        deep = cloud.drive("folder", name=f"deeper {number}", parent=deep)
-    workspace.add("deepest.jpg", parent=deep)
-    images = listed(workspace)
-    assert len(images) == 21
-    assert "album 0/deeper 0/deeper 1/deeper 2/deepest.jpg" in paths(images)
-    assert cloud.stats()["counts"]["drive.list"] <= 1 + 1 + 3 + 3, "the last folders, empty ones, may be asked singly"
-    assert cloud.stats()["counts"]["drive.get"] == 1
-
-
-def albums(workspace: Workspace, count: int, **more: object) -> list[str]:
-    """So many folders with an image each; their IDs."""
-    folders = workspace.cloud.drive_all([{"op": "folder", "name": f"album {n}", **more} for n in range(count)])
-    for number, folder in enumerate(folders):
-        workspace.add(f"{number}.jpg", parent=folder)
-    return folders
-
-
-def test_folders_that_drive_leaves_out_of_an_answer_are_found(workspace: Workspace) -> None:
-    """Three of eleven, and it calls the answer complete (rclone #9810)."""
-    folders = albums(workspace, 11)
-    inner = workspace.cloud.drive_all([{"op": "folder", "name": f"in {n}", "parent": folders[n]} for n in (0, 4, 5)])
-    for folder in inner:
-        workspace.add(f"{folder}.jpg", parent=folder)
-    leaves_out = {"leave_out": [*folders[4:7], inner[2]]}
-    workspace.cloud.faults([{"on": "drive.list", "do": leaves_out, "times": None}])
-    workspace.run().succeeded()
-    assert len(workspace.audit()) == 14
-    lists = [call["key"].count(" in parents") for call in workspace.cloud.log() if call["op"] == "drive.list"]
-    # The root, all albums, the three that had no hit; from this proof on, what is inside the albums one by one.
-    assert lists == [1, 11, 1, 1, 1, 1, 1, 1]
-
-
-def test_a_file_in_two_folders_is_no_proof_that_drive_looked_into_both(workspace: Workspace) -> None:
-    """As older files can be: it came by way of the one, and the other may have been left out."""
-    left, right = workspace.cloud.drive_all([{"op": "folder", "name": name} for name in ("left", "right")])
-    workspace.add("both.jpg", parents=[left, right])
-    workspace.add("only right.jpg", parent=right)
-    fault = {"on": "drive.list", "match": MANY, "do": {"leave_out": [right], "keep_shared": True}, "times": None}
-    workspace.cloud.faults([fault])
-    assert paths(listed(workspace)) == ["left/both.jpg", "right/only right.jpg"]
-
-
-@pytest.mark.parametrize(("what", "times"), [({"empty_batches": True}, None), ({"incomplete": True}, 2)])
-def test_an_answer_for_many_folders_that_is_empty_or_incomplete_is_asked_for_singly(
-    workspace: Workspace, what: dict[str, bool], times: int | None
-) -> None:
-    albums(workspace, 5)
-    workspace.cloud.faults([{"on": "drive.list", "match": MANY, "do": what, "times": times}])
-    assert paths(listed(workspace)) == [f"album {number}/{number}.jpg" for number in range(5)]
-
-
-def test_a_query_that_is_too_complex_for_drive_is_asked_folder_by_folder(workspace: Workspace) -> None:
-    albums(workspace, 5)
-    refusal = {"status": 400, "reason": "queryTooComplex", "message": "The query is too complex."}
-    workspace.cloud.faults([{"on": "drive.list", "match": MANY, "do": {"error": refusal}, "times": None}])
-    assert len(listed(workspace)) == 5
-    assert workspace.calls("drive.list") == 1 + 1 + 5
-
-
-def test_folders_per_query_1_asks_for_each_folder_by_itself_from_the_start(workspace: Workspace) -> None:
-    albums(workspace, 5)
-    assert len(listed(workspace, folders_per_query=1)) == 5
-    assert workspace.calls("drive.list") == 1 + 5
-
-
-def test_what_a_listing_of_a_thousand_folders_half_of_them_empty_costs(workspace: Workspace) -> None:
-    """A folder with a hit costs a 22nd of a call, one without a hit a call more: there is no cheaper proof."""
-    folders = workspace.cloud.drive_all([{"op": "folder", "name": f"album {n:03}"} for n in range(1000)])
-    workspace.cloud.drive_all(
-        [{"op": "add", "name": "one.jpg", "parent": each, "content_base64": jpeg(each)} for each in folders[::2]]
-    )
-    assert len(listed(workspace)) == 500
-    root, together, alone = 3, 46, 500
-    assert workspace.calls("drive.list") == root + together + alone
-
-
-def test_folders_are_listed_several_at_a_time_and_no_more_than_that(workspace: Workspace) -> None:
-    """Also the empty ones, each of which needs a call of its own, and what shortcuts lead to."""
-    cloud = workspace.cloud
-    cloud.drive_all([{"op": "folder", "name": f"empty {number}"} for number in range(40)])
-    albums(workspace, 3)
-    for number, target in enumerate(workspace.add(*(f"{n}.jpg" for n in range(20)), parent="root")):
-        cloud.drive("shortcut", name=f"link {number}", target=target)
-    cloud.faults([{"on": on, "do": {"delay": 0.3}, "times": None} for on in ("drive.list", "drive.get")])
-    assert len(listed(workspace)) == 3 + 20
-    log = cloud.log()
-    for op, count in (("drive.list", 1 + 2 + 40), ("drive.get", 1 + 20)):
-        calls = [call for call in log if call["op"] == op]
-        assert len(calls) == count
-        assert 4 < most_at_once(calls) <= AT_ONCE, op
-    stats = cloud.stats()
-    assert stats["refreshes"] == 1 and stats["connections"]["drive"] <= AT_ONCE
-
-
-def test_which_answer_comes_first_changes_nothing(workspace: Workspace) -> None:
-    """A file in two folders has its path by the first of them."""
-    first, *_, last = albums(workspace, 6)
-    workspace.add("both.jpg", parents=[first, last])
-    calmly = listed(workspace, folders_per_query=1)
-    assert "album 0/both.jpg" in paths(calmly)
-    workspace.cloud.faults([{"on": "drive.list", "match": first, "do": {"delay": 1}, "times": None}])
-    assert listed(workspace, folders_per_query=1) == calmly
-
-
-def test_a_folder_that_cannot_be_listed_ends_the_listing_while_others_do_not_answer(workspace: Workspace) -> None:
-    folders = workspace.cloud.drive_all([{"op": "folder", "name": f"album {number}"} for number in range(6)])
-    gone = {"on": "drive.list", "match": folders[0], "do": {"error": {"status": 404, "reason": "notFound"}}}
-    hang = {"on": "drive.list", "skip": 2, "do": {"hang": True}}
-    workspace.cloud.faults([{**gone, "times": None}, {**hang, "times": None}])
-    done = run_list(workspace, folders_per_query=1, timeout=300)
-    done.failed()
-    assert done.lines == [done.line("cannot list album 0: it is gone")]
-
-
-def test_a_token_that_expires_while_many_threads_list_is_refreshed(workspace: Workspace) -> None:
-    albums(workspace, 20)
-    workspace.cloud.faults([{"on": "drive.list", "do": {"delay": 0.3}, "times": None}])
-
-    def expire() -> None:
-        wait_for(lambda: workspace.calls("drive.list") > 2)
-        workspace.cloud.oauth(expire=True)
-
-    with ThreadPoolExecutor(1) as other:
-        expired = other.submit(expire)
-        assert len(listed(workspace, folders_per_query=1)) == 20
-        expired.result()
-    assert 1 < workspace.cloud.stats()["refreshes"] <= 1 + AT_ONCE
-
-
 @pytest.mark.xdist_group("large cloud")
 def test_how_many_images_are_found_is_said_page_by_page(large_cloud: Emulator, tmp_path: Path) -> None:
     large_cloud.reset()
@@ -281,13 +90,6 @@ def test_how_many_images_are_found_is_said_page_by_page(large_cloud: Emulator, t
     images, said = found_below(Workspace(tmp_path, large_cloud))
     assert len(images) == said[-1] == 1300
     assert len(said) >= 3 and said == sorted(set(said)), "a search that is repeated counts nothing twice"
-
-
-def test_images_that_shortcuts_lead_to_are_counted_too(workspace: Workspace) -> None:
-    workspace.add("one.jpg", "two.jpg")
-    (far,) = workspace.add("far.jpg", parent="root")
-    workspace.cloud.drive("shortcut", name="link", target=far)
-    assert found_below(workspace)[1] == [2, 3]
 
 
 def test_the_pixels_of_an_image_that_the_free_plan_does_not_convert_are_in_the_listing(workspace: Workspace) -> None:
@@ -389,19 +191,6 @@ def test_a_folder_in_a_shared_drive_of_which_the_account_is_no_member(
     workspace.run(folder_id=team, token=cloud.service_account).failed()
 
 
-def test_a_shortcut_whose_target_does_not_answer_stops_the_run_and_names_it(workspace: Workspace) -> None:
-    """It may be a folder full of images; one that is gone is a warning."""
-    elsewhere = workspace.cloud.drive("folder", name="Elsewhere", parent="root")
-    workspace.add("far.jpg", parent=elsewhere)
-    holidays = workspace.cloud.drive("folder", name="Holidays")
-    workspace.cloud.drive("shortcut", name="2024", target=elsewhere, parent=holidays)
-    workspace.cloud.faults([{"on": "drive.get", "match": elsewhere, "do": {"html": 503}, "times": None}])
-    done = workspace.run(retries=1)
-    done.failed()
-    assert done.lines[-1:] == [done.line("cannot list", "Holidays/2024", "Drive answered 503")]
-    assert not (workspace.results / "listing.json").exists() and not workspace.calls("drive.media")
-
-
 @pytest.mark.parametrize(
     ("fault", "said"),
     [({"error": {"status": 404, "reason": "notFound"}}, "it is gone, or not shared"), ({"html": 502}, "answered 502")],
@@ -454,49 +243,6 @@ def test_an_answer_that_is_not_what_the_api_promises_is_a_line_and_no_listing(wo
     done.failed()
     assert len(done.lines) == 1 and "Drive" in done.said, done.said
     assert not (workspace.results / "listing.json").exists()
-
-
-def test_shortcuts_are_followed_without_a_loop_and_each_image_is_there_once(workspace: Workspace) -> None:
-    cloud = workspace.cloud
-    outside = cloud.drive("folder", name="Outside", parent="root")
-    (far,) = workspace.add("far.jpg", parent=outside)
-    (near,) = workspace.add("near.jpg")
-    inner = cloud.drive("folder", name="Inner")
-    workspace.add("inner.jpg", parent=inner)
-    album = cloud.drive("folder", name="Album", parent="root")
-    workspace.add("in album.jpg", parent=album)
-    document = cloud.drive("document", name="Letter", parent="root")
-    for name, target, parent in (
-        ("to far", far, inner),
-        ("to far, too", far, ""),
-        ("to near", near, inner),
-        ("to album", album, inner),
-        ("to album again", album, ""),
-        ("to the root", cloud.folder_id, inner),
-        ("to its own folder", inner, inner),
-        ("back from the album", cloud.folder_id, album),
-        ("to a letter", document, ""),
-    ):
-        cloud.drive("shortcut", name=name, target=target, parent=parent)
-    images = listed(workspace)
-    assert paths(images) == ["Inner/inner.jpg", "far.jpg", "near.jpg", "to album again/in album.jpg"]
-
-
-def test_a_shortcut_that_leads_nowhere_is_a_warning_and_the_others_go_on(workspace: Workspace) -> None:
-    (gone,) = workspace.add("gone.jpg", parent="root")
-    workspace.add("one.jpg")
-    workspace.cloud.drive("shortcut", name="broken", target=gone)
-    workspace.cloud.drive("delete", id=gone)
-    done = workspace.run()
-    done.succeeded()
-    done.line("warning", "'broken'", "leads nowhere")
-    assert workspace.statuses() == {"one.jpg": "uploaded"}
-
-
-def test_a_shortcut_to_a_folder_serves_as_the_folder(workspace: Workspace) -> None:
-    workspace.add("one.jpg")
-    shortcut = workspace.cloud.drive("shortcut", name="way in", target=workspace.cloud.folder_id, parent="root")
-    assert paths(listed(workspace, folder_id=shortcut)) == ["one.jpg"]
 
 
 def test_documents_videos_and_what_is_in_the_trash_are_left_out(workspace: Workspace) -> None:
@@ -602,12 +348,3 @@ def test_a_wide_include_takes_files_but_neither_folders_nor_google_docs(workspac
     workspace.cloud.drive("add", name="paper.pdf", mime="application/pdf", content_base64=jpeg("paper"))
     workspace.cloud.drive("document", name="doc")
     assert paths(listed(workspace, include=(include,), recursive=False)) == ["one.jpg", "paper.pdf"]
-
-
-def test_a_shortcut_to_what_is_in_the_bin_is_a_warning(workspace: Workspace) -> None:
-    (binned,) = workspace.add("binned.jpg", parent="root")
-    workspace.cloud.drive("shortcut", name="link", target=binned)
-    workspace.cloud.drive("trash", id=binned)
-    done = run_list(workspace)
-    done.succeeded()
-    done.line("warning", "'link'", "in Drive's bin")

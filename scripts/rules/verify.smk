@@ -11,12 +11,12 @@ rule verify:
     localrule: True
     conda:
         "../../envs/migration.yaml"
-    threads: pipeline.cores
+    threads: pipeline.invocation.cores
     params:
         scripts=scripts,
         settings=pipeline.all_settings,
         csv=pipeline.verify.tables,
-        quiet="--quiet" if pipeline.silent else "",
+        quiet="--quiet" if pipeline.invocation.is_silent else "",
     shell:
         "python {params.scripts:q}/verify_urls.py --settings={params.settings:q} --at-once={threads} {params.quiet}"
         " {params.csv:q} 2>{log:q}"

@@ -20,6 +20,7 @@ from pathlib import Path
 from signal import Signals
 from typing import Any
 
+from drive2cloudinary.results import listing
 from tests.chaos.running import Processes, Running, send
 from tests.chaos.said import counted, wrong
 from tests.emulator.client import Emulator
@@ -162,11 +163,11 @@ class Series:
             run = json.loads((results / "run.json").read_text())
             if run["pid"] != running.process.pid:
                 return "starting"
-            if json.loads((results / "listing.json").read_text())["run"] != run["run"]:
+            if listing.confirmed(results).run != run["run"]:
                 return "listing"
             return "merging and ending" if (results / "mapping.json").stat().st_mtime > begun else "moving"
         except FileNotFoundError as error:
-            return {"run.json": "starting", "listing.json": "listing"}.get(Path(error.filename).name, "moving")
+            return "starting" if Path(error.filename).name == "run.json" else "moving"
         except (ValueError, KeyError):
             return "starting"
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.pool import ThreadPool
 from typing import TypeVar
@@ -25,6 +26,9 @@ from drive2cloudinary.settings import Settings
 
 PER_SECOND = 100.0
 """The most requests a second. A CDN takes far more, but this is polite, and 100,000 URLs take only 17 minutes."""
+
+PAUSE = 5.0
+"""Seconds between two lines of progress."""
 
 MOST_UNANSWERED = 20
 """After this many URLs in a row without an answer, the problem is the connection, not the URLs."""
@@ -63,17 +67,21 @@ class Answer:
 
 
 def ask_all(
-    items: Iterable[Item], ask: Callable[[Item], tuple[Result, Answer]], at_once: int
-) -> Iterator[tuple[Result, Answer]]:
+    items: Sequence[Item], ask: Callable[[Item], tuple[Result, Answer]], at_once: int, say: Callable[[str], None]
+) -> Iterator[Result]:
     """Call `ask` for each item, `at_once` at a time; the results come in the order of the items.
 
-    Raises StopRun if the CDN does not answer at all.
+    In: `say`, called now and then with a line about the progress. Raises StopRun if the CDN does not answer at all.
     """
     unanswered = 0
+    said = time.monotonic()
     # A ThreadPool's threads are daemons: they end with the program, even in a pause between two tries.
     with ThreadPool(at_once) as pool:
-        for result, answer in pool.imap(ask, items):
-            yield result, answer
+        for asked, (result, answer) in enumerate(pool.imap(ask, items), 1):
+            yield result
+            if time.monotonic() - said > PAUSE:
+                said = time.monotonic()
+                say(f"{asked} of {len(items)} URLs asked")
             unanswered = unanswered + 1 if answer.is_unknown else 0
             if unanswered == MOST_UNANSWERED:
                 raise StopRun(

@@ -24,6 +24,16 @@ class FoundImage:
     file: DriveFile
     folder_path: str
 
+    @property
+    def path(self) -> str:
+        """Its own path below the root."""
+        return _inside(self.folder_path, self.file.name)
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """The key by which images are sorted, so that the same images always get the same public_ids."""
+        return self.folder_path, self.file.name, self.file.id
+
 
 @dataclass(frozen=True)
 class _Place:

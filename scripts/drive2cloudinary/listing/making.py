@@ -28,18 +28,18 @@ from drive2cloudinary.settings import FREE_PLAN_PIXELS, Settings
 
 
 def list_images(
-    settings: Settings, output: Path, tell: Tell, run: str = "", found: Callable[[int], None] = lambda images: None
+    settings: Settings, output: Path, tell: Tell, found: Callable[[int], None] = lambda images: None
 ) -> str:
     """Write the listing of the settings' Drive folder to `output`. Raises MigrationError; then it is unchanged.
 
     If it is the same as the last one, nothing is written, so that nothing has to be made from it again. In: `tell`,
-    called with messages about waiting; `run`, the run's ID, "" for a dry run; `found`, called now and then with the
-    number of images so far. Out: the time of the listing, for `listing.confirm`.
+    called with messages about waiting; `found`, called now and then with the number of images so far. Out: the time of
+    the listing, for `listing.confirm`.
     """
     root, images = find_images(settings, tell, found)
     with naming_lock(settings.results_folder.parent):
         last = last_listing(settings.results_folder)
-        made = make_listing(settings, root, images, run, last)
+        made = make_listing(settings, root, images, last)
         if last is None or not listing.finds_the_same(made, last):
             made.write(output)
         return made.listed_at
@@ -80,7 +80,6 @@ def make_listing(
     settings: Settings,
     root: DriveFile,
     found: Iterable[FoundImage],
-    run: str,
     last_listed: Listing | None,
     claims: Mapping[str, str] | None = None,
 ) -> Listing:
@@ -94,11 +93,11 @@ def make_listing(
     the same public_id. Hold `naming_lock` from this call until the listing is written.
     """
     results_folder = settings.results_folder
-    ordered = sorted(found, key=lambda each: (each.folder_path, each.file.name, each.file.id))
+    ordered = sorted(found, key=lambda each: each.order)
     markers = marker.by_file(results_folder)
     last = _images_of(last_listed, settings, bool(markers))
     lines = assets_file.of_images(
-        assets_file.read(settings.assets), ((each.file.id, _path(each)) for each in ordered), warn
+        assets_file.read(settings.assets), ((each.file.id, each.path) for each in ordered), warn
     )
     folder_name = settings.cloudinary_folder(root.name)
     given = public_ids.assign(
@@ -115,7 +114,7 @@ def make_listing(
         images.append(replace(image, replaces=replaces, skipped=excluded(settings, image), type=kind))
     _warn_of_kept_types(settings, images)
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Listing(settings.folder_id, root.name, folder_name, listed_at, run, settings.of_listing, images)
+    return Listing(settings.folder_id, root.name, folder_name, listed_at, settings.of_listing, images)
 
 
 def _names_of_others(
@@ -180,10 +179,6 @@ def _warn_of_kept_types(settings: Settings, images: Iterable[Image]) -> None:
 def _pixels_if_many(file: DriveFile) -> int | None:
     pixels = (file.width or 0) * (file.height or 0)
     return pixels if pixels > FREE_PLAN_PIXELS else None
-
-
-def _path(found: FoundImage) -> str:
-    return f"{found.folder_path}/{found.file.name}" if found.folder_path else found.file.name
 
 
 def _own_values(settings: Settings, file: DriveFile, line: assets_file.Line | None) -> dict[str, Any]:

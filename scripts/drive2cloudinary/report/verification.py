@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,8 +20,6 @@ from drive2cloudinary.settings import Settings
 Result = Literal["ok", "missing", "wrong size", "refused", "no answer"]
 NAMED = 20
 """The most bad URLs that are named on the terminal."""
-PAUSE = 5.0
-"""Seconds between two lines of progress."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,16 @@ def rows_with_url(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row.cloudinary_url not in ("", UPLOAD_FAILED)]
 
 
-def verify(rows: Iterable[Row], results_folder: Path, delivery: Delivery, at_once: int) -> Iterator[Verified]:
+def verify(
+    rows: Sequence[Row], results_folder: Path, settings: Settings, at_once: int, say: Callable[[str], None]
+) -> Iterator[Verified]:
     """Request the URL of each row from the CDN, `at_once` at a time; the results come in the order of the rows.
 
-    In: the rows that have a URL, and their results folder with the markers. jpg_url is not requested, because
-    Cloudinary would create each JPG and count it as a transformation. Raises StopRun if the CDN asks for a long pause,
-    or does not answer at all.
+    In: the rows that have a URL; their results folder with the markers; `say`, called with lines about the progress.
+    jpg_url is not requested, because Cloudinary would create each JPG and count it as a transformation. Raises StopRun
+    if the CDN asks for a long pause, or does not answer at all.
     """
+    delivery = Delivery(settings, at_once)
     markers = marker.by_file(results_folder)
 
     def check(row: Row) -> tuple[Verified, Answer]:
@@ -64,8 +64,7 @@ def verify(rows: Iterable[Row], results_folder: Path, delivery: Delivery, at_onc
         answer = delivery.ask(row.cloudinary_url, expected)
         return _verified(row, expected, answer), answer
 
-    for verified, _ in ask_all(rows, check, at_once):
-        yield verified
+    return ask_all(rows, check, at_once, say)
 
 
 def _stored_bytes(row: Row, results_folder: Path, markers: Iterable[str]) -> int | None:
@@ -118,20 +117,15 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
     rows = mapping.read(layout.mapping_json(output.parent))
     failed = sum(row.status in mapping.NOT_IN_CLOUDINARY for row in rows)
     rows = rows_with_url(rows)
-    delivery = Delivery(settings, at_once)
     results: Counter[str] = Counter()
-    said = time.monotonic()
     with replacing(output, newline="") as stream:
         table = csv.writer(stream)
         table.writerow(Verified.__dataclass_fields__)
-        for each in verify(rows, output.parent, delivery, at_once):
+        for each in verify(rows, output.parent, settings, at_once, say):
             table.writerow([mapping.cell(value) for value in astuple(each)])
             results[each.result] += 1
             if each.result != "ok" and results.total() - results["ok"] <= NAMED:
                 say(one_line(f"{each.result}: {one_line(each.filename, 100)}: {each.url}: {each.error}", 1000))
-            if time.monotonic() - said > PAUSE:
-                said = time.monotonic()
-                say(f"{results.total()} of {len(rows)} URLs asked")
     bad = results.total() - results["ok"]
     if bad > NAMED:
         say(f"and {bad - NAMED} more")

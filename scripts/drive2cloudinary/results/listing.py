@@ -77,9 +77,9 @@ _OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "pi
 
 @dataclass(frozen=True)
 class Listing:
-    """A complete listing: the Drive folder (ID and name), the Cloudinary folder, the time (ISO, UTC), the run's ID.
+    """A complete listing: the Drive folder (ID and name), the Cloudinary folder, the time (ISO, UTC).
 
-    run is "" if a dry run made it. settings: Settings.of_listing, {} in listings of early versions. In the file, the
+    settings: Settings.of_listing, {} in listings of early versions. In the file, the
     images are sorted by ID, so that one can be found by bisection.
     """
 
@@ -87,7 +87,6 @@ class Listing:
     folder: str
     cloudinary_folder: str
     listed_at: str
-    run: str
     settings: dict[str, Any]
     images: Sequence[Image] = field(default_factory=list)
 
@@ -102,7 +101,7 @@ class Listing:
 
 
 def finds_the_same(one: Listing, other: Listing) -> bool:
-    """Whether two listings differ in nothing but the time and the run."""
+    """Whether two listings differ in nothing but the time."""
     of_both = [(each.folder_id, each.folder, each.cloudinary_folder, each.settings) for each in (one, other)]
     return of_both[0] == of_both[1] and {each.id: each for each in one.images} == {
         each.id: each for each in other.images
@@ -289,7 +288,6 @@ _HEAD: dict[str, Callable[[Any], bool]] = {
     "folder": is_text,
     "cloudinary_folder": is_text,
     "listed_at": is_time,
-    "run": is_text,
     "settings": _is_of_listing,
 }
 _LONGEST_HEAD = 1_000_000

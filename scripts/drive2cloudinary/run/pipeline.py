@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import getpass
 import logging
 import os
 import signal
@@ -16,39 +14,32 @@ from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
 from drive2cloudinary.listing import assets_file
-from drive2cloudinary.results import batches, layout, listing, marker, merged
+from drive2cloudinary.results import layout, merged
 from drive2cloudinary.results.run import Run, new_id
-from drive2cloudinary.run import compat, profiles
+from drive2cloudinary.run import compat, process, profiles
 from drive2cloudinary.run.arguments import check_options, check_settings, within_resources
 from drive2cloudinary.run.ending import Ending
 from drive2cloudinary.run.folders import NEEDED, folders_of
+from drive2cloudinary.run.invocation import Invocation
+from drive2cloudinary.run.jobs import Jobs
 from drive2cloudinary.run.migration import Migration
+from drive2cloudinary.run.pool import transfer_in_pool
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.terminal.console import say
-from drive2cloudinary.terminal.preview import Preview, Previews, quietness
+from drive2cloudinary.terminal.preview import Previews
 from drive2cloudinary.terminal.progress import Progress
 from drive2cloudinary.terminal.tally import Now
-from drive2cloudinary.transfer import task
-from snakemake_executor_plugin_pool import Task, drop, run_in_pool
+from snakemake_executor_plugin_pool import drop
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
-    from snakemake_executor_plugin_pool.answers import Status
-
 Result = TypeVar("Result")
-
 
 WAITING_FOR_NODES = "stopping: waiting for the submitted jobs; Ctrl-C once more cancels them"
 WAITING = 3
 """Images per core that Snakemake gives to the pool: two under way in a process, and one that waits."""
-SINGLY = 2_000
-"""Up to this many pending images of a Drive folder are one job each, which costs Snakemake 5 ms; above, IN_A_BATCH."""
-IN_A_BATCH = 100
-UPLOADS_ON_A_NODE = 8
-JOBS_IN_A_DRY_RUN = 1_000
-"""The most jobs in a dry run: each costs Snakemake 2.6 ms and 21 KB, and shows nothing. The preview counts all."""
 
 
 class Pipeline:
@@ -56,19 +47,22 @@ class Pipeline:
 
     def __init__(self, workflow: Workflow, base: Path, config: dict[str, Any], checkpoints: Any) -> None:
         """Read the settings. A wrong one ends the program with a one-line error. In: the Snakefile's folder."""
-        if workflow.is_main_process:
-            _or_exit(_need_writable, Path.cwd())
+        self.invocation = Invocation(workflow)
+        is_main = self.invocation.is_main
+        if is_main:
+            _or_exit(process.need_writable, Path.cwd())
             _or_exit(check_settings, sys.argv[1:], Settings.__dataclass_fields__)
+        process.prepare()
         self._base = base
         settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
         self.settings = within_resources(settings, workflow)
-        if workflow.is_main_process:
+        if is_main:
             # The job that makes the listing reads it again; a wrong line is said before anything starts.
             _or_exit(assets_file.read, self.settings.assets)
         # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
         self._wrong_lines: list[str] = []
         folders = []
-        if workflow.is_main_process or not self.settings.folders:
+        if is_main or not self.settings.folders:
             folders = _or_exit(folders_of, self.settings, self._wrong_lines.append)
         self._migrations = {each.results_folder.name: Migration(each) for each in folders}
         self._workflow, self._checkpoints = workflow, checkpoints
@@ -78,23 +72,18 @@ class Pipeline:
         self._progress = Progress(self._job_failed)
         self._begun = False
         self._stopping = False
-        self._previews = Previews(workflow.output_settings, is_one_of_many=len(self._migrations) > 1)
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
-        self._run_id = (not workflow.is_main_process and self._run.id) or new_id()
+        self._run_id = (not is_main and self._run.id) or new_id()
         combined_in = Path(self.settings.results) if self.settings.folders else None
         self._ending = Ending(list(self._migrations.values()), combined_in, self._run, self._run_id, self._progress)
+        previews = Previews(workflow.output_settings, is_one_of_many=len(self._migrations) > 1)
+        self._jobs = Jobs(self.invocation, self.settings, self._run_id, self._progress, previews)
         self._expected: dict[str, tuple[int, list[str]]] = {}
         if workflow.storage_settings.default_storage_provider:
             _or_exit(compat.take_files_from_volume, workflow, self.settings.results)
         workflow.register_resource("uploads", self.settings.uploads_at_once)
-        workflow.register_resource("transfers", WAITING * (workflow.resource_settings.cores or 1))
-        # Snakemake keeps its jobs to the end: garbage collection would find none, but take a tenth of its time.
-        gc.freeze()
-        gc.set_threshold(100_000, 20, 50)
-        # If snakemake was called by its path, its Python is not on PATH, where jobs look for it.
-        os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        _have_a_user_name()
-        if workflow.is_main_process:
+        workflow.register_resource("transfers", WAITING * self.invocation.cores)
+        if is_main:
             self._progress.begin()
         for line in self._wrong_lines:
             say(f"left out: {line}", logging.WARNING)
@@ -126,14 +115,14 @@ class Pipeline:
         # run.json must exist before Snakemake reads the results folder: it caches which files exist.
         self._hold()
         folder = migration.results_folder.name
-        if self._is_real:
+        if self.invocation.is_real:
             self._checkpoints.list_images.get(folder=folder)
             self.pending(folder)
             return [] if migration.is_up_to_date else migration.targets
-        return [*migration.targets, *(self.pending(folder) if self._workflow.dryrun else [])]
+        return [*migration.targets, *(self.pending(folder) if self.invocation.is_dry_run else [])]
 
     def _combined_if_changed(self, wildcards: object) -> list[str]:
-        if not self._is_real:
+        if not self.invocation.is_real:
             return self.combined
         has_changed = [bool(self._targets_of(each)) for each in self._migrations.values()]
         is_up_to_date = merged.is_combined_up_to_date(Path(self.settings.results), self._mappings)
@@ -169,7 +158,7 @@ class Pipeline:
         path = _or_exit(self._migration, wildcards.folder).run.path
         self._hold()
         # What only prints (--summary) must find the input that the last run had.
-        return [str(path)] if self._is_real or (path.exists() and not self._workflow.dryrun) else []
+        return [str(path)] if self.invocation.is_real or (path.exists() and not self.invocation.is_dry_run) else []
 
     def settings_of(self, wildcards: Any) -> str:
         """The settings of one Drive folder, as the scripts' argument."""
@@ -185,26 +174,22 @@ class Pipeline:
         Raises Snakemake's IncompleteCheckpointException until the Drive folder is listed; a dry run lists it here.
         """
         has_listing = _or_exit(self._migration, wildcards.folder).listing.exists()
-        if self._is_real or not (self._workflow.dryrun or has_listing):
+        if self.invocation.is_real or not (self.invocation.is_dry_run or has_listing):
             self._checkpoints.list_images.get(folder=wildcards.folder)
         return self.pending(wildcards.folder) + _if_there(layout.change(Path(self.settings.results, wildcards.folder)))
 
     def pending(self, folder: str) -> list[str]:
-        """The files needed before the markers can be merged: those of the pending images only.
-
-        They are the images' markers or, if one job transfers many images, the flags of the batches. Markers that exist
-        are left out, because 100,000 of them cost Snakemake a minute. With -F or -R upload_image, all images count.
-        """
+        """The files needed before the markers can be merged: see Jobs.of."""
         migration = _or_exit(self._migration, folder)
-        if self._workflow.dryrun:
+        if self.invocation.is_dry_run:
             # Snakemake calls this more than once; list only the first time.
-            forced = "list_images" in self._workflow.dag_settings.forcerun and folder not in self._expected
+            forced = self.invocation.repeats("list_images") and folder not in self._expected
             _or_exit(migration.list_for_a_dry_run, forced)
         stamp = _or_exit(migration.listing.stat).st_mtime_ns
         # Snakemake calls this more than once; compute it once for each listing.
         if self._expected.get(folder, (0,))[0] != stamp:
-            self._expected[folder] = stamp, _or_exit(self._look_ahead, migration)
-            if self._is_real:
+            self._expected[folder] = stamp, _or_exit(self._jobs.of, migration, len(self._migrations))
+            if self.invocation.is_real:
                 _or_exit(migration.need_mapping, self._run_id)
         return self._expected[folder][1]
 
@@ -215,11 +200,11 @@ class Pipeline:
         """
         if not self._migrations:
             sys.exit(NEEDED)
-        if self._workflow.dryrun:
-            _or_exit(self.verify.preview, self.silent)
-        if not self._is_real:
+        if self.invocation.is_dry_run:
+            _or_exit(self.verify.preview, self.invocation.is_silent)
+        if not self.invocation.is_real:
             return []
-        if not self.verify.begun and self._workflow.is_main_process:
+        if not self.verify.begun and self.invocation.is_main:
             if self._begun:
                 sys.exit(ALONE)
             _or_exit(self.verify.begin, self._run_id)
@@ -231,43 +216,23 @@ class Pipeline:
         return self.settings.to_json()
 
     @property
-    def cores(self) -> int:
-        return self._workflow.resource_settings.cores or 1
-
-    @property
     def run_folder(self) -> str:
         """The results folder of the run as a whole."""
         return str(self._run.results_folder)
 
     def threads(self, wildcards: object) -> int:
-        """The cores that an upload job takes: none in the pool, which itself has as many processes as cores."""
-        return 0 if self._in_pool else 1
+        """The cores that an upload job takes. Functions, because the executor is not known yet when rules are read."""
+        return self.invocation.upload_threads
 
     def uploads_in_a_batch(self, wildcards: object) -> int:
-        """How many images a batch transfers at once: eight on a cluster node; locally one, for its one core."""
-        return 1 if self._workflow.local_exec and not self._workflow.remote_exec else UPLOADS_ON_A_NODE
-
-    @property
-    def _in_pool(self) -> bool:
-        plugin = self._workflow.executor_plugin
-        return plugin is not None and plugin.name == "pool"
-
-    @property
-    def _is_real(self) -> bool:
-        """Whether this invocation runs jobs. A dry run does not, nor does one that only prints (--summary, --dag)."""
-        return self._workflow.executor_plugin is not None and not self._workflow.dryrun
-
-    @property
-    def silent(self) -> bool:
-        """Whether the user wants no output at all (--quiet all)."""
-        return "all" in quietness(self._workflow.output_settings)
+        return self.invocation.uploads_in_a_batch
 
     def started(self) -> None:
         """Called when Snakemake's scheduler exists and is about to begin."""
         compat.leave_times_alone(self._workflow)
-        if self._workflow.executor_plugin.name == "kubernetes":
+        if self.invocation.executor == "kubernetes":
             compat.ask_as_kubernetes_answers(self._workflow)
-        compat.end_gracefully("" if self._workflow.local_exec else WAITING_FOR_NODES, drop)
+        compat.end_gracefully(WAITING_FOR_NODES if self.invocation.on_cluster else "", drop)
 
     def succeeded(self) -> None:
         """Called when the run has succeeded: print the summary."""
@@ -276,7 +241,7 @@ class Pipeline:
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
         else:
-            _or_exit(self._ending.succeeded, self._workflow.output_settings.verbose)
+            _or_exit(self._ending.succeeded, self.invocation.is_verbose)
         if self._wrong_lines:
             where = self.settings.folders if isinstance(self.settings.folders, str) else "folders"
             say(f"wrong lines of {where} left out: {len(self._wrong_lines)}", logging.ERROR)
@@ -288,11 +253,11 @@ class Pipeline:
         if self.verify.begun:
             self.verify.say_outcome(logging.ERROR)
         else:
-            self._ending.failed(self._workflow.output_settings.verbose)
+            self._ending.failed(self.invocation.is_verbose)
 
     def _job_failed(self) -> None:
         """End the run if a job outside the pool has recorded a reason to stop; such a job cannot do that itself."""
-        if not self._in_pool and not self._stopping and self._ending.stopped_because:
+        if not self.invocation.in_pool and not self._stopping and self._ending.stopped_because:
             self._stopping = True
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -304,7 +269,7 @@ class Pipeline:
 
     def _hold(self) -> None:
         """Lock the results folders for this run, once, if it is a real run."""
-        if not self._begun and self._workflow.is_main_process and self._is_real:
+        if not self._begun and self.invocation.is_main and self.invocation.is_real:
             _or_exit(self._begin)
             self._begun = True
             compat.know_of(self._workflow, [each.run.path for each in self._migrations.values()])
@@ -312,72 +277,15 @@ class Pipeline:
     def _begin(self) -> None:
         if self.verify.begun:
             raise MigrationError(ALONE)
-        executor = self._workflow.executor_plugin.name
-        profiles.check(sys.argv[1:], self._base, executor)
+        profiles.check(sys.argv[1:], self._base, self.invocation.executor)
         is_listed = all(each.listing.exists() for each in self._migrations.values())
-        check_options(self._workflow, executor, is_listed)
+        check_options(self._workflow, self.invocation.executor, is_listed)
         check_credentials()
         compat.start_no_timers(self._workflow)
         for migration in self._migrations.values():
             migration.begin(self._run_id)
         self._progress.watch(self._now)
-        run_in_pool(
-            Task(
-                requests={"upload_image": _marker_request, "upload_batch": _batch_requests},
-                function=task.FUNCTION,
-                argument=task.argument(self.settings, self._run),
-                log=task.log_of(self._run),
-                threads=task.THREADS,
-                answered=self._answered,
-            )
-        )
-
-    def _look_ahead(self, migration: Migration) -> list[str]:
-        asked = self._workflow.dag_settings
-        again = asked.forceall or "upload_image" in asked.forcerun
-        if not self._is_real:
-            listed = migration.listed_as_set()
-            if not self._workflow.dryrun:
-                # Of what only prints, the jobs that are done are part, too.
-                return migration.markers([each for each in listed.images if not each.skipped])[:SINGLY]
-            found, left = migration.pending(listed, again, dryrun=True)
-            self._previews.add(Preview(found, left, listed, migration.listed_now, migration.settings))
-            return migration.markers([each.image for each in found])[: JOBS_IN_A_DRY_RUN // len(self._migrations)]
-        listed = listing.read(migration.listing)
-        found, left = migration.pending(listed, again, dryrun=False)
-        if asked.forcerun & {"merge_markers", "merge_mappings"}:
-            migration.is_up_to_date = False
-        images = [each.image for each in found]
-        for line in migration.said_while_listing():
-            if line.startswith("warning: "):
-                say(line, logging.WARNING)
-        self._progress.listed(migration.results_folder, images, left, len(listed.images), migration.excluded)
-        wanted = migration.markers(images)
-        size = self._images_per_job(len(wanted))
-        if size == 1:
-            return wanted
-        # A batch transfers only images without a marker.
-        for path in wanted if again else ():
-            Path(path).unlink(missing_ok=True)
-        return batches.write(migration.results_folder, self._run_id, wanted, size)
-
-    def _images_per_job(self, pending: int) -> int:
-        if self.settings.images_per_job != "auto":
-            return self.settings.images_per_job
-        # Not known earlier: while the Snakefile is read, Snakemake has no executor yet.
-        in_batches = pending > SINGLY if self._in_pool else not self._workflow.local_exec
-        return IN_A_BATCH if in_batches else 1
-
-    def _answered(self, request: str, status: Status, line: str) -> None:
-        """Record the result of an image. Called in the pool's thread."""
-        path = task.marker_of(request, Path(self.settings.results))
-        if status == "lost":
-            try:
-                task.record_lost(request, Path(self.settings.results), line)
-            except OSError as error:
-                self._run.stop_because(f"{path.parents[1]} cannot be written to: {error.strerror or error}")
-        if status != "stop":
-            self._progress.ended([path])
+        transfer_in_pool(self.settings, self._run, self._progress.ended)
 
     def _migration(self, folder: str) -> Migration:
         """The migration with this results folder. Raises MigrationError if this run does not have it."""
@@ -389,16 +297,6 @@ class Pipeline:
             ) from None
 
 
-def _marker_request(job: Any) -> list[str]:
-    return [task.request_for(Path(job.output[0]))]
-
-
-def _batch_requests(job: Any) -> list[str]:
-    path = Path(job.input[0])
-    paths = [marker.named(path.parents[1], name) for name in batches.read(path)]
-    return [task.request_for(each) for each in paths if not each.exists()]
-
-
 def _if_there(path: Path) -> list[str]:
     return [str(path)] if path.exists() else []
 
@@ -406,23 +304,6 @@ def _if_there(path: Path) -> list[str]:
 def _let_end() -> None:
     """Ignore Ctrl-C from now on: the rest takes only moments and must not be interrupted half-way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _have_a_user_name() -> None:
-    """Set a user name if there is none, as in many containers: Snakemake would end with a traceback."""
-    try:
-        getpass.getuser()
-    except (KeyError, OSError):
-        os.environ["USER"] = str(os.getuid())
-
-
-def _need_writable(directory: Path) -> None:
-    """Raise MigrationError if .snakemake cannot be written: Snakemake would end with a traceback."""
-    own = directory / ".snakemake"
-    if not os.access(own if own.exists() else directory, os.W_OK | os.X_OK, effective_ids=True):
-        raise MigrationError(
-            f"{directory} cannot be written to, where Snakemake keeps its .snakemake: run it in a folder of your own"
-        )
 
 
 def _or_exit(function: Callable[..., Result], *arguments: Any) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,8 +34,6 @@ AT_ONCE = 16
 """URLs that are asked for at once. RateLimit keeps them to Delivery's number a second."""
 NAMED = 20
 """The most images that are named on the terminal."""
-PAUSE = 5.0
-"""Seconds between two lines of progress."""
 
 
 @dataclass
@@ -79,7 +76,7 @@ def take_over(
     checked = _check_all(candidates, Delivery(settings, AT_ONCE), thorough, replace_altered, say)
     claims = {file_id: each.candidate.address.public_id for file_id, each in winners(checked).items()}
     with naming_lock(settings.results_folder.parent):
-        listed = make_listing(settings, root, found, "", last_listing(settings.results_folder), claims)
+        listed = make_listing(settings, root, found, last_listing(settings.results_folder), claims)
         images = {image.id: image for image in listed.images}
         for each in checked:
             image = images[each.candidate.file.id]
@@ -154,14 +151,7 @@ def _check_all(
         is_unnamed = replace_altered and candidate.address.version is None
         return check(candidate, delivery, thorough or is_unnamed)
 
-    checked: list[Checked] = []
-    said = time.monotonic()
-    for each, _ in ask_all(candidates, ask, AT_ONCE):
-        checked.append(each)
-        if time.monotonic() - said > PAUSE:
-            said = time.monotonic()
-            say(f"{len(checked)} of {len(candidates)} URLs asked")
-    return checked
+    return list(ask_all(candidates, ask, AT_ONCE, say))
 
 
 def _replaced(each: Checked) -> dict[str, Any]:
