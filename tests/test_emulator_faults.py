@@ -6,8 +6,6 @@ import hashlib
 import http.client
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -335,18 +333,33 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
         assert emulator.stats()["refreshes"] == 1
 
 
-def test_ready_file_and_sigterm(tmp_path: Path) -> None:
-    ready = tmp_path / "ready.json"
-    with Emulator(tmp_path / "photos", tmp_path / "store", ready=ready, folder_name="My photos") as emulator:
-        assert json.loads(ready.read_text())["folder_id"] == emulator.folder_id
-        assert {node["name"] for node in emulator.nodes() if node["id"] == emulator.folder_id} == {"My photos"}
-        os.kill(emulator.pid, signal.SIGTERM)
-        assert emulator._process is not None and emulator._process.wait(5) == 0
+def test_the_command_line_prints_the_addresses_and_ends_at_sigterm(tmp_path: Path) -> None:
+    ready, photos = tmp_path / "ready.json", tmp_path / "photos"
+    photos.mkdir()
+    options: list[str | Path] = [
+        "--photos",
+        photos,
+        "--store",
+        tmp_path / "store",
+        "--ready",
+        ready,
+        "--folder-name",
+        "My photos",
+    ]
+    command = [sys.executable, "-m", "tests.emulator", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        assert json.loads(ready.read_text()) == said
+        nodes = urllib3.request("GET", f"{said['control']}/drive").json()
+        assert {node["name"] for node in nodes if node["id"] == said["folder_id"]} == {"My photos"}
+        process.terminate()
+        assert process.wait(5) == 0
 
 
 def test_ends_with_its_parent(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib, sys; from tests.emulator.client import Emulator\n"
+        "import os, pathlib, sys; from tests.emulator.client import ROOT, Emulator\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "emulator = Emulator(folder / 'photos', folder / 'store')\n"
         "emulator.start(); print(emulator.pid, flush=True); os._exit(0)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .assets import Assets
@@ -25,8 +25,8 @@ from .record import Record
 from .wire import Port
 
 
-def arguments() -> argparse.Namespace:
-    """The options; `python -m tests.emulator --help` shows them."""
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """The options; `python -m tests.emulator --help` shows them. In: the words of the command line; None: sys.argv."""
     parser = argparse.ArgumentParser(prog="python -m tests.emulator", description=__doc__)
     parser.add_argument("--photos", type=Path, required=True, help="local folder that is the Drive folder")
     parser.add_argument("--store", type=Path, required=True, help="where uploads, secrets and tokens are kept")
@@ -52,8 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--oauth-port", type=int, default=0)
     parser.add_argument("--cloudinary-port", type=int, default=0)
     parser.add_argument("--ready", type=Path, help="file that gets the ready line, too")
-    parser.add_argument("--with-parent", action="store_true", help="exit when the parent process is gone")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     if not options.photos.is_dir():
         parser.error(f"--photos: {options.photos} is not a folder")
     if options.store.resolve().is_relative_to(options.photos.resolve()):
@@ -71,12 +70,11 @@ def drive_tree(options: argparse.Namespace) -> Tree:
     return tree
 
 
-async def serve(options: argparse.Namespace) -> None:
-    """Serves until a signal arrives or the parent exits."""
+async def serve(options: argparse.Namespace, announce: Callable[[dict[str, str]], None]) -> None:
+    """Serves until a signal arrives. In: what is called with the addresses once it is ready."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    parent = os.getppid()
     options.store.mkdir(parents=True, exist_ok=True)
     kept = load_or_make(options.store)
     tree = drive_tree(options)
@@ -123,24 +121,25 @@ async def serve(options: argparse.Namespace) -> None:
         "cloudinary_url": f"cloudinary://{account.key}:{account.secret}@{account.cloud}{prefix}",
         "control": base["cloudinary"] + "/emulator",
     }
-    announce(ready, options.ready)
-    while not stop.is_set() and not (options.with_parent and os.getppid() != parent):
-        try:
-            await asyncio.wait_for(stop.wait(), 1)
-        except TimeoutError:
-            continue
+    announce(ready)
+    await stop.wait()
     await asyncio.gather(*(port.close() for port in ports.values()))
 
 
-def announce(ready: dict[str, str], file: Path | None) -> None:
-    """Writes the line to a file atomically, then prints it."""
-    line = json.dumps(ready)
-    if file:
-        temporary = file.with_suffix(".tmp")
-        temporary.write_text(line + "\n")
-        temporary.replace(file)
-    print(line, flush=True)
+def main(words: Sequence[str] | None = None, announce: Callable[[dict[str, str]], None] | None = None) -> None:
+    """Runs the emulator. In: as of `arguments` and `serve`; by default, the addresses are printed as a line of JSON."""
+    options = arguments(words)
+
+    def to_shell(ready: dict[str, str]) -> None:
+        line = json.dumps(ready)
+        if options.ready:
+            temporary = options.ready.with_suffix(".tmp")
+            temporary.write_text(line + "\n")
+            temporary.replace(options.ready)
+        print(line, flush=True)
+
+    asyncio.run(serve(options, announce or to_shell))
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(arguments()))
+    main()
