@@ -277,3 +277,20 @@ def _forked(function: Callable[[], object]) -> int:
 def _end_of(child: int) -> None:
     _, status = os.waitpid(child, 0)
     assert status == 0, "see the traceback of the child"
+
+
+def test_a_share_that_grows_is_used_at_once() -> None:
+    """As when another batch on a cluster ends: the rate is not one that refusals have taught."""
+    a_second = 1.0
+    limit = RateLimit(per_second=lambda: a_second, minute=6)
+
+    def seconds(calls: int) -> float:
+        begun = time.monotonic()
+        for _ in range(calls):
+            with limit.spending():
+                pass
+        return time.monotonic() - begun
+
+    few = seconds(4)
+    a_second = 1000.0
+    assert seconds(20) < few

@@ -49,7 +49,7 @@ class RateLimit:
         minute: float = 60.0,
         slowed: Notice | None = None,
     ) -> None:
-        """In: the limits, of which that per second may change; the length of a minute in seconds, shorter in tests (a
+        """In: the limits, of which that per second may change at any time; the length of a minute in seconds, shorter in tests (a
         second is a sixtieth of it); the messages to the user about waiting for the limit.
         """
         self._slowed = slowed
@@ -59,7 +59,7 @@ class RateLimit:
         self._began = time.monotonic()
         self._shared = Shared(self._UNITS + self._SECONDS)
         self._shared.numbers[self._BUDGET] = per_minute
-        self._shared.numbers[self._RATE] = self._per_second()
+        self._shared.numbers[self._RATE] = math.inf
 
     @contextmanager
     def spending(self, units: float = 1.0) -> Iterator[None]:
@@ -91,7 +91,8 @@ class RateLimit:
                 wait = self._wait(shared, now, units)
                 if wait <= 0:
                     self._count(shared, units, now)
-                    shared[self._NEXT] = now + (self._pause(shared) or units / shared[self._RATE] * self._second)
+                    rate = min(self._per_second(), shared[self._RATE])
+                    shared[self._NEXT] = now + (self._pause(shared) or units / rate * self._second)
                     return now
             time.sleep(min(wait, self._POLL))
             if now - asked > self._LONG:
@@ -111,7 +112,7 @@ class RateLimit:
     def _wait(self, shared: memoryview[float], now: float, units: float) -> float:
         """Seconds until it is worth checking again; 0 or less if a call of `units` may start now."""
         rate = shared[self._RATE] * (1 + 0.05 * (now - shared[self._RATED]) / self._second)
-        shared[self._RATE], shared[self._RATED] = min(self._per_second(), rate), now
+        shared[self._RATE], shared[self._RATED] = rate if rate < self._per_second() else math.inf, now
         spent = sum(shared[self._UNITS :])
         if spent and spent + units > self._budget(shared, now):
             return self._second
@@ -152,9 +153,9 @@ class RateLimit:
             shared[self._IN_A_ROW] += 1
             accepted = shared[self._UNITS :]
             if shared[self._IN_A_ROW] == 1:
-                shared[self._RATE] = 0.9 * min(shared[self._RATE], max(accepted) or math.inf)
+                shared[self._RATE] = 0.9 * min(shared[self._RATE], self._per_second(), max(accepted) or math.inf)
             elif shared[self._IN_A_ROW] == 3:
-                shared[self._RATE] = self._per_second()
+                shared[self._RATE] = math.inf
                 shared[self._BUDGET] = max(sum(accepted), shared[self._BUDGET] / 10)
                 shared[self._LEARNED] = now
             shared[self._NEXT] = now + self._pause(shared)

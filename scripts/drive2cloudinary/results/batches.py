@@ -56,7 +56,7 @@ def read(path: Path) -> list[str]:
 
 @contextmanager
 def under_way(path: Path) -> Iterator[None]:
-    """In this context, the batch counts as under way, on whichever node it is: see `count_under_way`."""
+    """In this context, the batch counts as under way, on whichever node it is: see `share`."""
     sign, over = layout.batch_under_way(path), threading.Event()
 
     def renew() -> None:
@@ -77,14 +77,27 @@ def under_way(path: Path) -> Iterator[None]:
         sign.unlink(missing_ok=True)
 
 
-def count_under_way(results: Path) -> int:
-    """How many batches are under way on all nodes, at least 1. One that was killed counts for half a minute more."""
-    times = []
+def share(path: Path, results: Path) -> float:
+    """The part of Drive's quota for a batch under way: the first one of all nodes gets twice that of the last one.
+
+    With equal parts, batches that begin together would also end together, and leave the quota unused until the next
+    ones have begun. A batch that was killed counts for half a minute more.
+    """
+    own, times = layout.batch_under_way(path), dict[Path, float]()
     for sign in layout.batches_under_way(results):
         with contextlib.suppress(OSError):
-            times.append(sign.stat().st_mtime)
+            times[sign] = sign.stat().st_mtime
     # Compared with each other, because the clock of the file server may be another one.
-    return max(1, sum(max(times) - each < FRESH for each in times))
+    latest = max(times.values(), default=0.0)
+    others = {sign for sign, time in times.items() if latest - time < FRESH} - {own}
+    before, all_of_them = sum(_order(each) < _order(own) for each in others), len(others) + 1
+    weight = 2 - before / max(1, len(others))
+    return weight / (1.5 * all_of_them) if others else 1.0
+
+
+def _order(sign: Path) -> tuple[int, str, Path]:
+    """The order of batches: by their number in the run, then by their results folder."""
+    return len(sign.stem), sign.stem, sign
 
 
 def forget(results_folder: Path) -> None:

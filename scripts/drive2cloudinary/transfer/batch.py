@@ -2,7 +2,7 @@
 
 The limits drive_units_per_minute and uploads_at_once hold for the whole run, so each batch uses only its share. It
 makes as many uploads at once as it has processes; Snakemake keeps the processes on all nodes together within
-uploads_at_once. All batches that are under way share drive_units_per_minute equally.
+uploads_at_once. All batches that are under way share drive_units_per_minute (`batches.share`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
     with batches.under_way(path):
         pool = Pool(
             task=task.FUNCTION,
-            argument=task.argument(share, run, in_batch=True),
+            argument=task.argument(share, run, path),
             processes=processes,
             threads=task.THREADS,
             log=task.log_of(run),

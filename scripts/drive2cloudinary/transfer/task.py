@@ -27,15 +27,16 @@ if TYPE_CHECKING:
     from drive2cloudinary.transfer.transfer import Transfer
 
 FUNCTION = f"{__name__}:prepare"
-_RECOUNT = 5.0
-"""Seconds between two counts of the batches under way."""
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks at which batches are under way."""
 THREADS = 2
 """Threads in each process: one downloads the next image while the other uploads."""
 
 
-def argument(settings: Settings, run: Run, in_batch: bool = False) -> str:
-    """The argument of `prepare`. In: the run that may be stopped; whether this is a batch on a cluster node."""
-    return json.dumps({"settings": settings.to_json(), "run": str(run.results_folder), "in_batch": in_batch})
+def argument(settings: Settings, run: Run, batch: Path | None = None) -> str:
+    """The argument of `prepare`. In: the run that may be stopped; the batch that a cluster node transfers."""
+    of_batch = str(batch) if batch else None
+    return json.dumps({"settings": settings.to_json(), "run": str(run.results_folder), "batch": of_batch})
 
 
 def prepare(text: str) -> Callable[[], UploadTask]:
@@ -46,21 +47,21 @@ def prepare(text: str) -> Callable[[], UploadTask]:
     value = json.loads(text)
     settings, run = Settings.from_json(value["settings"]), Run(Path(value["run"]))
     services = Services.of(settings, run.notice)
-    if value["in_batch"]:
+    if value["batch"]:
         # Spend the share evenly: how much of this minute's budget an earlier batch has spent is unknown.
-        services = replace(services, units=RateLimit(per_second=_share_of_batch(settings)))
+        services = replace(services, units=RateLimit(per_second=_share_of(Path(value["batch"]), settings)))
     return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run)
 
 
-def _share_of_batch(settings: Settings) -> Callable[[], float]:
+def _share_of(batch: Path, settings: Settings) -> Callable[[], float]:
     """What returns this batch's share of Drive's units a second, for the batches that are under way at present."""
-    counted_at, share = -math.inf, 0.0
+    looked_at, share = -math.inf, 0.0
 
     def current() -> float:
-        nonlocal counted_at, share
-        if time.monotonic() - counted_at > _RECOUNT:
-            counted_at = time.monotonic()
-            share = settings.drive_units_per_minute / 60 / batches.count_under_way(Path(settings.results))
+        nonlocal looked_at, share
+        if time.monotonic() - looked_at > _LOOK_AGAIN:
+            looked_at = time.monotonic()
+            share = settings.drive_units_per_minute / 60 * batches.share(batch, Path(settings.results))
         return share
 
     return current
