@@ -65,6 +65,7 @@ rule upload_image:
     threads: pipeline.threads
     resources:
         transfers=1,
+        uploads=pipeline.uploads_of_an_image,
     params:
         scripts=scripts,
         settings=pipeline.hold_and_settings,

@@ -23,7 +23,7 @@ def main() -> None:
         print(line, file=sys.stderr, flush=True)
         failed += 1
     if failed:
-        raise MigrationError(f"{failed} of {len(batches.read(options.batch))} images failed")
+        raise MigrationError(f"{failed} of {len(batches.read(options.batch).markers)} images failed")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from drive2cloudinary.cloudinary import names
 from drive2cloudinary.cloudinary.errors import cloudinary_error
 from drive2cloudinary.drive.errors import drive_error
-from drive2cloudinary.errors import ImageError, NoAnswer, QuotaError
+from drive2cloudinary.errors import ImageError, NoAnswer
 from drive2cloudinary.report.merging import merge_markers
 from drive2cloudinary.results import marker
 from drive2cloudinary.results.failure import Failure
@@ -27,7 +27,7 @@ FAILURES = (
     cloudinary_error(400, "File size too large. Got 14680064. Maximum is 10485760."),
     cloudinary_error(400, "Invalid image file"),
     drive_error(403, "cannotDownloadFile", "This file cannot be downloaded by the user."),
-    QuotaError("too many downloads of this file in the last day: Drive refuses it for about 24 hours"),
+    drive_error(403, "downloadQuotaExceeded", ""),
     NoAnswer("no answer from Drive: not finished after 300 s"),
 )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.cloudinary.errors import cloudinary_error
 from drive2cloudinary.drive.errors import drive_error
-from drive2cloudinary.errors import ImageError, NoAnswer, QuotaError, RateLimited, TransientError
+from drive2cloudinary.errors import ImageError, NoAnswer, RateLimited, TransientError
 from drive2cloudinary.results import failure
 from drive2cloudinary.results.failure import Failure, grouped
 
@@ -18,7 +18,7 @@ def test_failures_are_grouped_with_what_needs_a_hand_first(tmp_path: Path) -> No
         "cut": NoAnswer("no answer from Drive"),
         "large": cloudinary_error(400, "File size too large. Got 11. Maximum is 10."),
         "huge": cloudinary_error(413, "not JSON"),
-        "popular": QuotaError("too many downloads"),
+        "popular": drive_error(403, "downloadQuotaExceeded", ""),
         "hasty": RateLimited("slower"),
         "gone": drive_error(404, "notFound", "File not found"),
         "odd": cloudinary_error(404, "something new"),

@@ -25,6 +25,12 @@ def test_a_setting_without_config_before_it_is_a_line_that_says_where_it_goes(wo
     assert done.lines == ["folder_id=X is a setting: put --config before it, as in --config folder_id=X"]
 
 
+def test_a_second_config_of_which_snakemake_would_forget_the_first_is_one_line(workspace: Workspace) -> None:
+    done = workspace.run("--config", "limit=1")
+    done.failed()
+    assert done.lines == [done.line("--config stands twice", "put all settings behind one")]
+
+
 @pytest.mark.parametrize("forced", [("-F",), ("-R", "upload_image")], ids=" ".join)
 def test_a_dry_run_shows_what_is_forced(workspace: Workspace, forced: tuple[str, ...]) -> None:
     workspace.add("1.jpg", "2.jpg")
@@ -84,7 +90,7 @@ def test_a_folder_that_was_not_listed_is_something_to_do(workspace: Workspace) -
     )
     done = workspace.run(folder_id=None, folders="folders.csv")
     done.failed()
-    assert done.lines[-1].startswith("to do: 1 Drive folder was not listed, for the reason above. Then run")
+    assert done.lines[-1].startswith("to do: 1 Drive folder has no new mapping, for the reason above. Then run")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.emulator.client import Emulator
 from tests.harness import Finished, Workspace, wait_for
 
 LOCAL = ("--executor", "local")
@@ -116,3 +117,47 @@ def test_what_is_forced_is_moved_again(workspace: Workspace, images_per_job: int
     workspace.run("--forcerun", "upload_image", images_per_job=images_per_job).succeeded()
     assert workspace.calls("drive.media") == 2
     workspace.audit()
+
+
+def test_what_is_forced_keeps_its_marker_until_its_turn_comes(workspace: Workspace) -> None:
+    """Also in a batch: a run that stops at its first image leaves the other markers as they were."""
+    workspace.add(*(f"{number}.jpg" for number in range(12)))
+    workspace.run().succeeded()
+    error = {"error": {"status": 401, "reason": "", "message": "Invalid Signature"}}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "match": None, "times": None, "do": error}])
+    workspace.run("--forcerun", "upload_image", images_per_job=6, cores=1).failed()
+    assert 8 <= len(workspace.markers()) < 12
+    workspace.cloud.reset()
+    workspace.run().succeeded()
+    workspace.audit()
+
+
+def test_a_log_that_cannot_be_written_costs_no_marker(workspace: Workspace) -> None:
+    workspace.add("1.jpg", "2.jpg")
+    (workspace.results / "logs" / "images.log").mkdir(parents=True)
+    workspace.run().succeeded()
+    assert len(workspace.markers()) == 2 and not workspace.failures()
+
+
+@pytest.mark.parametrize("images_per_job", [1, 2])
+def test_without_the_pool_no_more_uploads_are_made_at_once_than_the_setting_says(
+    workspace: Workspace, images_per_job: int
+) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(8)))
+    workspace.cloud.settings(delay=0.5)
+    workspace.run("--executor", "local", uploads_at_once=2, images_per_job=images_per_job).succeeded()
+    assert workspace.cloud.stats()["max_uploads_at_once"] <= 2
+
+
+def test_many_pending_images_of_many_drive_folders_go_in_batches(tmp_path: Path) -> None:
+    options = {"generate": 2_200, "generate_bytes": 900, "generate_per_album": 1_100}
+    with Emulator(tmp_path / "photos", tmp_path / "cloud", **options) as cloud:
+        workspace = Workspace(tmp_path, cloud)
+        albums = {parent for node in cloud.nodes() if node["name"].endswith(".jpg") for parent in node["parents"]}
+        (tmp_path / "folders.csv").write_text("\n".join(["link", *albums]))
+        error = {"error": {"status": 401, "reason": "", "message": "Invalid Signature"}}
+        cloud.faults([{"on": "cloudinary.upload", "match": None, "times": None, "do": error}])
+        workspace.run(folder_id=None, folders="folders.csv").failed()
+        assert len(albums) == 2
+        for album in albums:
+            assert len(list((tmp_path / "results" / album / "batches").glob("*.txt"))) == 11

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from drive2cloudinary.results.format import FORMAT
 from tests.harness import Finished, Workspace, jpeg
 
 
@@ -261,3 +262,26 @@ def test_a_dry_run_lists_anew_if_the_listing_at_hand_was_made_with_other_setting
     assert workspace.calls("drive.list") == listings
     assert workspace.dry_run().line("1 of 2 images to move")
     assert workspace.dry_run(include='["image/*", "application/pdf"]').line("2 of 3 images to move")
+
+
+def test_a_folder_whose_results_cannot_be_merged_costs_no_other_its_mapping(workspace: Workspace) -> None:
+    """In the first one, a newer version has left the marker of an image that is gone; in both, an image fails."""
+    albums = [workspace.cloud.drive("folder", name=name) for name in "ab"]
+    ids = [workspace.add("one.jpg", "two.jpg", parent=album) for album in albums]
+    folders(workspace, "\n".join(["link", *albums]))
+    error = {"error": {"status": 400, "reason": "", "message": "no"}}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "match": "two", "times": None, "do": error}])
+    run(workspace).failed()
+    first, second = (workspace.path / "results" / album for album in albums)
+    (marker,) = (first / "markers").iterdir()
+    newer = marker.read_text().replace(f'"format": {FORMAT}', f'"format": {FORMAT + 1}')
+    (first / "markers" / f"1gone.{'0' * 32}.json").write_text(newer)
+    for path in (second / "mapping.json", second / "report.html", workspace.path / "results" / "mapping.json"):
+        path.unlink()
+    done = run(workspace)
+    done.failed()
+    done.line("newer version", "1gone")
+    done.line("to do: 1 Drive folder has no new mapping")
+    rows = json.loads((second / "mapping.json").read_text())
+    assert {row["file_id"]: row["status"] for row in rows} == dict(zip(ids[1], ("uploaded", "failed"), strict=True))
+    assert {row["file_id"] for row in combined(workspace)} == {*ids[0], *ids[1]} and (second / "report.html").exists()

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from drive2cloudinary.errors import ImageError, MigrationError
+from drive2cloudinary.files import replacing
 from drive2cloudinary.listing.making import last_listing, make_listing
 from drive2cloudinary.report import mapping
 from drive2cloudinary.results import batches, failure, listing, marker
 from drive2cloudinary.results.run import Run
+from drive2cloudinary.run import verify_run
 from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.verify_run import VerifyRun
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.terminal.preview import Preview
 from tests.emulator.client import Emulator
@@ -98,7 +99,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def batch() -> None:
         for path in (folder / "batches").glob("*.txt"):
-            assert all(marker.named(folder, name).parent == folder / "markers" for name in batches.read(path))
+            assert all(marker.named(folder, name).parent == folder / "markers" for name in batches.read(path).markers)
 
     def next_listing() -> None:
         root: Any = type("Root", (), {"name": "Photos"})
@@ -129,7 +130,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
         each_image,
         next_listing,
         batch,
-        lambda: VerifyRun([migration], folder)._print_preview(),
+        lambda: verify_run._previewed(folder / "mapping.json"),
         lambda: mapping.summary([folder / "mapping.json"]),
         lambda: merge_markers(listed),
         lambda: merge_mappings([folder / "mapping.json"], folder.parent),
@@ -242,3 +243,14 @@ def test_a_batch_of_anything_but_markers_is_refused(workspace: Workspace) -> Non
     done = workspace.script("upload_batch.py", f"--settings={workspace.settings()}", "--at-once=1", str(path))
     done.failed()
     assert done.lines == [done.line("1.txt is not a batch")]
+
+
+def test_two_threads_may_write_the_same_file_at_once(tmp_path: Path) -> None:
+    """As two threads of a process do that both find a reason to stop: the file is always one of the two, and whole."""
+    path = tmp_path / "stop.txt"
+    with replacing(path) as first:
+        first.write("first")
+        with replacing(path) as second:
+            second.write("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]

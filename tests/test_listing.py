@@ -340,7 +340,7 @@ def test_an_image_without_a_checksum_is_known_by_its_size_and_time(workspace: Wo
     assert workspace.calls("drive.media") == 1 and len(workspace.markers()) == 1
 
 
-@pytest.mark.parametrize("include", ["application/*", "*"])
+@pytest.mark.parametrize("include", ["application/*", "*", "application/pd?", "application/[pq]df"])
 def test_a_wide_include_takes_files_but_neither_folders_nor_google_docs(workspace: Workspace, include: str) -> None:
     inner = workspace.cloud.drive("folder", name="Inner")
     workspace.add("inner.jpg", parent=inner)

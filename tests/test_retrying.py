@@ -9,13 +9,13 @@ import pytest
 
 from drive2cloudinary.cloudinary.errors import cloudinary_error, delivery_error
 from drive2cloudinary.drive.errors import drive_error
-from drive2cloudinary.errors import ImageError, MigrationError, NoAnswer, QuotaError, StopRun, TransientError
+from drive2cloudinary.errors import ImageError, MigrationError, NoAnswer, StopRun, TransientError
 from drive2cloudinary.retrying import patiently, retry_after
 
 
 def kind_of(error: MigrationError) -> type[MigrationError]:
-    """Which of the four ends an error leads to."""
-    return next(kind for kind in (StopRun, TransientError, QuotaError, ImageError) if isinstance(error, kind))
+    """Which of the three ends an error leads to."""
+    return next(kind for kind in (StopRun, TransientError, ImageError) if isinstance(error, kind))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def kind_of(error: MigrationError) -> type[MigrationError]:
         (403, "userRateLimitExceeded", TransientError),
         (403, "rateLimitExceeded", TransientError),
         (403, "dailyLimitExceeded", StopRun),
-        (403, "downloadQuotaExceeded", QuotaError),
+        (403, "downloadQuotaExceeded", ImageError),
         (403, "cannotDownloadAbusiveFile", ImageError),
         (403, "insufficientFilePermissions", ImageError),
         (403, "appNotAuthorizedToFile", ImageError),
@@ -149,7 +149,7 @@ def tries(error: MigrationError, retries: int) -> int:
     return count
 
 
-@pytest.mark.parametrize("error", [ImageError("no"), QuotaError("no"), StopRun("no")])
+@pytest.mark.parametrize("error", [ImageError("no"), StopRun("no")])
 def test_what_is_permanent_costs_one_try(error: MigrationError) -> None:
     assert tries(error, 5) == 1
 

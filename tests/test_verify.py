@@ -263,3 +263,12 @@ def test_of_many_folders_each_has_its_verify_csv_and_its_line(workspace: Workspa
     ):
         done.line(f"1 URLs asked: {outcome}", f"results/{folder}/verify.csv")
         assert (workspace.path / "results" / folder / "verify.csv").read_text().count("\n") == 2
+
+
+def test_a_preview_of_a_damaged_mapping_is_one_line(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    workspace.run().succeeded()
+    (workspace.results / "mapping.json").write_text("[{}")
+    done = workspace.dry_run("verify")
+    done.failed()
+    assert done.lines == [done.line("mapping.json")]

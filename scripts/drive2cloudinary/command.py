@@ -11,6 +11,8 @@ from drive2cloudinary import __version__
 from drive2cloudinary.errors import MigrationError
 
 CANCELLED = "cancelled"
+WARNING = "warning: "
+"""How a line on stderr begins that is no error."""
 
 
 def argument_parser(description: str | None) -> argparse.ArgumentParser:
@@ -36,4 +38,4 @@ def run(main: Callable[[], None]) -> NoReturn:
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""
-    print(f"warning: {message}", file=sys.stderr)
+    print(f"{WARNING}{message}", file=sys.stderr)

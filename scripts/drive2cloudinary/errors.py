@@ -21,13 +21,6 @@ class ImageError(MigrationError):
         self.cause = cause
 
 
-class QuotaError(ImageError):
-    """Drive refuses this one file for some hours, because it was downloaded too often."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, Cause.DOWNLOAD_QUOTA)
-
-
 class NotAMember(ImageError):
     """The account is not a member of the shared drive, although some files in it may be shared with the account."""
 

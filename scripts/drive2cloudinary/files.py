@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import stat
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -29,9 +30,8 @@ def replacing(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
     disk, a read-only folder); then `path` is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    # A file with this name was left by a killed process, or is a link that somebody planted.
-    temporary.unlink(missing_ok=True)
+    # Another thread, or a process of another node with the same ID, may write the same file.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         # A name from Drive can contain lone surrogates; written as \udXXX they are valid JSON.
         with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline=newline) as stream:

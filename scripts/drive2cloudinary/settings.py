@@ -264,11 +264,10 @@ def _check(values: dict[str, Any], schema: Path) -> None:
     from snakemake.exceptions import WorkflowError
     from snakemake.utils import validate
 
-    unknown = [key for key in values if key not in Settings.__dataclass_fields__ or key in _COMPUTED]
+    settable = [name for name in Settings.__dataclass_fields__ if name not in _COMPUTED]
+    unknown = [key for key in values if key not in settable]
     if unknown:
-        near = difflib.get_close_matches(
-            str(unknown[0]).replace("-", "_").lower(), list(Settings.__dataclass_fields__), 1
-        )
+        near = difflib.get_close_matches(str(unknown[0]).replace("-", "_").lower(), settable, 1)
         hint = f": did you mean {near[0]}?" if near else "; config.yaml names them all"
         hint = f": {REPLACED[unknown[0]]}" if unknown[0] in REPLACED else hint
         raise MigrationError(f"unknown setting {one_line(unknown[0], 60)!r}{hint}")

@@ -1,7 +1,7 @@
 # Rules for many images and for many Drive folders.
 
 
-# In: the names of a hundred markers. Out: the flag that the job has ended; each marker is written as soon as it is ready.
+# In: the names of the markers of one batch. Out: the flag that the job has ended; each marker is written as soon as it is ready.
 # On a cluster, a job has as many processes as uploads; Snakemake keeps all nodes together within uploads_at_once.
 rule upload_batch:
     input:

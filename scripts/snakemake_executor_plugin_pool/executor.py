@@ -86,11 +86,6 @@ class Executor(RealExecutor):  # type: ignore[misc]
             self._local.run_job(job)
             return
         assert _task and self._pool
-        # With --force, an existing output is made again. If it cannot be removed, the task cannot replace it either,
-        # and reports that.
-        with suppress(OSError):
-            for output in job.output:
-                Path(output).unlink(missing_ok=True)
         # The outputs are written atomically, so Snakemake need not record which ones are incomplete.
         self.report_job_submission(SubmittedJobInfo(job), register_job=False)
         _Requests(_task, job, self).submit(self._pool)

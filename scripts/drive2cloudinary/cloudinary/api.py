@@ -164,11 +164,6 @@ class Cloudinary:
             raise delivery_error(answer.status, answer.headers.get("X-Cld-Error", ""), answer.headers)
         return digest.hexdigest()
 
-    def close(self) -> None:
-        """Close the connections, whatever state they are in."""
-        self._network.close()
-        self._cdn.close()
-
     def _call(self, function: Callable[..., Any], argument: Any, **options: Any) -> dict[str, Any]:
         """One call of the client. Out: the JSON object of the answer. Raises the errors that retrying.py handles."""
         with self._uploads.slot(), calling("Cloudinary"):

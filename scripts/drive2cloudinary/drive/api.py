@@ -178,10 +178,6 @@ class Drive:
                 raise TransientError(f"Drive ends after {into.size:,} bytes of {size:,}", cause=Cause.WRONG_BYTES)
             into.write(piece)
 
-    def close(self) -> None:
-        """Close the connections, whatever state they are in."""
-        self._http.close()
-
     def _media(self, file_id: str, resource_key: str) -> HttpRequest:
         return _with_keys(
             self._service.files().get_media(fileId=file_id, supportsAllDrives=True), {file_id: resource_key}

@@ -9,7 +9,6 @@ from drive2cloudinary.errors import (
     ImageError,
     MigrationError,
     NotAMember,
-    QuotaError,
     StopRun,
     TransientError,
     one_line,
@@ -47,7 +46,8 @@ def drive_error(status: int, reason: str, message: str, headers: Mapping[str, st
     if reason in DRIVE_STOP:
         return StopRun(DRIVE_STOP[reason])
     if reason == "downloadQuotaExceeded":
-        return QuotaError("too many downloads of this file in the last day: Drive refuses it for about 24 hours")
+        said = "too many downloads of this file in the last day: Drive refuses it for about 24 hours"
+        return ImageError(said, Cause.DOWNLOAD_QUOTA)
     if reason == "teamDriveMembershipRequired" or message.startswith("Shared drive not found"):
         return NotAMember(said, Cause.NOT_ALLOWED)
     if reason in DRIVE_PERMANENT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -190,7 +191,7 @@ class _Walk:
 
 def _kinds(include: Sequence[str], recursive: bool) -> str:
     """The condition on MIME types in Drive's query language, in which `contains` matches a prefix."""
-    prefixes = dict.fromkeys(["image/", *(pattern.partition("*")[0] for pattern in include)])
+    prefixes = dict.fromkeys(["image/", *(re.split(r"[*?[]", pattern, maxsplit=1)[0] for pattern in include)])
     quoted = [prefix.replace("\\", r"\\").replace("'", r"\'") for prefix in prefixes if prefix]
     if len(quoted) < len(prefixes):
         return f"mimeType != '{OF_GOOGLE}'"

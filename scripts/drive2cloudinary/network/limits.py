@@ -49,7 +49,7 @@ class RateLimit:
         minute: float = 60.0,
         slowed: Notice | None = None,
     ) -> None:
-        """In: the limits, of which that per second may change at any time; the length of a minute in seconds, shorter in tests (a
+        """In: the limits, of which that per second may change; the length of a minute in seconds, shorter in tests (a
         second is a sixtieth of it); the messages to the user about waiting for the limit.
         """
         self._slowed = slowed

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from drive2cloudinary.errors import MigrationError
@@ -16,10 +17,22 @@ from drive2cloudinary.results.listing import is_marker_name
 
 FRESH = 30.0
 """Seconds for which a sign of life counts."""
+_AGAIN = "again"
+"""The first line of a batch whose images are to be transferred although they have a marker."""
 
 
-def write(results_folder: Path, run_id: str, markers: Sequence[str], size: int) -> list[str]:
+@dataclass(frozen=True)
+class Batch:
+    """markers: the file names of the markers of its images. again: also images that have their marker."""
+
+    markers: list[str]
+    again: bool
+
+
+def write(results_folder: Path, run_id: str, markers: Sequence[str], size: int, again: bool) -> list[str]:
     """Split the markers that a run has to make into batches of `size`; returns the batches' flag files.
+
+    In: `again`, as of Batch. It is in the file, because a job on a cluster node does not know how snakemake was called.
 
     Each batch is batches/RUN-NUMBER.txt in the results folder, a list of the markers' file names; its flag, written
     when its job has ended, is batches/RUN-NUMBER.done. The run's ID is in the names, because a job of a killed run may
@@ -29,6 +42,7 @@ def write(results_folder: Path, run_id: str, markers: Sequence[str], size: int) 
     for number, start in enumerate(range(0, len(markers), size), 1):
         path = layout.batch(results_folder, f"{run_id}-{number}")
         with replacing(path) as stream:
+            stream.write(f"{_AGAIN}\n" if again else "")
             stream.writelines(f"{Path(marker).name}\n" for marker in markers[start : start + size])
         flags.append(str(layout.batch_flag(path)))
     return flags
@@ -40,18 +54,20 @@ def markers(flag: Path) -> list[str]:
     if path.parent.name != layout.BATCHES or not path.exists():
         return []
     try:
-        return [str(layout.markers(path.parents[1]) / name) for name in read(path)]
+        return [str(layout.markers(path.parents[1]) / name) for name in read(path).markers]
     except MigrationError:
         return []
 
 
-def read(path: Path) -> list[str]:
-    """The file names of the markers in a batch. Raises MigrationError if it contains anything else, OSError."""
+def read(path: Path) -> Batch:
+    """The batch in a file. Raises MigrationError if the file contains anything else, OSError."""
     with open_file(path) as stream:
-        names = stream.read().decode(errors="replace").split()
+        lines = stream.read().decode(errors="replace").split()
+    again = lines[:1] == [_AGAIN]
+    names = lines[again:]
     if not all(map(is_marker_name, names)):
         raise MigrationError(f"{path} is not a batch: run the migration again, which makes new ones")
-    return names
+    return Batch(names, again)
 
 
 @contextmanager

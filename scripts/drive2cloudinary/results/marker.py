@@ -56,6 +56,11 @@ def name_of(file_id: str, fingerprint: str) -> str:
     return f"{file_id}.{fingerprint}.json"
 
 
+def file_id_of(path: Path) -> str:
+    """Drive's file ID of the image whose marker has this path."""
+    return path.name.partition(".")[0]
+
+
 def path_of(results_folder: Path, file_id: str, fingerprint: str) -> Path:
     """The path of one image's marker in a results folder. In: as for `name_of`."""
     return named(results_folder, name_of(file_id, fingerprint))

@@ -13,18 +13,26 @@ if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
 
+CONFIG = ("--config", "-C")
+
+
 def check_settings(arguments: Sequence[str], known: Collection[str]) -> None:
     """Raise MigrationError if a setting stands outside of --config, where Snakemake takes it for a file to make.
 
-    Also for an option that has no effect here. In: snakemake's arguments, and the names of the settings.
+    Also for a second --config, and for an option that has no effect here. In: snakemake's arguments, and the names of
+    the settings.
     """
+    if sum(argument in CONFIG or argument.startswith("--config=") for argument in arguments) > 1:
+        raise MigrationError(
+            "--config stands twice, and Snakemake takes only the last one: put all settings behind one"
+        )
     inside = False
     for argument in arguments:
         name, is_pair, _ = argument.partition("=")
         if name == "--max-jobs-per-timespan":
             raise MigrationError(f"{name} has no effect here: set drive_units_per_minute or uploads_at_once instead")
         if argument.startswith("-"):
-            inside = argument in ("--config", "-C")
+            inside = argument in CONFIG
         elif is_pair and name in known and not inside:
             shown = one_line(argument, 100)
             raise MigrationError(f"{shown} is a setting: put --config before it, as in --config {shown}")

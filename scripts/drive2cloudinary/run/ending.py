@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.report import mapping, orphans
@@ -13,6 +14,8 @@ from drive2cloudinary.results.run import Run
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.progress import Outcome, Progress, say_folders
+
+Result = TypeVar("Result")
 
 
 class Ending:
@@ -43,19 +46,25 @@ class Ending:
 
     def failed(self, verbose: bool) -> None:
         """Write the missing mappings and reports, and print what was not listed, and the summary. In: as above."""
+        stopped_because = self.stopped_because
+        listed = {each: self._or_say(each.merge, self._run_id, stopped_because) for each in self._migrations}
+        merged = [each for each, is_merged in listed.items() if is_merged]
+        if self._combined_in and merged:
+            self._or_say(self._merge_mappings, self._combined_in)
+        self._say_unlisted([each for each, is_merged in listed.items() if is_merged is False], stopped_because)
+        if merged:
+            self._or_say(self._say_outcome, merged, stopped_because, verbose)
+
+    def _or_say(self, function: Callable[..., Result], *arguments: Any) -> Result | None:
+        """The result of a function; None if it has raised MigrationError or OSError, after one line that says so."""
         try:
-            stopped_because = self.stopped_because
-            ended_early = [each for each in self._migrations if each.merge(self._run_id, stopped_because)]
-            if self._combined_in and ended_early:
-                self._merge_mappings(self._combined_in)
-            self._say_unlisted([each for each in self._migrations if each not in ended_early], stopped_because)
-            if ended_early:
-                self._say_outcome(ended_early, stopped_because, verbose)
+            return function(*arguments)
         except MigrationError as error:
             say(str(error), logging.ERROR)
         except OSError as error:
             where = error.filename or self._run.results_folder
             say(f"{where} cannot be written to: {error.strerror or error}", logging.ERROR)
+        return None
 
     def _say_unlisted(self, migrations: Sequence[Migration], stopped_because: str) -> None:
         # On a full disk, list_images cannot write its error to its log either.
@@ -63,7 +72,7 @@ class Ending:
         # If the user asked for one marker, nothing had to be listed.
         if not reason and self._progress.listing_has_begun:
             reason = "nothing was listed"
-        for line in dict.fromkeys([reason, *each.said_while_listing()][-1] for each in migrations):
+        for line in dict.fromkeys(each.error_while_listing or reason for each in migrations):
             if line:
                 say(one_line(line), logging.ERROR)
 
@@ -71,10 +80,7 @@ class Ending:
         # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_mappings
 
-        try:
-            merge_mappings([each.mapping for each in self._migrations if each.mapping.exists()], folder)
-        except MigrationError as error:
-            say(str(error), logging.ERROR)
+        merge_mappings([each.mapping for each in self._migrations if each.mapping.exists()], folder)
 
     def _say_outcome(self, migrations: Sequence[Migration], stopped_because: str, verbose: bool) -> None:
         mappings = [each.mapping for each in migrations]
@@ -86,7 +92,7 @@ class Ending:
                 mapping=layout.mapping_csv(self._combined_in or migrations[0].results_folder),
                 reports=[each.report for each in migrations],
                 gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans))},
-                unlisted=len(self._migrations) - len(migrations),
+                unmerged=len(self._migrations) - len(migrations),
                 stopped_because=stopped_because,
             )
         )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from pathlib import Path
 
 from drive2cloudinary.results import batches, listing
 from drive2cloudinary.run.invocation import Invocation
@@ -15,7 +13,7 @@ from drive2cloudinary.terminal.preview import Preview, Previews
 from drive2cloudinary.terminal.progress import Progress
 
 SINGLY = 2_000
-"""Up to this many pending images of a Drive folder are one job each, which costs Snakemake 5 ms; above, IN_A_BATCH."""
+"""Up to this many pending images of a run are one job each, which costs Snakemake 5 ms; above, IN_A_BATCH."""
 IN_A_BATCH = 100
 IN_A_DRY_RUN = 1_000
 """The most jobs in a dry run: each costs Snakemake 2.6 ms and 21 KB, and shows nothing. The preview counts all."""
@@ -38,7 +36,7 @@ class Jobs:
         a minute. With -F or -R upload_image, all images count. Raises MigrationError, OSError.
         """
         if self._invocation.is_real:
-            return self._to_run(migration)
+            return self._to_run(migration, folders)
         listed = migration.listed_as_set()
         if not self._invocation.is_dry_run:
             # Of what only prints, the jobs that are done are part, too.
@@ -47,33 +45,27 @@ class Jobs:
         self._previews.add(Preview(found, left, listed, migration.listed_now, migration.settings))
         return migration.markers([each.image for each in found])[: IN_A_DRY_RUN // folders]
 
-    def _to_run(self, migration: Migration) -> list[str]:
+    def _to_run(self, migration: Migration, folders: int) -> list[str]:
         listed = listing.read(migration.listing)
         found, left = migration.pending(listed, self._again, dryrun=False)
         if self._invocation.repeats("merge_markers", "merge_mappings"):
             migration.is_up_to_date = False
-        for line in migration.said_while_listing():
-            if line.startswith("warning: "):
-                say(line, logging.WARNING)
+        for line in migration.warnings_while_listing:
+            say(line, logging.WARNING)
         images = [each.image for each in found]
         self._progress.listed(migration.results_folder, images, left, len(listed.images), migration.excluded)
-        return self._split(migration, migration.markers(images))
-
-    def _split(self, migration: Migration, wanted: Sequence[str]) -> list[str]:
-        size = self._images_per_job(len(wanted))
-        if size == 1:
-            return list(wanted)
-        # A batch transfers only images without a marker.
-        for path in wanted if self._again else ():
-            Path(path).unlink(missing_ok=True)
-        return batches.write(migration.results_folder, self._run_id, wanted, size)
+        wanted = migration.markers(images)
+        size = self._images_per_job(len(wanted), folders)
+        if size == 1 and not self._invocation.on_cluster:
+            return wanted
+        # A job on a cluster is always a batch: that knows how to keep to its share of the limits.
+        return batches.write(migration.results_folder, self._run_id, wanted, size, self._again)
 
     @property
     def _again(self) -> bool:
         return self._invocation.repeats("upload_image")
 
-    def _images_per_job(self, pending: int) -> int:
+    def _images_per_job(self, pending: int, folders: int) -> int:
         if self._settings.images_per_job != "auto":
             return self._settings.images_per_job
-        in_batches = pending > SINGLY if self._invocation.in_pool else self._invocation.on_cluster
-        return IN_A_BATCH if in_batches else 1
+        return IN_A_BATCH if self._invocation.on_cluster or pending > SINGLY // folders else 1

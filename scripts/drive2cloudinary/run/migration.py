@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from drive2cloudinary.command import CANCELLED
+from drive2cloudinary.command import CANCELLED, WARNING
 from drive2cloudinary.files import make_older
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.services import tell_on_stderr
@@ -130,8 +130,17 @@ class Migration:
         """The markers that these images will have."""
         return [str(marker.path_of(self.results_folder, image.id, image.fingerprint)) for image in images]
 
-    def said_while_listing(self) -> list[str]:
-        """The messages in the log of list_images."""
+    @property
+    def warnings_while_listing(self) -> list[str]:
+        """The warnings in the log of list_images."""
+        return [line for line in self._said_while_listing() if line.startswith(WARNING)]
+
+    @property
+    def error_while_listing(self) -> str:
+        """Why list_images failed, as its log says last; "" if it does not say."""
+        return next((line for line in reversed(self._said_while_listing()) if not line.startswith(WARNING)), "")
+
+    def _said_while_listing(self) -> list[str]:
         log = layout.log(self.results_folder, "list_images")
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         # Ctrl-C in a terminal also reaches the script, anywhere in its code; its traceback stays in the log.

@@ -224,6 +224,10 @@ class Pipeline:
         """The cores that an upload job takes. Functions, because the executor is not known yet when rules are read."""
         return self.invocation.upload_threads
 
+    def uploads_of_an_image(self, wildcards: object) -> int:
+        """What a job takes of uploads_at_once: nothing in the pool, which itself keeps to it."""
+        return self.invocation.upload_threads
+
     def uploads_in_a_batch(self, wildcards: object) -> int:
         return self.invocation.uploads_in_a_batch
 
@@ -285,7 +289,7 @@ class Pipeline:
         for migration in self._migrations.values():
             migration.begin(self._run_id)
         self._progress.watch(self._now)
-        transfer_in_pool(self.settings, self._run, self._progress.ended)
+        transfer_in_pool(self.settings, self._run, self.invocation.repeats("upload_image"), self._progress.ended)
 
     def _migration(self, folder: str) -> Migration:
         """The migration with this results folder. Raises MigrationError if this run does not have it."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from drive2cloudinary.results import batches, marker
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.transfer import task
@@ -16,10 +15,11 @@ if TYPE_CHECKING:
     from snakemake_executor_plugin_pool.answers import Status
 
 
-def transfer_in_pool(settings: Settings, run: Run, ended: Callable[[Sequence[Path]], None]) -> None:
+def transfer_in_pool(settings: Settings, run: Run, again: bool, ended: Callable[[Sequence[Path]], None]) -> None:
     """Have the pool transfer the images of all upload jobs, if it is this run's executor. Raises OSError.
 
-    In: `ended`, called in the pool's thread with the marker of each image that was transferred or has failed.
+    In: `again`, also those that have a marker; `ended`, called in the pool's thread with the marker of each image that
+    was transferred or has failed.
     """
     results = Path(settings.results)
 
@@ -35,21 +35,14 @@ def transfer_in_pool(settings: Settings, run: Run, ended: Callable[[Sequence[Pat
 
     run_in_pool(
         Task(
-            requests={"upload_image": _of_image, "upload_batch": _of_batch},
+            requests={
+                "upload_image": lambda job: [task.request_for(Path(job.output[0]))],
+                "upload_batch": lambda job: task.requests_of(Path(job.input[0])),
+            },
             function=task.FUNCTION,
-            argument=task.argument(settings, run),
+            argument=task.argument(settings, run, again),
             log=task.log_of(run),
             threads=task.THREADS,
             answered=answered,
         )
     )
-
-
-def _of_image(job: Any) -> list[str]:
-    return [task.request_for(Path(job.output[0]))]
-
-
-def _of_batch(job: Any) -> list[str]:
-    path = Path(job.input[0])
-    paths = [marker.named(path.parents[1], name) for name in batches.read(path)]
-    return [task.request_for(each) for each in paths if not each.exists()]

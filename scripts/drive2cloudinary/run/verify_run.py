@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class VerifyRun:
         self.log = layout.log(first_results_folder, "verify")
         """The file to which the job writes the outcome of each Drive folder."""
         self.begun = False
+        self._preview: list[str] = []
 
     @property
     def tables(self) -> list[str]:
@@ -43,10 +44,12 @@ class VerifyRun:
         self.begun = True
 
     def preview(self, silent: bool) -> None:
-        """Print the number of URLs at the end of a dry run. Raises MigrationError if there is no mapping."""
+        """Print the number of URLs at the end of a dry run. Raises MigrationError if there is no valid mapping."""
         self._need_mappings()
-        if not silent:
-            _at_exit_once(self._print_preview)
+        # Snakemake calls input functions repeatedly.
+        if not silent and not self._preview:
+            self._preview = [_previewed(each.mapping) for each in self._migrations]
+            atexit.register(print, *self._preview, sep="\n", flush=True)
 
     def say_outcome(self, level: int) -> None:
         """Print the outcome from the job's log."""
@@ -60,17 +63,12 @@ class VerifyRun:
                 command = f"snakemake --cores 8 --config folder_id={migration.settings.folder_id}"
                 raise MigrationError(f"there is no mapping yet: run {command} first")
 
-    def _print_preview(self) -> None:
-        for path in (each.mapping for each in self._migrations):
-            counted = mapping.counts(path)
-            written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
-            without = sum(counted[status] for status in mapping.NOT_IN_CLOUDINARY)
-            failed = f"{how_many(without)} not in Cloudinary; " if without else ""
-            urls = counted["uploaded"] + counted["existing"]
-            print(f"{urls} URLs to ask for; {failed}mapping written {how_long_ago(written)}", flush=True)
 
-
-def _at_exit_once(function: Callable[[], None]) -> None:
-    """Register the function only once, although Snakemake calls input functions repeatedly."""
-    atexit.unregister(function)
-    atexit.register(function)
+def _previewed(path: Path) -> str:
+    """The line of a dry run about this mapping. Raises MigrationError if it is not valid."""
+    counted = mapping.counts(path)
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+    without = sum(counted[status] for status in mapping.NOT_IN_CLOUDINARY)
+    failed = f"{how_many(without)} not in Cloudinary; " if without else ""
+    urls = counted["uploaded"] + counted["existing"]
+    return f"{urls} URLs to ask for; {failed}mapping written {how_long_ago(written)}"

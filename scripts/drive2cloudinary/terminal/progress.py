@@ -34,15 +34,15 @@ _SAID_AGAIN_AFTER = 60.0
 class Outcome:
     """What a run ends with.
 
-    gone: orphans.csv of each results folder → how many files it names, if any. unlisted: how many Drive folders have no
-    listing of this run. stopped_because: the line that says why the run was stopped, "" if it was not.
+    gone: orphans.csv of each results folder → how many files it names, if any. unmerged: how many Drive folders have no
+    mapping of this run. stopped_because: the line that says why the run was stopped, "" if it was not.
     """
 
     summary: Summary
     mapping: Path
     reports: Sequence[Path]
     gone: Mapping[Path, int]
-    unlisted: int
+    unmerged: int
     stopped_because: str
 
 
@@ -133,7 +133,7 @@ class Progress(logging.Handler):
             say(f"gone from Drive: {how_many(gone)}, still in Cloudinary: see {path}")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
-        if not (failures or outcome.unlisted or outcome.summary.left or outcome.stopped_because):
+        if not (failures or outcome.unmerged or outcome.summary.left or outcome.stopped_because):
             say("to do: nothing, all images are where they should be")
 
     def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
@@ -206,9 +206,9 @@ def say_folders(mappings: Iterable[Path]) -> None:
 
 def _to_do(outcome: Outcome) -> Iterator[str]:
     stopped_because = outcome.stopped_because
-    if outcome.unlisted:
-        folders = "Drive folder was" if outcome.unlisted == 1 else "Drive folders were"
-        yield f"{outcome.unlisted} {folders} not listed, for the reason above. Then run the same command again."
+    if outcome.unmerged:
+        folders = "Drive folder has" if outcome.unmerged == 1 else "Drive folders have"
+        yield f"{outcome.unmerged} {folders} no new mapping, for the reason above. Then run the same command again."
     for group in outcome.summary.failures:
         if group.cause is not Cause.NOT_REACHED or not stopped_because:
             yield f"{how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}"
@@ -221,4 +221,4 @@ def _to_do(outcome: Outcome) -> Iterator[str]:
 
 def _failure_of(path: Path) -> failure.Failure | None:
     """The failure record of a marker's image."""
-    return failure.read(path.parents[1], path.name.partition(".")[0])
+    return failure.read(path.parents[1], marker.file_id_of(path))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.results import batches
-from drive2cloudinary.results.marker import named
+from drive2cloudinary.results.marker import file_id_of
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.transfer import task
@@ -31,12 +31,11 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
     run, results = Run(results_folder), results_folder.parent
     processes = min(processes, settings.uploads_at_once)
     share = replace(settings, uploads_at_once=processes)
-    markers = (named(results_folder, name) for name in batches.read(path))
-    requests = [task.request_for(marker) for marker in markers if not marker.exists()]
+    again, requests = batches.read(path).again, task.requests_of(path)
     with batches.under_way(path):
         pool = Pool(
             task=task.FUNCTION,
-            argument=task.argument(share, run, path),
+            argument=task.argument(share, run, again, path),
             processes=processes,
             threads=task.THREADS,
             log=task.log_of(run),
@@ -54,7 +53,7 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
                 if status == "lost":
                     task.record_lost(futures[future], results, line)
                 if status in ("failed", "lost"):
-                    yield f"{task.marker_of(futures[future], results).name.partition('.')[0]}: {line}"
+                    yield f"{file_id_of(task.marker_of(futures[future], results))}: {line}"
         finally:
             pool.kill()
         if stopped_because:

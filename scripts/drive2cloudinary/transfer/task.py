@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -33,10 +34,14 @@ THREADS = 2
 """Threads in each process: one downloads the next image while the other uploads."""
 
 
-def argument(settings: Settings, run: Run, batch: Path | None = None) -> str:
-    """The argument of `prepare`. In: the run that may be stopped; the batch that a cluster node transfers."""
-    of_batch = str(batch) if batch else None
-    return json.dumps({"settings": settings.to_json(), "run": str(run.results_folder), "batch": of_batch})
+def argument(settings: Settings, run: Run, again: bool = False, batch: Path | None = None) -> str:
+    """The argument of `prepare`.
+
+    In: the run that may be stopped; `again`, to transfer images that have a marker, too; the batch that a cluster node
+    transfers.
+    """
+    value = {"settings": settings.to_json(), "run": str(run.results_folder), "again": again}
+    return json.dumps({**value, "batch": str(batch) if batch else None})
 
 
 def prepare(text: str) -> Callable[[], UploadTask]:
@@ -50,7 +55,7 @@ def prepare(text: str) -> Callable[[], UploadTask]:
     if value["batch"]:
         # Spend the share evenly: how much of this minute's budget an earlier batch has spent is unknown.
         services = replace(services, units=RateLimit(per_second=_share_of(Path(value["batch"]), settings)))
-    return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run)
+    return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run, value["again"])
 
 
 def _share_of(batch: Path, settings: Settings) -> Callable[[], float]:
@@ -72,6 +77,13 @@ def request_for(path: Path) -> str:
     return f"{path.parents[1].name} {path.name}"
 
 
+def requests_of(path: Path) -> list[str]:
+    """The requests for the images of the batch in this file. Raises as batches.read."""
+    batch = batches.read(path)
+    paths = [marker.named(path.parents[1], name) for name in batch.markers]
+    return [request_for(each) for each in paths if batch.again or not each.exists()]
+
+
 def marker_of(request: str, results: Path) -> Path:
     """The marker that a request asks for."""
     folder_id, _, name = request.partition(" ")
@@ -82,7 +94,7 @@ def record_lost(request: str, results: Path, line: str) -> None:
     """Record the failure of an image whose processes died or raised an unexpected exception. Raises OSError."""
     path = marker_of(request, results)
     lost = TransientError(line, cause=Cause.WORKER_LOST)
-    Failure.of(lost).write(path.parents[1], path.name.partition(".")[0])
+    Failure.of(lost).write(path.parents[1], marker.file_id_of(path))
 
 
 def log_of(run: Run) -> Path:
@@ -96,8 +108,8 @@ def log_of(run: Run) -> Path:
 class UploadTask:
     """Transfers images; one for all threads of a process, which share its connections."""
 
-    def __init__(self, make_transfer: Callable[[], Transfer], results: Path, run: Run) -> None:
-        self._make_transfer, self._results, self._run = make_transfer, results, run
+    def __init__(self, make_transfer: Callable[[], Transfer], results: Path, run: Run, again: bool) -> None:
+        self._make_transfer, self._results, self._run, self._again = make_transfer, results, run, again
         self._transfer: Transfer | None = None
         self._connecting = threading.Lock()
         self._entries = cache(Entries)
@@ -117,20 +129,24 @@ class UploadTask:
             return self._stop(one_line(f"{unwritable} cannot be written to: {error.strerror or error}"))
 
     def _transfer_or_record(self, results_folder: Path, path: Path) -> str:
-        file_id = path.name.partition(".")[0]
+        file_id = marker.file_id_of(path)
         try:
             transfer = self._connect()
             listed = self._entries(layout.listing(results_folder))
             image = listed.image(file_id)
             if marker.path_of(results_folder, image.id, image.fingerprint) != path:
                 raise ImageError("the listing has another version of this file: run snakemake again", Cause.CHANGED)
+            if self._again:
+                path.unlink(missing_ok=True)
             # An earlier process may have written the marker and died before it could answer.
             if not marker.read(path):
                 done = transfer.run(image, listed.head, layout.markers(results_folder))
+                failure.forget(results_folder, file_id)
                 with replacing(path) as stream:
                     stream.write(f"{done.to_json()}\n")
-                images_log.append(results_folder, done, image.path)
-            failure.forget(results_folder, file_id)
+                # The marker stands. If this failed, Snakemake would delete it as the output of a failed job.
+                with suppress(OSError):
+                    images_log.append(results_folder, done, image.path)
             return "done"
         except ImageError as error:
             Failure.of(error).write(results_folder, file_id)
