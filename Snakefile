@@ -24,7 +24,7 @@ results = pipeline.settings.results
 wildcard_constraints:
     folder=RESULTS_NAME,
     file_id=ID,
-    md5="[0-9a-f]{32}",
+    fingerprint="[0-9a-f]{32}",
 
 
 # In: the mapping and the report of each Drive folder. Out: nothing.
@@ -57,9 +57,9 @@ checkpoint list_images:
 # The executor `pool` does not run the command; one of its processes does the same work.
 rule upload_image:
     output:
-        marker=f"{results}/{{folder}}/markers/{{file_id}}.{{md5}}.json",
+        marker=f"{results}/{{folder}}/markers/{{file_id}}.{{fingerprint}}.json",
     log:
-        f"{results}/{{folder}}/logs/upload_image/{{file_id}}.{{md5}}.log",
+        f"{results}/{{folder}}/logs/upload_image/{{file_id}}.{{fingerprint}}.log",
     conda:
         "envs/migration.yaml"
     threads: pipeline.threads
@@ -75,8 +75,8 @@ rule upload_image:
         " {output.marker:q} 2>{log:q}"
 
 
-# In: the listing, what has changed, the pending images once transferred. Out: mapping, orphans, and the report, which
-# `snakemake --report` includes, too.
+# In: the listing, changed.txt, the markers of the pending images or the flags of their batches. Out: mapping, orphans,
+# and the report, which `snakemake --report` includes, too.
 rule merge_markers:
     input:
         pipeline.transferred,

@@ -65,6 +65,10 @@ def usable(wait: float) -> float | None:
 
 
 def rate_limited_or_stop(service: str, said: str, wait: float | None) -> MigrationError:
+    """The error of a call that a limit refused: RateLimited, or StopRun if the pause is longer than LONGEST_WAIT.
+
+    In: what the service said, and for how many seconds it asks to wait; None if it does not say.
+    """
     if wait is not None and wait > LONGEST_WAIT:
         until = datetime.fromtimestamp(time.time() + wait).astimezone().strftime("%Y-%m-%d %H:%M %Z")
         return StopRun(f"{service}'s limit is reached: run the same command again after {until} ({said})")

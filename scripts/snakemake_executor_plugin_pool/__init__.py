@@ -3,7 +3,16 @@
 A job that starts a new process spends most of its time on starting, importing and signing in. Here the workflow names
 rules whose jobs become requests to a pool of processes that have done that once:
 
-    run_in_pool(Task({"upload_image": lambda job: [str(job.output[0])]}, "package.module:function", argument))
+    run_in_pool(
+        Task(
+            requests={"upload_image": lambda job: [str(job.output[0])]},
+            function="package.module:function",
+            argument=argument,
+            log=Path("pool.log"),
+            threads=2,
+            answered=answered,
+        )
+    )
 
 Snakemake imports this package each time it starts, so the import must be fast.
 """

@@ -134,8 +134,8 @@ class Pool:
     """Processes that are forked from one host and replaced when they die. They end when the creating process ends.
 
     All methods can be called more than once, from any thread, from a signal handler and from the callback of a future.
-    The futures' callbacks run in the pool's only thread (or in the thread that cancels the future), so they must be
-    quick.
+    A future's callback runs in the pool's only thread, or, if the future is already done, in the thread that adds the
+    callback. So it must be quick.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ class FoundImage:
 
     @property
     def order(self) -> tuple[str, str, str]:
-        """The key by which images are sorted, so that the same images always get the same public_ids."""
+        """The key by which public_ids are given: that of `listing.Image.order`, so that people see them in order."""
         return self.folder_path, self.file.name, self.file.id
 
 

@@ -35,7 +35,7 @@ class Notice:
         self._tell(self._subject, line, 3 * TELL_EVERY)
 
     def over(self) -> None:
-        """Tell the user that the last message is over, if it is not from just now. Without this, it is forgotten."""
+        """Take the last message back, if it is older than TELL_EVERY. One that is not taken back expires by itself."""
         with self._told.locked() as numbers:
             if not numbers[0] or time.monotonic() - numbers[0] < TELL_EVERY:
                 return

@@ -15,8 +15,8 @@ from drive2cloudinary.settings import Settings
 class Services:
     """The limits and contacts that processes share. Create it before they are forked.
 
-    units: Drive's rate limit; uploads: Cloudinary's concurrency limit; retries: the messages about them; the rest:
-    whether each service can be reached.
+    units: Drive's rate limit; uploads: Cloudinary's concurrency limit; retries: the messages about calls that are tried
+    again; the rest: whether each service can be reached.
     """
 
     units: RateLimit

@@ -84,8 +84,8 @@ def merged(
     """The images of a listing with their markers and failures in the results folder, in the mapping's order.
 
     One at a time, because the markers of 100,000 images would take 300 MB. In: the index of the markers, which learns
-    which are valid; the setting `limit`, and the images (Drive file IDs) that the run had to move and that may have no
-    marker yet.
+    which are valid; `warn`, called with a line about each invalid marker, which is renamed; the setting `limit`, and
+    the images (Drive file IDs) that the run had to move and that may have no marker yet. Raises NewerFormat, OSError.
     """
 
     def invalid(path: Path) -> None:
@@ -137,7 +137,7 @@ def writing(results_folder: Path, columns: Sequence[str]) -> Iterator[Callable[[
 
 
 def read(json_path: Path) -> list[Row]:
-    """The rows of a mapping.json. Raises MigrationError if it is not a mapping of this version."""
+    """The rows of a mapping.json. Raises MigrationError if it is not a mapping of this version, OSError."""
     try:
         found = [Row(**row) for row in read_json(json_path)]
         if not all(map(_is_row, found)):
@@ -148,7 +148,7 @@ def read(json_path: Path) -> list[Row]:
 
 
 def counts(json_path: Path) -> Counter[str]:
-    """How many rows of a mapping.json have each status. Raises MigrationError."""
+    """How many rows of a mapping.json have each status. Raises as `read`."""
     return Counter(row.status for row in read(json_path))
 
 
@@ -164,7 +164,7 @@ class Summary:
 
 
 def summary(json_paths: Iterable[Path]) -> Summary:
-    """Sum up several mapping.json. Raises MigrationError."""
+    """Sum up several mapping.json. Raises as `read`."""
     counts: Counter[str] = Counter()
     left = 0
     failed = []

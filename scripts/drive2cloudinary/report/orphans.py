@@ -29,7 +29,7 @@ COLUMNS = tuple(Orphan.__dataclass_fields__)
 
 
 def found(images: Iterable[Image], results_folder: Path) -> list[Orphan]:
-    """The orphans in a results folder. In: the listing's images."""
+    """The orphans in a results folder. In: the listing's images. Raises NewerFormat."""
     markers = marker.by_file(results_folder)
     for image in images:
         markers.pop(image.id, None)
@@ -49,7 +49,7 @@ def found(images: Iterable[Image], results_folder: Path) -> list[Orphan]:
 
 
 def write(orphans: Iterable[Orphan], results_folder: Path) -> None:
-    """Write orphans.csv.
+    """Write orphans.csv. Raises OSError.
 
     The markers and the assets in Cloudinary are kept: the user decides what to do with them.
     """

@@ -20,7 +20,7 @@ def append(results_folder: Path, marker: Marker, path: str) -> None:
     line = f"{marker.uploaded_at} {marker.status} {seconds} {url} {one_line(path, 1000)}\n"
     log = layout.images_log(results_folder)
     log.parent.mkdir(parents=True, exist_ok=True)
-    # One write to a file opened for appending: the lines of several processes do not mix.
+    # One write to a file opened for appending: on a local disk, the lines of several processes do not mix.
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         os.write(descriptor, line.encode(errors="replace"))

@@ -1,4 +1,4 @@
-"""The paths of all files in a results folder. No other module spells one of these names."""
+"""The paths of all files in a results folder. Only the names of the markers are made elsewhere, in marker.py."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def marker_index(results_folder: Path) -> Path:
 
 
 def merged(results_folder: Path) -> Path:
-    """From what the mapping and the report were made."""
+    """The record of what the mapping and the report were made from."""
     return results_folder / "logs" / "merged.state"
 
 

@@ -79,8 +79,8 @@ _OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "pi
 class Listing:
     """A complete listing: the Drive folder (ID and name), the Cloudinary folder, the time (ISO, UTC).
 
-    settings: Settings.of_listing, {} in listings of early versions. In the file, the
-    images are sorted by ID, so that one can be found by bisection.
+    settings: Settings.of_listing, {} in listings of early versions. In the file, the images are sorted by ID, so that
+    one can be found by bisection.
     """
 
     folder_id: str

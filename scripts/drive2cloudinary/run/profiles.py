@@ -1,4 +1,4 @@
-"""Check that the user's profile is in effect: Snakemake silently ignores a profile that it does not find."""
+"""Check that the user's profile and executor take effect: Snakemake silently ignores a profile that is not found."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class VerifyRun:
         return [str(layout.verified(each.results_folder)) for each in self._migrations]
 
     def begin(self, run_id: str) -> None:
-        """Lock the results folders for a run. Raises MigrationError if one is in use, or has no mapping yet."""
+        """Lock the results folders for a run. Raises MigrationError if one is in use, or has no mapping; OSError."""
         self._need_mappings()
         for migration in self._migrations:
             migration.hold(run_id)

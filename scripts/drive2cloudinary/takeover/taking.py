@@ -56,7 +56,8 @@ def take_over(
 
     In: the caches; `thorough`, to compare the bytes instead of what the CDN states; `replace_altered`, to leave images
     pending of which Cloudinary has other bytes than Drive; `say`, called with the lines for the user. Uploads nothing.
-    Writes the listing and the markers when all URLs are asked, and nothing before. Raises MigrationError, OSError.
+    Until all URLs are asked, it writes nothing but run.json, which holds the results folder. Raises
+    MigrationError, OSError.
     """
     cloud = OwnCloud()
     cached = caches.read(paths, warn)
