@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -37,6 +38,7 @@ class Emulator:
         self._options = options
         self._process: ForkServerProcess | None = None
         self._ports: list[str] = []
+        self._taken: list[socket.socket] = []
         self._ready: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -51,6 +53,7 @@ class Emulator:
     def start(self) -> None:
         """Starts the process and waits until it is ready. Creates the folder of photos if needed."""
         self.photos.mkdir(parents=True, exist_ok=True)
+        self._give_up_ports()
         command = ["--photos", str(self.photos), "--store", str(self.store), *self._ports]
         for name, value in self._options.items():
             flag = "--" + name.replace("_", "-")
@@ -113,17 +116,25 @@ class Emulator:
     def stop(self) -> None:
         """Ends the process: with SIGTERM, then SIGKILL if needed."""
         if self._process is None:
+            self._give_up_ports()
             return
         self._process.terminate()
         self._process.join(5)
         self.kill()
+        self._give_up_ports()
 
     def kill(self) -> None:
-        """kill -9."""
+        """kill -9. Its ports stay taken, but refuse every connection, until it is started again."""
         assert self._process is not None
         self._process.kill()
         self._process.join()
         self._process = None
+        self._taken = [_taken(port) for port in self.ports.values()]
+
+    def _give_up_ports(self) -> None:
+        for each in self._taken:
+            each.close()
+        self._taken = []
 
     def restart(self) -> None:
         """Restarts the process with the same ports and store; ends it first if it still runs."""
@@ -183,6 +194,14 @@ class Emulator:
     def settings(self, **wanted: object) -> None:
         """Changes drive_units_per_minute, or a mode of the Cloudinary account (see `control.MODES`)."""
         self._call("settings", wanted)
+
+
+def _taken(port: int) -> socket.socket:
+    """A socket that holds a port and does not listen, so that no other emulator answers there."""
+    found = socket.socket()
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.bind(("127.0.0.1", port))
+    return found
 
 
 def _run(command: Sequence[str], ready: Connection[dict[str, str], None]) -> None:
