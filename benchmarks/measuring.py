@@ -35,11 +35,12 @@ def cost_of(
 ) -> Cost:
     """Run a command in a folder and measure it. In: `until`, which is asked often and whose yes kills the command."""
     watch = _Pool(folder)
+    is_killed = False
     begun = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
-        while until and process.poll() is None:
-            if until():
+        while until and os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if is_killed := until():
                 process.kill()
                 break
             time.sleep(0.1)
@@ -49,7 +50,7 @@ def cost_of(
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - begun
         watch.stop()
-        if process.returncode and not until:
+        if process.returncode and not is_killed:
             said.seek(0)
             print(said.read().decode(errors="replace")[-4000:])
     return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, watch.peak, process.returncode)

@@ -16,7 +16,7 @@ def main() -> None:
     parser = command.argument_parser(__doc__)
     parser.add_argument("--settings", required=True, type=Settings.from_json, help="Settings.to_json() of the run")
     parser.add_argument("--at-once", required=True, type=int, help="how many uploads at once")
-    parser.add_argument("batch", type=Path, help="a file with one marker name per line; deleting it stops the batch")
+    parser.add_argument("batch", type=Path, help="the file of a batch; deleting it stops the batch")
     options = parser.parse_args()
     failed = 0
     for line in upload_batch(options.batch, options.settings, options.at_once):

@@ -359,7 +359,7 @@ def test_the_command_line_prints_the_addresses_and_ends_at_sigterm(tmp_path: Pat
 
 def test_ends_with_its_parent(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib, sys; from tests.emulator.client import ROOT, Emulator\n"
+        "import os, pathlib, sys; from tests.emulator.client import Emulator\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "emulator = Emulator(folder / 'photos', folder / 'store')\n"
         "emulator.start(); print(emulator.pid, flush=True); os._exit(0)"

@@ -119,17 +119,28 @@ def test_what_is_forced_is_moved_again(workspace: Workspace, images_per_job: int
     workspace.audit()
 
 
-def test_what_is_forced_keeps_its_marker_until_its_turn_comes(workspace: Workspace) -> None:
-    """Also in a batch: a run that stops at its first image leaves the other markers as they were."""
+@pytest.mark.parametrize("images_per_job", [1, 6])
+def test_what_is_forced_keeps_its_marker_until_its_turn_comes(workspace: Workspace, images_per_job: int) -> None:
+    """A run that stops at its first image leaves the other markers as they were: a process has two threads."""
     workspace.add(*(f"{number}.jpg" for number in range(12)))
     workspace.run().succeeded()
     error = {"error": {"status": 401, "reason": "", "message": "Invalid Signature"}}
     workspace.cloud.faults([{"on": "cloudinary.upload", "match": None, "times": None, "do": error}])
-    workspace.run("--forcerun", "upload_image", images_per_job=6, cores=1).failed()
-    assert 8 <= len(workspace.markers()) < 12
+    workspace.run("--forcerun", "upload_image", images_per_job=images_per_job, cores=1).failed()
+    assert 10 <= len(workspace.markers()) < 12
     workspace.cloud.reset()
     workspace.run().succeeded()
     workspace.audit()
+
+
+@pytest.mark.parametrize("how", ["-f", "-R"])
+def test_a_marker_that_is_forced_by_its_name_is_moved_again(workspace: Workspace, how: str) -> None:
+    workspace.add("1.jpg", "2.jpg")
+    workspace.run().succeeded()
+    name = next(iter(workspace.markers()))
+    workspace.cloud.reset()
+    workspace.run(how, str((workspace.results / "markers" / name).relative_to(workspace.path))).succeeded()
+    assert workspace.calls("drive.media") == 1 and len(workspace.markers()) == 2
 
 
 def test_a_log_that_cannot_be_written_costs_no_marker(workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from drive2cloudinary.results import listing
+from drive2cloudinary.results import batches, listing
 from tests.harness import ROOT, Finished, Workspace, wait_for
 
 
@@ -147,3 +147,15 @@ def test_it_ends_when_the_next_run_has_taken_its_file_away(workspace: Workspace,
     done.failed()
     assert done.lines == [done.line("the run that made this batch is over")]
     assert 2 < len(whole_markers(workspace)) < 16
+
+
+def test_the_first_batch_gets_twice_what_the_last_one_gets_and_all_get_the_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "1AbC" / "batches"
+    folder.mkdir(parents=True)
+    paths = [folder / f"run-{number}.txt" for number in (2, 9, 10, 11)]
+    assert batches.share(paths[0], tmp_path) == 1, "alone"
+    for path in paths:
+        path.with_suffix(".running").touch()
+    shares = [batches.share(path, tmp_path) for path in paths]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == pytest.approx(2 * shares[-1]) and sum(shares) == pytest.approx(1)

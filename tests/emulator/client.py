@@ -120,16 +120,19 @@ class Emulator:
             return
         self._process.terminate()
         self._process.join(5)
-        self.kill()
+        self._end()
         self._give_up_ports()
 
     def kill(self) -> None:
         """kill -9. Its ports stay taken, but refuse every connection, until it is started again."""
+        self._end()
+        self._taken = [_taken(port) for port in self.ports.values()]
+
+    def _end(self) -> None:
         assert self._process is not None
         self._process.kill()
         self._process.join()
         self._process = None
-        self._taken = [_taken(port) for port in self.ports.values()]
 
     def _give_up_ports(self) -> None:
         for each in self._taken:

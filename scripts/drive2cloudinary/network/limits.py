@@ -112,7 +112,7 @@ class RateLimit:
     def _wait(self, shared: memoryview[float], now: float, units: float) -> float:
         """Seconds until it is worth checking again; 0 or less if a call of `units` may start now."""
         rate = shared[self._RATE] * (1 + 0.05 * (now - shared[self._RATED]) / self._second)
-        shared[self._RATE], shared[self._RATED] = rate if rate < self._per_second() else math.inf, now
+        shared[self._RATE], shared[self._RATED] = rate, now
         spent = sum(shared[self._UNITS :])
         if spent and spent + units > self._budget(shared, now):
             return self._second

@@ -51,7 +51,8 @@ class Ending:
         merged = [each for each, is_merged in listed.items() if is_merged]
         if self._combined_in and merged:
             self._or_say(self._merge_mappings, self._combined_in)
-        self._say_unlisted([each for each, is_merged in listed.items() if is_merged is False], stopped_because)
+        unlisted = [each for each, is_merged in listed.items() if is_merged is False]
+        self._or_say(self._say_unlisted, unlisted, stopped_because)
         if merged:
             self._or_say(self._say_outcome, merged, stopped_because, verbose)
 

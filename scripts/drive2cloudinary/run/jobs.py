@@ -13,7 +13,10 @@ from drive2cloudinary.terminal.preview import Preview, Previews
 from drive2cloudinary.terminal.progress import Progress
 
 SINGLY = 2_000
-"""Up to this many pending images of a run are one job each, which costs Snakemake 5 ms; above, IN_A_BATCH."""
+"""Up to this many pending images are one job each, which costs Snakemake 5 ms; above, IN_A_BATCH.
+
+Of a run with N Drive folders: up to an Nth of it in each.
+"""
 IN_A_BATCH = 100
 IN_A_DRY_RUN = 1_000
 """The most jobs in a dry run: each costs Snakemake 2.6 ms and 21 KB, and shows nothing. The preview counts all."""
@@ -56,9 +59,10 @@ class Jobs:
         self._progress.listed(migration.results_folder, images, left, len(listed.images), migration.excluded)
         wanted = migration.markers(images)
         size = self._images_per_job(len(wanted), folders)
-        if size == 1 and not self._invocation.on_cluster:
+        # On a cluster, a batch keeps to its share of the limits. And Snakemake would delete the marker of an image that
+        # is to be transferred again if its job is dropped: it is not an output of a batch.
+        if size == 1 and not (self._invocation.on_cluster or self._again):
             return wanted
-        # A job on a cluster is always a batch: that knows how to keep to its share of the limits.
         return batches.write(migration.results_folder, self._run_id, wanted, size, self._again)
 
     @property

@@ -289,7 +289,7 @@ class Pipeline:
         for migration in self._migrations.values():
             migration.begin(self._run_id)
         self._progress.watch(self._now)
-        transfer_in_pool(self.settings, self._run, self.invocation.repeats("upload_image"), self._progress.ended)
+        transfer_in_pool(self.settings, self._run, self._progress.ended)
 
     def _migration(self, folder: str) -> Migration:
         """The migration with this results folder. Raises MigrationError if this run does not have it."""

@@ -58,8 +58,8 @@ class Progress(logging.Handler):
         """Marker → path in Drive, of the images that this run has to move."""
         self._markers: dict[int, list[str]] = {}
         """Running job → the markers that it has to make."""
-        self._before: dict[str, failure.Failure | None] = {}
-        """Marker → the failure that was recorded before its job began."""
+        self._before: dict[str, tuple[failure.Failure | None, marker.Marker | None]] = {}
+        """Marker → the failure and the marker that were there before its job began."""
         self._began = self._last_progress = time.monotonic()
         self._now: Callable[[], Now] = lambda: Now({}, 0)
         self.listing_has_begun = False
@@ -140,7 +140,7 @@ class Progress(logging.Handler):
         wanted = [path for output in outputs for path in (output, *batches.markers(Path(output)))]
         if markers := [path for path in wanted if path in self._names]:
             self._markers[job] = markers
-            self._before |= {path: _failure_of(Path(path)) for path in markers}
+            self._before |= {path: (_failure_of(Path(path)), marker.read(Path(path))) for path in markers}
         elif rule == "list_images":
             self.listing_has_begun = True
             if Console.the:
@@ -155,9 +155,11 @@ class Progress(logging.Handler):
         An image that is not in a listing of this run gets a line: the user asked for its marker alone.
         """
         for path in markers:
-            before = self._before.pop(str(path), None)
+            # A job that was cancelled with the run has at most the marker or the failure record of an earlier run.
+            failed_before, stood_before = self._before.pop(str(path), (None, None))
             is_listed = str(path) in self._names
-            if proof := marker.read(path):
+            proof = marker.read(path)
+            if proof and proof != stood_before:
                 size = proof.cloudinary["bytes"] if proof.status == "uploaded" else 0
                 line = f"{proof.status}: {one_line(proof.drive['name'], 100)}: {proof.cloudinary['secure_url']}"
                 if is_listed:
@@ -168,8 +170,7 @@ class Progress(logging.Handler):
                     say(line)
                 continue
             record = _failure_of(path)
-            # A job that was cancelled with the run has at most the failure record of an earlier run.
-            if record and record != before:
+            if record and record != failed_before:
                 if is_listed:
                     self._tally.add(path, "failed")
                 say(f"failed: {one_line(self._names.get(str(path), path.name), 100)}: {record.message}", logging.ERROR)

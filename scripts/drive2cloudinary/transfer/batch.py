@@ -31,11 +31,11 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
     run, results = Run(results_folder), results_folder.parent
     processes = min(processes, settings.uploads_at_once)
     share = replace(settings, uploads_at_once=processes)
-    again, requests = batches.read(path).again, task.requests_of(path)
+    requests = task.requests_of(path)
     with batches.under_way(path):
         pool = Pool(
             task=task.FUNCTION,
-            argument=task.argument(share, run, again, path),
+            argument=task.argument(share, run, path),
             processes=processes,
             threads=task.THREADS,
             log=task.log_of(run),

@@ -30,17 +30,14 @@ if TYPE_CHECKING:
 FUNCTION = f"{__name__}:prepare"
 _LOOK_AGAIN = 1.0
 """Seconds between two looks at which batches are under way."""
+_AGAIN = " again"
 THREADS = 2
 """Threads in each process: one downloads the next image while the other uploads."""
 
 
-def argument(settings: Settings, run: Run, again: bool = False, batch: Path | None = None) -> str:
-    """The argument of `prepare`.
-
-    In: the run that may be stopped; `again`, to transfer images that have a marker, too; the batch that a cluster node
-    transfers.
-    """
-    value = {"settings": settings.to_json(), "run": str(run.results_folder), "again": again}
+def argument(settings: Settings, run: Run, batch: Path | None = None) -> str:
+    """The argument of `prepare`. In: the run that may be stopped; the batch that a cluster node transfers."""
+    value = {"settings": settings.to_json(), "run": str(run.results_folder)}
     return json.dumps({**value, "batch": str(batch) if batch else None})
 
 
@@ -55,39 +52,40 @@ def prepare(text: str) -> Callable[[], UploadTask]:
     if value["batch"]:
         # Spend the share evenly: how much of this minute's budget an earlier batch has spent is unknown.
         services = replace(services, units=RateLimit(per_second=_share_of(Path(value["batch"]), settings)))
-    return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run, value["again"])
+    return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run)
 
 
 def _share_of(batch: Path, settings: Settings) -> Callable[[], float]:
     """What returns this batch's share of Drive's units a second, for the batches that are under way at present."""
-    looked_at, share = -math.inf, 0.0
+    look_at, share = -math.inf, 0.0
 
     def current() -> float:
-        nonlocal looked_at, share
-        if time.monotonic() - looked_at > _LOOK_AGAIN:
-            looked_at = time.monotonic()
+        nonlocal look_at, share
+        if (begun := time.monotonic()) > look_at:
             share = settings.drive_units_per_minute / 60 * batches.share(batch, Path(settings.results))
+            # All calls wait meanwhile, and a shared file system can be slow.
+            look_at = time.monotonic() + max(_LOOK_AGAIN, 50 * (time.monotonic() - begun))
         return share
 
     return current
 
 
-def request_for(path: Path) -> str:
-    """The request for the marker at this path."""
-    return f"{path.parents[1].name} {path.name}"
+def request_for(path: Path, again: bool = False) -> str:
+    """The request for the marker at this path. In: `again`, to transfer the image although it has this marker."""
+    return f"{path.parents[1].name} {path.name}{_AGAIN if again else ''}"
 
 
 def requests_of(path: Path) -> list[str]:
     """The requests for the images of the batch in this file. Raises as batches.read."""
     batch = batches.read(path)
     paths = [marker.named(path.parents[1], name) for name in batch.markers]
-    return [request_for(each) for each in paths if batch.again or not each.exists()]
+    return [request_for(each, batch.again) for each in paths if batch.again or not each.exists()]
 
 
 def marker_of(request: str, results: Path) -> Path:
     """The marker that a request asks for."""
-    folder_id, _, name = request.partition(" ")
-    return marker.named(results / folder_id, name)
+    results_name, _, name = request.removesuffix(_AGAIN).partition(" ")
+    return marker.named(results / results_name, name)
 
 
 def record_lost(request: str, results: Path, line: str) -> None:
@@ -108,8 +106,8 @@ def log_of(run: Run) -> Path:
 class UploadTask:
     """Transfers images; one for all threads of a process, which share its connections."""
 
-    def __init__(self, make_transfer: Callable[[], Transfer], results: Path, run: Run, again: bool) -> None:
-        self._make_transfer, self._results, self._run, self._again = make_transfer, results, run, again
+    def __init__(self, make_transfer: Callable[[], Transfer], results: Path, run: Run) -> None:
+        self._make_transfer, self._results, self._run = make_transfer, results, run
         self._transfer: Transfer | None = None
         self._connecting = threading.Lock()
         self._entries = cache(Entries)
@@ -121,14 +119,14 @@ class UploadTask:
         path = marker_of(request, self._results)
         results_folder = path.parents[1]
         try:
-            return self._transfer_or_record(results_folder, path)
+            return self._transfer_or_record(results_folder, path, again=request.endswith(_AGAIN))
         except MigrationError as error:
             return self._stop(one_line(error))
         except OSError as error:
             unwritable = Path(error.filename).parent if error.filename else results_folder
             return self._stop(one_line(f"{unwritable} cannot be written to: {error.strerror or error}"))
 
-    def _transfer_or_record(self, results_folder: Path, path: Path) -> str:
+    def _transfer_or_record(self, results_folder: Path, path: Path, again: bool) -> str:
         file_id = marker.file_id_of(path)
         try:
             transfer = self._connect()
@@ -136,7 +134,7 @@ class UploadTask:
             image = listed.image(file_id)
             if marker.path_of(results_folder, image.id, image.fingerprint) != path:
                 raise ImageError("the listing has another version of this file: run snakemake again", Cause.CHANGED)
-            if self._again:
+            if again:
                 path.unlink(missing_ok=True)
             # An earlier process may have written the marker and died before it could answer.
             if not marker.read(path):
