@@ -119,14 +119,18 @@ def test_what_is_forced_is_moved_again(workspace: Workspace, images_per_job: int
     workspace.audit()
 
 
-@pytest.mark.parametrize("images_per_job", [1, 6])
-def test_what_is_forced_keeps_its_marker_until_its_turn_comes(workspace: Workspace, images_per_job: int) -> None:
+@pytest.mark.parametrize(("images_per_job", "arguments"), [(1, ()), (6, ()), (6, LOCAL)])
+def test_what_is_forced_keeps_its_marker_until_its_turn_comes(
+    workspace: Workspace, images_per_job: int, arguments: tuple[str, ...]
+) -> None:
     """A run that stops at its first image leaves the other markers as they were: a process has two threads."""
     workspace.add(*(f"{number}.jpg" for number in range(12)))
     workspace.run().succeeded()
     error = {"error": {"status": 401, "reason": "", "message": "Invalid Signature"}}
     workspace.cloud.faults([{"on": "cloudinary.upload", "match": None, "times": None, "do": error}])
-    workspace.run("--forcerun", "upload_image", images_per_job=images_per_job, cores=1).failed()
+    done = workspace.run(*arguments, "--forcerun", "upload_image", images_per_job=images_per_job, cores=1)
+    done.failed()
+    done.line("of 12 images in Cloudinary, none uploaded now")
     assert 10 <= len(workspace.markers()) < 12
     workspace.cloud.reset()
     workspace.run().succeeded()
