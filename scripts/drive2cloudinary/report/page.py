@@ -132,8 +132,10 @@ class Report:
         self._sorted_folders = sorted(folders, key=natural_path)
         ranks = {path: rank for rank, path in enumerate(self._sorted_folders)}
         self._columns["folder"] = [ranks[folders[number]] for number in self._columns["folder"]]
-        keys = list(zip(self._columns["folder"], map(natural, self._columns["name"]), strict=True))
-        order = sorted(range(len(keys)), key=keys.__getitem__)
+        names = list(map(natural, self._columns["name"]))
+        order = sorted(range(len(names)), key=names.__getitem__)
+        # Sorting keeps the order of what is equal.
+        order.sort(key=self._columns["folder"].__getitem__)
         for name, column in self._columns.items():
             self._columns[name] = [column[place] for place in order]
 

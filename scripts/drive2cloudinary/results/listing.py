@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
 from drive2cloudinary.errors import ImageError, MigrationError
-from drive2cloudinary.files import NotAFile, open_file, read_json, read_json_object, replacing, write_json
+from drive2cloudinary.files import NotAFile, open_file, parsed, read_json_object, replacing, write_json
 from drive2cloudinary.results import layout
 from drive2cloudinary.results.format import numbered, without_number
 
@@ -72,6 +73,7 @@ class Image:
         return {name: value for name, value in values if value or name not in _OPTIONAL}
 
 
+_SHARED = ("folder_path", "mime_type")
 _OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "pixels", "type", "tags", "caption", "alt"}
 
 
@@ -118,8 +120,12 @@ class NoListing(MigrationError):
 def read(path: Path) -> Listing:
     """The listing in a file. Raises NoListing, NewerFormat, or OSError if it cannot be read."""
     try:
-        value = _object(read_json(path), path)
-        return _listing(value, [image_of(entry) for entry in value["images"]])
+        with open_file(path) as stream:
+            found, images = _read_head(stream, path), []
+            # Line by line: as one value, 100,000 images would take 100 MB more.
+            while (line := stream.readline()) not in _END:
+                images.append(image_of(parsed(line.rstrip(b",\n"))))
+        return replace(found, images=images)
     except (FileNotFoundError, NotAFile, ValueError, KeyError, TypeError) as error:
         raise NoListing(path) from error
 
@@ -128,8 +134,8 @@ def head(path: Path) -> Listing:
     """The listing in a file without its images, which are not read. Raises NoListing, NewerFormat."""
     try:
         with open_file(path) as stream:
-            return _listing(_object(json.loads(stream.readline(_LONGEST_HEAD) + b"]}"), path), [])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            return _read_head(stream, path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoListing(path) from error
 
 
@@ -151,8 +157,8 @@ class Entries:
             start = self._text.rfind(b"\n", 0, (low + high) // 2) + 1
             end = self._text.find(b"\n", start) + 1
             try:
-                image = image_of(json.loads(self._text[start:end].rstrip(b",\n")))
-            except (ValueError, TypeError, RecursionError) as error:
+                image = image_of(parsed(self._text[start:end].rstrip(b",\n")))
+            except (ValueError, TypeError) as error:
                 raise NoListing(self._path) from error
             if image.id == file_id:
                 return image
@@ -205,6 +211,8 @@ def image_of(entry: Any) -> Image:
     _check(known, _FIELDS)
     if "tags" in known:
         known["tags"] = tuple(known["tags"])
+    # Texts that many images share are kept once.
+    known |= {name: sys.intern(known[name]) for name in _SHARED if name in known}
     image = Image(**known)
     if image.replaces and image.replaces["marker"].partition(".")[0] != image.id:
         raise ValueError("replaces names the marker of another image")
@@ -219,18 +227,16 @@ def is_marker_name(value: Any) -> bool:
     return is_id(file_id) and rest.endswith(".json") and is_md5(rest.removesuffix(".json"))
 
 
-def _object(value: Any, path: Path) -> dict[str, Any]:
-    """Raises TypeError if the value is no JSON object; else as `without_number`."""
+def _read_head(stream: IO[bytes], path: Path) -> Listing:
+    """The listing in an open file without its images, which follow. Raises ValueError, TypeError, NewerFormat."""
+    value = parsed(stream.readline(_LONGEST_HEAD) + b"]}")
     if not isinstance(value, dict):
         raise TypeError("no JSON object")
-    return without_number(value, path)
-
-
-def _listing(value: dict[str, Any], images: list[Image]) -> Listing:
+    value = without_number(value, path)
     # Listings of early versions have neither.
     head = {"cloudinary_folder": "", "settings": {}, **{name: value[name] for name in _HEAD if name in value}}
     _check(head, _HEAD)
-    return Listing(**head, images=images)
+    return Listing(**head)
 
 
 def _check(values: Mapping[str, Any], checks: Mapping[str, Callable[[Any], bool]]) -> None:
@@ -290,5 +296,6 @@ _HEAD: dict[str, Callable[[Any], bool]] = {
     "listed_at": is_time,
     "settings": _is_of_listing,
 }
+_END = (b"]}\n", b"]}")
 _LONGEST_HEAD = 1_000_000
 """The most bytes of a listing's first line, which holds all fields but the images."""
