@@ -273,6 +273,18 @@ def test_a_dry_run_applies_the_filters_of_now_to_the_listing_at_hand(workspace: 
     assert "1 of 2 images to move" in workspace.dry_run(exclude="two.*").lines[-1]
 
 
+def test_a_listing_that_another_program_has_written_again_is_made_anew(workspace: Workspace) -> None:
+    workspace.add("a.jpg", "b.jpg")
+    workspace.run().succeeded()
+    path = workspace.results / "listing.json"
+    before = path.read_bytes()
+    path.write_text(json.dumps(json.loads(before), indent=2))
+    next((workspace.results / "markers").iterdir()).unlink()
+    workspace.run().succeeded()
+    assert path.read_bytes().splitlines()[1:] == before.splitlines()[1:]
+    workspace.audit()
+
+
 def test_a_listing_of_an_older_version_is_still_one(workspace: Workspace) -> None:
     workspace.add("a.jpg")
     workspace.run().succeeded()

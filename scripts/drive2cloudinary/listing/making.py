@@ -40,7 +40,8 @@ def list_images(
     with naming_lock(settings.results_folder.parent):
         last = last_listing(settings.results_folder)
         made = make_listing(settings, root, images, last)
-        if last is None or not listing.finds_the_same(made, last):
+        is_readable = listing.is_by_lines(layout.listing(settings.results_folder))
+        if last is None or not is_readable or not listing.finds_the_same(made, last):
             made.write(output)
         return made.listed_at
 

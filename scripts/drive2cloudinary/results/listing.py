@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
@@ -110,6 +110,15 @@ def finds_the_same(one: Listing, other: Listing) -> bool:
     }
 
 
+def is_by_lines(path: Path) -> bool:
+    """Whether the file has a line for each image, as `Listing.write` has made it, and `Entries` needs it."""
+    try:
+        with open_file(path) as stream:
+            return stream.readline(_LONGEST_HEAD).endswith(_HEAD_END)
+    except OSError:
+        return False
+
+
 class NoListing(MigrationError):
     """There is no listing in the file."""
 
@@ -121,11 +130,15 @@ def read(path: Path) -> Listing:
     """The listing in a file. Raises NoListing, NewerFormat, or OSError if it cannot be read."""
     try:
         with open_file(path) as stream:
-            found, images = _read_head(stream, path), []
+            first, images = stream.readline(_LONGEST_HEAD), []
+            if not first.endswith(_HEAD_END):
+                # Another program has written it again.
+                value = parsed(first + stream.read())
+                return replace(_head(value, path), images=list(map(image_of, value["images"])))
             # Line by line: as one value, 100,000 images would take 100 MB more.
             while (line := stream.readline()) not in _END:
                 images.append(image_of(parsed(line.rstrip(b",\n"))))
-        return replace(found, images=images)
+        return replace(_head(parsed(first + b"]}"), path), images=images)
     except (FileNotFoundError, NotAFile, ValueError, KeyError, TypeError) as error:
         raise NoListing(path) from error
 
@@ -134,7 +147,7 @@ def head(path: Path) -> Listing:
     """The listing in a file without its images, which are not read. Raises NoListing, NewerFormat."""
     try:
         with open_file(path) as stream:
-            return _read_head(stream, path)
+            return _head(parsed(stream.readline(_LONGEST_HEAD) + b"]}"), path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoListing(path) from error
 
@@ -227,9 +240,8 @@ def is_marker_name(value: Any) -> bool:
     return is_id(file_id) and rest.endswith(".json") and is_md5(rest.removesuffix(".json"))
 
 
-def _read_head(stream: IO[bytes], path: Path) -> Listing:
-    """The listing in an open file without its images, which follow. Raises ValueError, TypeError, NewerFormat."""
-    value = parsed(stream.readline(_LONGEST_HEAD) + b"]}")
+def _head(value: Any, path: Path) -> Listing:
+    """The listing in the JSON value of this file, without its images. Raises ValueError, TypeError, NewerFormat."""
     if not isinstance(value, dict):
         raise TypeError("no JSON object")
     value = without_number(value, path)
@@ -296,6 +308,6 @@ _HEAD: dict[str, Callable[[Any], bool]] = {
     "listed_at": is_time,
     "settings": _is_of_listing,
 }
-_END = (b"]}\n", b"]}")
+_HEAD_END, _END = b"[\n", (b"]}\n", b"]}")
 _LONGEST_HEAD = 1_000_000
 """The most bytes of a listing's first line, which holds all fields but the images."""
