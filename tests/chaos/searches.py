@@ -216,7 +216,8 @@ def interrupted(search: Search) -> None:
     search.cloud.settings(delay=0.5)
     for which in (signal.SIGINT, signal.SIGKILL):
         before = search.workspace.calls("cloudinary.upload")
-        running = Running(search.workspace.start())
+        # On one core, images are left for the second run.
+        running = Running(search.workspace.start(cores=1))
         wait_for(lambda before=before: search.workspace.calls("cloudinary.upload") > before)  # type: ignore[misc]
         if which is signal.SIGINT:
             os.killpg(running.process.pid, which)
