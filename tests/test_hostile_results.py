@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from drive2cloudinary.errors import ImageError, MigrationError
-from drive2cloudinary.files import replacing
+from drive2cloudinary.files import remove_unfinished, replacing
 from drive2cloudinary.listing.making import last_listing, make_listing
 from drive2cloudinary.report import mapping
 from drive2cloudinary.results import batches, failure, listing, marker
@@ -136,7 +136,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
         lambda: merge_mappings([folder / "mapping.json"], folder.parent),
         records,
         run,
-        lambda: marker.remove_unfinished(folder),
+        lambda: remove_unfinished(folder),
     ]
 
 
@@ -254,3 +254,20 @@ def test_two_threads_may_write_the_same_file_at_once(tmp_path: Path) -> None:
             second.write("second")
         assert path.read_text() == "second"
     assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_run_has_left_half_written_goes_with_the_next_run(workspace: Workspace) -> None:
+    workspace.add("1.jpg")
+    workspace.run().succeeded()
+    halves = [
+        workspace.results / folder / name
+        for folder in ("", "markers", "failures", "logs")
+        for name in (f".mapping.json.{'0a' * 16}", ".mapping.json.4711")
+    ]
+    of_dry_run = workspace.results / f"..listing.dry-run.1.json.{'0a' * 16}"
+    (workspace.results / "failures").mkdir(exist_ok=True)
+    for path in (*halves, of_dry_run):
+        path.write_text("half")
+    (workspace.results / ".a folder.1").mkdir()
+    workspace.run().succeeded()
+    assert not [path for path in halves if path.exists()] and of_dry_run.exists()

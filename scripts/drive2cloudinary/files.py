@@ -7,17 +7,20 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
 from drive2cloudinary.errors import MigrationError, one_line
 
+_TEMPORARY = re.compile(r"\.[^.].*\.([0-9a-f]{32}|[0-9]+)")
+"""The names that `replacing` and `make_older` give. Those of a dry run begin with two dots: it may be under way."""
 LARGEST = 16 * 1024 * 1024
 """Bytes: more than any JSON object that this project writes."""
 
@@ -39,6 +42,14 @@ def replacing(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files in a folder whose processes were killed while they wrote. Raises OSError."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if _TEMPORARY.fullmatch(entry.name) and not entry.is_dir()]
+        for name in found:
+            (folder / name).unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -10,6 +10,11 @@ MARKERS = "markers"
 BATCHES = "batches"
 
 
+def folders(results_folder: Path) -> list[Path]:
+    """The folders of the files that a run replaces: all but that of the batches, which is deleted with them."""
+    return [results_folder, markers(results_folder), failures(results_folder), results_folder / "logs"]
+
+
 def listing(results_folder: Path) -> Path:
     """All images that a run found in the Drive folder."""
     return results_folder / LISTING

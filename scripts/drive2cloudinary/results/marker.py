@@ -155,9 +155,3 @@ def has_any(results_folder: Path) -> bool:
             return any(is_marker_name(entry.name) for entry in entries)
     except (FileNotFoundError, NotADirectoryError):
         return False
-
-
-def remove_unfinished(results_folder: Path) -> None:
-    """Remove the temporary files of jobs that were killed while they wrote a marker."""
-    for path in layout.markers(results_folder).glob("*.json.*"):
-        path.unlink(missing_ok=True)

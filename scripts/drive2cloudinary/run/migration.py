@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from drive2cloudinary.command import CANCELLED, WARNING
-from drive2cloudinary.files import make_older
+from drive2cloudinary.files import make_older, remove_unfinished
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.services import tell_on_stderr
 from drive2cloudinary.results import batches, layout, listing, marker, merged
@@ -55,7 +55,8 @@ class Migration:
         self._rename_non_files()
         # Snakemake lists again only if the listing is older than run.json.
         make_older(self.listing, self.run.path)
-        marker.remove_unfinished(self.results_folder)
+        for folder in layout.folders(self.results_folder):
+            remove_unfinished(folder)
         batches.forget(self.results_folder)
         of_listing = layout.log(self.results_folder, "list_images"), layout.found_so_far(self.results_folder)
         of_run = layout.reason_to_stop(self.results_folder), *layout.notices(self.results_folder)
