@@ -119,13 +119,15 @@ def test_a_killed_pod_and_a_deleted_job_cost_their_own_images_and_the_same_comma
     kubernetes.kill_a_pod()
     code, said = end(running)
     assert code == 1 and "Traceback" not in said, said
-    assert len(clone.markers()) == 4, "the third pod's"
+    # Those of the third pod, and what the other two had moved before.
+    moved = len(clone.markers())
+    assert 4 <= moved < 12
 
     clone.cloud.reset()
     code, said = end(start(clone, kubernetes))
     assert code == 0, said
     clone.audit(crashes=1)
-    assert clone.calls("drive.media") == 8
+    assert clone.calls("drive.media") == 12 - moved
     assert not any(kubernetes.objects.values())
 
 
