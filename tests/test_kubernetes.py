@@ -111,23 +111,22 @@ def test_a_killed_pod_and_a_deleted_job_cost_their_own_images_and_the_same_comma
     clone: Workspace, kubernetes: Kubernetes
 ) -> None:
     clone.add(*(f"{number}.jpg" for number in range(12)))
-    clone.cloud.settings(delay=3)
-    running = start(clone, kubernetes)
+    # No upload ends before all pods are at work, however busy the machine is.
+    clone.cloud.settings(delay=15)
+    running = start(clone, kubernetes, timeout=60)
     wait_for(lambda: clone.calls("drive.media") >= 12, 120)
     clone.cloud.settings(delay=0)
     kubernetes.delete_a_job()
     kubernetes.kill_a_pod()
     code, said = end(running)
     assert code == 1 and "Traceback" not in said, said
-    # Those of the third pod, and what the other two had moved before.
-    moved = len(clone.markers())
-    assert 4 <= moved < 12
+    assert len(clone.markers()) == 4, "the third pod's"
 
     clone.cloud.reset()
     code, said = end(start(clone, kubernetes))
     assert code == 0, said
     clone.audit(crashes=1)
-    assert clone.calls("drive.media") == 12 - moved
+    assert clone.calls("drive.media") == 8
     assert not any(kubernetes.objects.values())
 
 
