@@ -11,7 +11,6 @@ import base64
 import json
 import os
 import re
-import signal
 import subprocess
 import tempfile
 import threading
@@ -22,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
+
+import psutil
 
 Json = dict[str, Any]
 OBJECT = re.compile(
@@ -208,6 +209,10 @@ def _refusal(code: int, message: str) -> Json:
 
 
 def _kill(pod: Pod) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(pod.process.pid, signal.SIGKILL)
+    """Ends all processes of the pod, as the end of a container does, also those with a session of their own."""
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pod.process.pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
     pod.process.wait()

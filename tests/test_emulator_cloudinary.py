@@ -347,7 +347,8 @@ def test_chunks_must_fit(emulator: Emulator, upload: Upload, ranges: list[str], 
 
 
 def test_uploads_at_once(emulator: Emulator, upload: Upload) -> None:
-    emulator.settings(at_once=2, delay=0.3)
+    emulator.settings(at_once=2)
+    emulator.faults([{"on": "cloudinary.upload", "do": {"hold": 4}, "times": 4}])
     with ThreadPoolExecutor(4) as pool:
         results = [pool.submit(upload_or_error, upload, f"at once {number}") for number in range(4)]
     assert sorted(result.result() for result in results) == ["RateLimited", "RateLimited", "ok", "ok"]

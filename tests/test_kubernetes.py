@@ -111,13 +111,12 @@ def test_a_killed_pod_and_a_deleted_job_cost_their_own_images_and_the_same_comma
     clone: Workspace, kubernetes: Kubernetes
 ) -> None:
     clone.add(*(f"{number}.jpg" for number in range(12)))
-    # No upload ends before all pods are at work, however busy the machine is.
-    clone.cloud.settings(delay=15)
-    running = start(clone, kubernetes, timeout=60)
+    clone.cloud.faults([{"on": "cloudinary.upload", "do": {"hold": 0}, "times": None}])
+    running = start(clone, kubernetes, timeout=120)
     wait_for(lambda: clone.calls("drive.media") >= 12, 120)
-    clone.cloud.settings(delay=0)
     kubernetes.delete_a_job()
     kubernetes.kill_a_pod()
+    clone.cloud.faults([])
     code, said = end(running)
     assert code == 1 and "Traceback" not in said, said
     assert len(clone.markers()) == 4, "the third pod's"

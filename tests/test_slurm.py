@@ -47,12 +47,11 @@ def end(running: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def under_way(workspace: Workspace, slurm: Slurm) -> subprocess.Popen[str]:
-    """A run of 16 images all of whose batches have begun, and none of which has ended."""
+    """A run of 16 images all of whose batches have begun; no upload ends before the faults are taken away."""
     workspace.add(*(f"{number}.jpg" for number in range(16)))
-    workspace.cloud.settings(delay=3)
-    running = start(workspace, slurm)
+    workspace.cloud.faults([{"on": "cloudinary.upload", "do": {"hold": 0}, "times": None}])
+    running = start(workspace, slurm, timeout=120)
     wait_for(lambda: workspace.calls("drive.media") >= 8, 120)
-    workspace.cloud.settings(delay=1)
     return running
 
 
@@ -60,19 +59,21 @@ def test_a_cancelled_job_costs_its_own_images_and_the_same_command_moves_them(
     workspace: Workspace, slurm: Slurm
 ) -> None:
     running = under_way(workspace, slurm)
-    slurm.command("scancel", slurm.jobs()[0])
+    cancelled = slurm.jobs()[0]
+    slurm.command("scancel", cancelled)
+    wait_for(lambda: cancelled not in slurm.jobs(), 60)
+    workspace.cloud.faults([])
     code, said = end(running)
     assert code == 1 and "Traceback" not in said, said
-    done = len(workspace.markers())
-    assert 12 <= done < 16, "the other three are done"
-    assert list(workspace.statuses().values()).count("uploaded") == done
+    assert len(workspace.markers()) == 12, "the other three are done"
+    assert list(workspace.statuses().values()).count("uploaded") == 12
     wait_for(lambda: not workspace.processes(), 30)
 
     workspace.cloud.reset()
     code, said = end(start(workspace, slurm))
     assert code == 0, said
     workspace.audit(crashes=1)
-    assert workspace.calls("drive.media") == 16 - done
+    assert workspace.calls("drive.media") == 4
     wait_for(lambda: not workspace.processes(), 30)
 
 
@@ -80,6 +81,7 @@ def test_a_killed_slurmd_that_comes_back_costs_at_most_what_ran_on_it(workspace:
     running = under_way(workspace, slurm)
     slurm.kill_node()
     slurm.start_node()
+    workspace.cloud.faults([])
     code, said = end(running)
     assert "Traceback" not in said, said
     if code:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.harness import Workspace
+from tests.harness import Workspace, wait_for
 
 NOTHING = "nothing has changed since the last run: mapping and report stay as they are"
 RESULTS = ("listing.json", "mapping.csv", "mapping.json", "orphans.csv", "report.html")
@@ -155,13 +155,16 @@ def test_a_report_of_a_stopped_run_is_not_kept(workspace: Workspace) -> None:
     (last,) = workspace.add("2.jpg", parent=late)
     workspace.add("3.jpg", parent=done)
     limit = {"error": {"status": 403, "reason": "dailyLimitExceeded", "message": "Daily Limit Exceeded"}}
-    workspace.cloud.faults([{"on": "drive.media", "match": last, "do": {"delay": 2, **limit}, "times": None}])
+    workspace.cloud.faults([{"on": "drive.media", "match": last, "do": {"hold": 0, **limit}, "times": None}])
     (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\n,{done}\n,{late}\n")
     config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv"}
-    workspace.run(**config).failed()
-    report = workspace.path / "results" / done / "report.html"
-    assert "Stopped:" in report.read_text() and workspace.calls("cloudinary.upload") == 2, "nothing of it is pending"
+    running = workspace.start(**config)
+    wait_for(lambda: len(list((workspace.path / "results" / done / "markers").iterdir())) == 2)
     workspace.cloud.faults([])
+    running.communicate(timeout=60)
+    report = workspace.path / "results" / done / "report.html"
+    assert running.returncode == 1
+    assert "Stopped:" in report.read_text() and workspace.calls("cloudinary.upload") == 2, "nothing of it is pending"
     workspace.run(**config).succeeded()
     assert "Stopped:" not in report.read_text()
 

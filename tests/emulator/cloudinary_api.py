@@ -81,24 +81,27 @@ class CloudinaryApi:
             return Call(request, "cloudinary.admin", (path,), query)
         if parts[2] not in ("upload", "destroy"):
             return Call(request, "cloudinary.other", (path,), query)
-        call = Call(request, f"cloudinary.{parts[2]}", (), query, payload=(parts[0], parts[1], None))
+        call = Call(request, f"cloudinary.{parts[2]}", (), query)
+        too_many = False
         if parts[2] == "upload":
             self._record.upload_begins()
+            too_many = 0 < self._account.at_once < self._record.uploads_now
             call.finished = self._record.upload_ends
             call.delay = self._account.delay
+        form: Form | FormError | None = None
         try:
             if (request.content_length or 0) <= ONE_PIECE + ENVELOPE:
                 form = await read_form(request)
                 call.received = len(form.file or b"")
                 names = [form.fields.get(name, "") for name in ("public_id", "display_name", "asset_folder")]
                 call.keys = nonempty([*names, form.filename])
-                call.payload = (parts[0], parts[1], form)
         except FormError as error:
-            call.payload = (parts[0], parts[1], error)
+            form = error
         except BaseException:
             if call.finished:
                 call.finished()
             raise
+        call.payload = (parts[0], parts[1], form, too_many)
         return call
 
     def error(self, status: int, reason: str, message: str) -> Reply:
@@ -113,7 +116,7 @@ class CloudinaryApi:
             return self.error(401, "", "The Admin API is not emulated: a migration must not call it.")
         if call.op == "cloudinary.other":
             return self.error(404, "", f"Not emulated - {call.keys[0]}")
-        cloud, resource_type, form = call.payload
+        cloud, resource_type, form, too_many = call.payload
         if form is None:
             return Reply.of_html(413, "413 Request Entity Too Large")
         try:
@@ -122,7 +125,7 @@ class CloudinaryApi:
             self._check_caller(cloud, form.fields)
             if call.op == "cloudinary.destroy":
                 return self._destroy(resource_type, form.fields)
-            if self._account.at_once and self._record.uploads_now > self._account.at_once:
+            if too_many:
                 limit = f"Limit of {self._account.at_once} concurrent uploads reached. Try again later"
                 raise ApiError(420, f"Rate Limit Exceeded. {limit}")
             return Reply.of_json(self._upload(call, resource_type, form))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 Json = dict[str, Any]
 
 KINDS = """
-    delay hang refuse lose cut chunked corrupt empty html echo error answer body status type headers redirect
+    delay hold hang refuse lose cut chunked corrupt empty html echo error answer body status type headers redirect
     raw drip endless gzip_bomb stuck without
     empty_batches leave_out keep_shared incomplete page endless_pages
 """
@@ -42,12 +43,28 @@ class Faults:
     def __init__(self) -> None:
         self.rules: list[Rule] = []
         self._random = random.Random(0)
+        self._held: dict[str, list[asyncio.Future[None]]] = {}
 
     def replace(self, rules: Iterable[Json], seed: int = 0) -> None:
-        """Replaces all rules; a malformed one raises ValueError and changes nothing."""
+        """Replaces all rules and lets all held calls go on; a malformed rule raises ValueError and changes nothing."""
         parsed = [_parse(rule) for rule in rules]
         self.rules = parsed
         self._random = random.Random(seed)
+        for op in list(self._held):
+            self._release(op)
+
+    async def hold(self, op: str, count: int) -> None:
+        """Waits until `count` calls of this operation are held at once, or the rules are replaced (0: only that)."""
+        held = self._held.setdefault(op, [])
+        held.append(asyncio.get_running_loop().create_future())
+        if len(held) == count:
+            self._release(op)
+        await held[-1]
+
+    def _release(self, op: str) -> None:
+        for call in self._held.pop(op):
+            if not call.done():
+                call.set_result(None)
 
     def pick(self, op: str, keys: Sequence[str]) -> Json:
         """The `do` of the first rule that applies to this call, or {}. Counts down `skip` and `times`."""

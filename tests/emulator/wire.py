@@ -165,6 +165,8 @@ class Port:
             raise Dropped
         if wait:
             await asyncio.sleep(wait)
+        if "hold" in do:
+            await self._faults.hold(call.op, int(do["hold"]))
         if do.get("refuse"):
             raise Dropped
         if "raw" in do:
