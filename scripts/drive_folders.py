@@ -25,7 +25,7 @@ def main() -> None:
     add_settings(
         parser,
         {
-            "token": "the token of scripts/authenticate.py",
+            "token": "the token of scripts/authenticate.py, or a service account's key",
             "impersonate": "the user whose Drive a service account reads",
             "drive_endpoint": "the root of the Drive API",
         },

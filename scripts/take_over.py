@@ -1,7 +1,7 @@
 """Take over what googledrive_tocloudinary_mp.py has moved, so that its images keep their URLs and are not moved again.
 
-Each URL in the caches is asked for, and what Cloudinary delivers is compared with Drive. Nothing is uploaded. Then run
-snakemake with the same folder_id and folder_name: it moves the other images.
+For each cached image that is in the Drive folder, its URL is requested, and what Cloudinary delivers is compared with
+Drive. Nothing is uploaded. Then run snakemake with the same folder_id and folder_name: it moves the other images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main() -> None:
             "folder_name": "the Cloudinary folder of the images that are still to be moved",
             "recursive": "also the images in all subfolders",
             "results": "the folder for all output",
-            "token": "the token of scripts/authenticate.py",
+            "token": "the token of scripts/authenticate.py, or a service account's key",
             "impersonate": "the user whose Drive a service account reads",
             "drive_endpoint": "the root of the Drive API",
         },

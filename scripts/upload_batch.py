@@ -1,4 +1,4 @@
-"""Transfer the images of a batch on a cluster node: batch file → one marker or failure for each image."""
+"""Transfer the images of a batch, with a pool of its own: batch file → one marker or failure for each image."""
 
 from __future__ import annotations
 

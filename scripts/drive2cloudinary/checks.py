@@ -14,6 +14,10 @@ from drive2cloudinary.settings import ID
 LONGEST_ID = 200
 """Characters: an ID is part of a file name, which may have 255 bytes."""
 LARGEST_NUMBER = 2**63 - 1
+# Compiled once: these are checked a million times in a run of 100,000 images.
+_ID = re.compile(ID)
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def is_text(value: Any) -> bool:
@@ -22,16 +26,16 @@ def is_text(value: Any) -> bool:
 
 def is_id(value: Any) -> bool:
     """A file or folder ID of Drive, which becomes a file name."""
-    return isinstance(value, str) and len(value) <= LONGEST_ID and re.fullmatch(ID, value) is not None
+    return isinstance(value, str) and len(value) <= LONGEST_ID and _ID.fullmatch(value) is not None
 
 
 def is_md5(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32}", value) is not None
+    return isinstance(value, str) and _MD5.fullmatch(value) is not None
 
 
 def is_public_id(value: Any) -> bool:
     """Any text that can be sent; a lone surrogate cannot."""
-    return isinstance(value, str) and value != "" and not re.search("[\ud800-\udfff]", value)
+    return isinstance(value, str) and value != "" and not _SURROGATE.search(value)
 
 
 def is_line(value: Any) -> bool:
