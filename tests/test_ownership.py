@@ -162,6 +162,18 @@ def test_the_same_bytes_of_a_file_that_nobody_here_moves_are_existing(workspace:
     assert statuses(workspace) == {"same": "existing"} and stores(workspace) == {"same": 0}
 
 
+def test_a_foreign_asset_with_the_same_bytes_does_not_become_ours_by_a_lost_answer(workspace: Workspace) -> None:
+    ids = add(workspace, "same")
+    workspace.cloud.plant("Photos/same", base64.b64decode(jpeg("same.jpg")))
+    workspace.cloud.faults([{"on": "cloudinary.upload", "do": {"refuse": True}, "times": 1}])
+    workspace.run().succeeded()
+    assert workspace.calls("cloudinary.upload") == 2
+    assert statuses(workspace) == {"same": "existing"}
+    change(workspace, ids)
+    workspace.run().failed()
+    assert causes(workspace) == {"same.jpg": "name_taken"} and stores(workspace) == {"same": 0}
+
+
 def test_no_image_takes_the_asset_of_another_one_of_the_migration(workspace: Workspace) -> None:
     """Of one that is listed, or has a marker, here or in another Drive folder: by the same bytes or by overwriting."""
     beside = workspace.cloud.drive("folder", name="Beside")

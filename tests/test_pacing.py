@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from drive2cloudinary.errors import RateLimited
+from drive2cloudinary.errors import ImageError, RateLimited
+from drive2cloudinary.network import limits
 from drive2cloudinary.network.limits import ConcurrencyLimit, RateLimit
 from drive2cloudinary.network.shared_memory import Shared
 from tests.emulator.client import Emulator
@@ -136,6 +137,20 @@ def test_refusals_of_calls_that_were_under_way_together_count_once() -> None:
     assert turns._shared.numbers[RateLimit._IN_A_ROW] == 1
 
 
+def test_an_answer_about_one_file_shows_that_the_limit_refuses_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(limits, "time", clock)
+    limit = RateLimit(per_minute=325_000)
+    for error in [RateLimited("too many")] * 5 + [ImageError("too many downloads of this file")]:
+        with suppress(ImageError), limit.spending(200):
+            raise error
+    gone = clock.now
+    assert gone > 1060, "the last probe was a minute late"
+    with limit.spending(200):
+        pass
+    assert clock.now - gone < 1
+
+
 def test_a_retry_after_holds_every_process() -> None:
     for call in (RateLimit(per_second=1000).spending, ConcurrencyLimit(4).slot):
 
@@ -245,6 +260,19 @@ class Service:
                 raise RateLimited("too many in a minute")
             self.accepted.append(now)
         time.sleep(0.002)
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 def kill_when(child: int, ready: Shared) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from drive2cloudinary.cloudinary.errors import cloudinary_error, delivery_error
 from drive2cloudinary.drive.errors import drive_error
-from drive2cloudinary.errors import ImageError, MigrationError, NoAnswer, StopRun, TransientError
+from drive2cloudinary.errors import ImageError, MigrationError, NoAnswer, RateLimited, StopRun, TransientError
 from drive2cloudinary.retrying import patiently, retry_after
 
 
@@ -173,6 +173,14 @@ def test_the_back_off_doubles_and_honours_what_was_asked_for() -> None:
 
 def _raise(error: Exception) -> None:
     raise error
+
+
+def test_tries_that_the_rate_limit_refused_do_not_count() -> None:
+    refused = [RateLimited("wait")] * 8
+    errors = iter([*refused, TransientError("out of order"), *refused])
+    calls = patiently(1).copy(sleep=lambda seconds: None)
+    with pytest.raises(TransientError, match="again"):
+        calls(lambda: _raise(next(errors, TransientError("again"))))
 
 
 def test_tries_that_nobody_answered_do_not_count_where_the_service_answers_nobody() -> None:

@@ -100,12 +100,15 @@ class _Stop(tenacity.stop.stop_base):
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        if isinstance(error, RateLimited):
-            return (retry_state.seconds_since_start or 0.0) > 2 * LONGEST_WAIT
+        is_refused = isinstance(error, RateLimited)
         # tenacity keeps one retry_state for all tries of a call.
-        uncounted: int = getattr(retry_state, "uncounted", 0) + (isinstance(error, NoAnswer) and not error.counts)
-        retry_state.uncounted = uncounted  # type: ignore[attr-defined]
-        return retry_state.attempt_number - uncounted > self._retries
+        counted: int = getattr(retry_state, "counted", 0)
+        if not is_refused and not (isinstance(error, NoAnswer) and not error.counts):
+            counted += 1
+        retry_state.counted = counted  # type: ignore[attr-defined]
+        if is_refused:
+            return (retry_state.seconds_since_start or 0.0) > 2 * LONGEST_WAIT
+        return counted > self._retries
 
 
 def patiently(

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from drive2cloudinary.errors import NoAnswer, StopRun
+from drive2cloudinary.cloudinary.http import Connector
+from drive2cloudinary.errors import MigrationError, NoAnswer, StopRun, TransientError
 from drive2cloudinary.network.contact import Contact
 from drive2cloudinary.network.http import Network
 from tests.emulator.client import Emulator
@@ -108,6 +110,17 @@ def test_one_that_takes_every_call_and_answers_none_costs_no_image_its_tries(wor
         done = run.end()
     done.succeeded()
     assert run.has("waiting for Cloudinary: nothing came in time, and no answer to anybody for ")
+    assert not workspace.failures()
+
+
+def test_one_that_takes_every_call_and_closes_it_costs_no_image_its_tries(workspace: Workspace) -> None:
+    """As a load balancer with nobody behind it does."""
+    closes = {"do": {"refuse": True}, "times": 12}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "skip": 2, **closes}, {"on": "delivery", **closes}])
+    with reading(workspace, retries=1) as run:
+        done = run.end()
+    done.succeeded()
+    assert run.has("waiting for Cloudinary: the connection was lost, and no answer to anybody for ")
     assert not workspace.failures()
 
 
@@ -216,6 +229,24 @@ def test_a_call_alone_that_gets_no_answer_is_its_own_fault_where_the_service_ans
     with pytest.raises(NoAnswer) as gone:
         network(60).call("POST", Server(lambda connection: None).url, body=b"x")
     assert not gone.value.counts
+
+
+@pytest.mark.parametrize(("hours", "meaning"), [(0, StopRun), (2, TransientError)], ids=["wrong clock", "suspended"])
+def test_a_request_that_waited_until_its_signature_was_stale_is_signed_again(
+    monkeypatch: pytest.MonkeyPatch, hours: int, meaning: type[Exception]
+) -> None:
+    """As after a computer was suspended: then its clock is right, and the next try succeeds."""
+    now = iter([0.0, hours * 3600.0])
+    monkeypatch.setattr("drive2cloudinary.cloudinary.http.time", SimpleNamespace(time=lambda: next(now)))
+    body = b'{"error":{"message":"Stale request - reported time is long ago which is more than 1 hour ago"}}'
+
+    def refuse(connection: socket.socket) -> None:
+        connection.recv(100_000)
+        connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    with pytest.raises(MigrationError) as caught:
+        Connector(network(60)).request("POST", Server(refuse).url, [("timestamp", "0")], {})
+    assert type(caught.value) is meaning
 
 
 def test_many_addresses_that_lead_nowhere_take_no_longer_than_one(monkeypatch: pytest.MonkeyPatch) -> None:

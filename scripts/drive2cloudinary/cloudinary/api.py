@@ -84,7 +84,9 @@ class Cloudinary:
         if not etag or not re.fullmatch("[0-9a-f]{32}", etag):
             etag = self._delivered_md5(found, content)
         if etag == content.md5:
-            return Stored({**found.asset, "etag": etag}, existing=not unanswered)
+            # After a lost answer, only its context tells whether the asset is that upload's or was there before.
+            was_uploaded = unanswered and drive_id == new.context["drive_id"]
+            return Stored({**found.asset, "etag": etag}, existing=not was_uploaded)
         if overwrite or is_own(found, new, replaces):
             return self._proved(self._patiently(self._upload, content, new, True), content, new)
         raise ImageError(

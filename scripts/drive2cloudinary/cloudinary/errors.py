@@ -23,13 +23,21 @@ OF_SETTINGS = {
 }
 """The beginnings of messages of status 400 that no image can escape → what is wrong. The second: pycloudinary #358."""
 
+_SIGNED_FOR = 3600.0
+"""Seconds for which the signature of a call is valid."""
 
-def cloudinary_error(status: int, message: str) -> MigrationError:
-    """The error that an answer of Cloudinary means. In: the HTTP status and the error's message."""
+
+def cloudinary_error(status: int, message: str, waited: float = 0.0) -> MigrationError:
+    """The error that an answer of Cloudinary means.
+
+    In: the HTTP status; the error's message; the seconds between the signing of the call and its answer.
+    """
     # "Invalid Signature … String to sign - '…'" repeats the signed parameters, which are secret.
     shown = re.sub(r"(?i)(invalid signature).*", r"\1", message)
     said = one_line(f"Cloudinary answered {status}: {shown}", 300)
     if status == 401 and "stale request" in message.lower():
+        if waited > _SIGNED_FOR:
+            return TransientError(said)
         return StopRun(f"Cloudinary refuses the time of this computer, set its clock ({said})")
     if status == 401:
         return StopRun(

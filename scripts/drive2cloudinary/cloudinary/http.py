@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,10 +16,10 @@ from drive2cloudinary.network.http import Network
 
 def connect(network: Network) -> None:
     """Make the client use `network` from now on. The client has no public way to set its connections."""
-    cloudinary.uploader._http = _Connector(network)
+    cloudinary.uploader._http = Connector(network)
 
 
-class _Connector:
+class Connector:
     """Stands in for urllib3.PoolManager in Cloudinary's client. Raises the error that an answer means."""
 
     def __init__(self, network: Network) -> None:
@@ -28,12 +29,13 @@ class _Connector:
         self, method: str, url: str, fields: Sequence[tuple[str, Any]], headers: Mapping[str, str]
     ) -> urllib3.HTTPResponse:
         """One call of the API. Every success has status 200."""
+        signed_at = time.time()
         body, content_type = urllib3.encode_multipart_formdata(fields)
         answer = self._network.call(method, url, headers={**headers, "Content-Type": content_type}, body=body)
         if answer.is_redirect:
             raise self._network.redirected(answer)
         if answer.status != 200:
-            raise cloudinary_error(answer.status, _message(answer.body))
+            raise cloudinary_error(answer.status, _message(answer.body), time.time() - signed_at)
         return urllib3.HTTPResponse(answer.body, answer.headers, answer.status)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from drive2cloudinary.errors import RateLimited
+from drive2cloudinary.errors import ImageError, RateLimited, TransientError
 from drive2cloudinary.network.notices import Notice
 from drive2cloudinary.network.shared_memory import Shared
 
@@ -70,6 +70,12 @@ class RateLimit:
             yield
         except RateLimited as error:
             self._refused(units, began, error.retry_after or 0.0)
+            raise
+        except TransientError:
+            raise
+        except ImageError:
+            # Whoever answers about this file has let the call through.
+            self._accepted(units, began)
             raise
         self._accepted(units, began)
         if self._slowed and began - asked < self._LONG:
