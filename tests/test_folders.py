@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,19 @@ def combined(workspace: Workspace) -> list[dict[str, Any]]:
     with (workspace.path / "results" / "mapping.csv").open(newline="", encoding="utf-8") as stream:
         assert [row["file_id"] for row in csv.DictReader(stream)] == [row["file_id"] for row in rows]
     return rows
+
+
+def deleted(listing: Path) -> None:
+    listing.unlink()
+
+
+def damaged(listing: Path) -> None:
+    listing.write_text("{")
+
+
+def rewritten(listing: Path) -> None:
+    """As by another program, on many lines."""
+    listing.write_text(json.dumps(json.loads(listing.read_text()), indent=2))
 
 
 def test_each_folder_has_its_results_and_one_mapping_has_all(workspace: Workspace) -> None:
@@ -220,6 +235,28 @@ def test_another_folder_name_is_a_migration_of_its_own(workspace: Workspace) -> 
     expected = [f"{folder}/{number}" for folder in ("First", "Second/one") for number in (1, 2, 3)]
     assert sorted(workspace.cloud.assets()) == expected
     assert workspace.calls("cloudinary.upload") == 6
+
+
+@pytest.mark.parametrize("harm", [deleted, damaged, rewritten])
+def test_a_migration_keeps_its_cloudinary_folder_without_its_listing(
+    workspace: Workspace, harm: Callable[[Path], object]
+) -> None:
+    workspace.add("1.jpg")
+    workspace.run(folder_name="First").succeeded()
+    workspace.add("2.jpg")
+    for name in (None, "Second"):
+        harm(workspace.results / "listing.json")
+        workspace.run(folder_name=name).succeeded()
+    assert sorted(workspace.cloud.assets()) == ["First/1", "First/2", "Second/1", "Second/2"]
+    assert workspace.calls("cloudinary.upload") == 4
+
+
+def test_a_dry_run_lists_anew_for_other_settings_whoever_wrote_the_listing(workspace: Workspace) -> None:
+    workspace.add("2.jpg", parent=workspace.cloud.drive("folder", name="Album"))
+    workspace.add("1.jpg")
+    workspace.dry_run().line("2 of 2 images to move")
+    rewritten(workspace.results / "listing.json")
+    workspace.dry_run(recursive=False).line("1 of 1 images to move")
 
 
 def test_a_folder_name_of_a_dry_run_binds_nobody(workspace: Workspace) -> None:

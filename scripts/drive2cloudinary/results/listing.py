@@ -144,10 +144,11 @@ def read(path: Path) -> Listing:
 
 
 def head(path: Path) -> Listing:
-    """The listing in a file without its images, which are not read. Raises NoListing, NewerFormat."""
+    """The listing in a file without its images. Raises NoListing, NewerFormat."""
     try:
         with open_file(path) as stream:
-            return _head(parsed(stream.readline(_LONGEST_HEAD) + b"]}"), path)
+            first = stream.readline(_LONGEST_HEAD)
+            return _head(parsed(first + (b"]}" if first.endswith(_HEAD_END) else stream.read())), path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoListing(path) from error
 
@@ -189,8 +190,9 @@ class Confirmation:
 
 def confirm(results_folder: Path, run: str, at: str) -> None:
     """Record that listing.json is what a run found in the Drive folder. Raises OSError. In: "" for a dry run."""
-    stamp = _stamp(layout.listing(results_folder))
-    write_json(layout.confirmation(results_folder), {"run": run, "at": at, "listing": stamp})
+    stamp, goes_to = _stamp(layout.listing(results_folder)), destination(results_folder)
+    value = {"run": run, "at": at, "listing": stamp} | (vars(goes_to) if goes_to else {})
+    write_json(layout.confirmation(results_folder), value)
 
 
 def confirmed(results_folder: Path) -> Confirmation:
@@ -203,6 +205,25 @@ def confirmed(results_folder: Path) -> Confirmation:
     except FileNotFoundError:
         pass
     return Confirmation()
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the images of a results folder go: the setting folder_name, and the Cloudinary folder; "" if unknown."""
+
+    folder_name: str
+    cloudinary_folder: str
+
+
+def destination(results_folder: Path) -> Destination | None:
+    """Where the images of a results folder go, by its listing or, without one, by its confirmation; else None."""
+    try:
+        found = head(layout.listing(results_folder))
+        return Destination(found.settings.get("folder_name", ""), found.cloudinary_folder)
+    except NoListing:
+        value = read_json_object(layout.confirmation(results_folder)) or {}
+        name, folder = value.get("folder_name"), value.get("cloudinary_folder")
+        return Destination(name, folder) if isinstance(name, str) and isinstance(folder, str) else None
 
 
 def read_confirmed(results_folder: Path) -> Listing:

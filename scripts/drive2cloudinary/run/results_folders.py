@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from drive2cloudinary.cloudinary import names
 from drive2cloudinary.results import layout, listing, marker
-from drive2cloudinary.results.listing import Listing, NoListing
+from drive2cloudinary.results.listing import Destination
 from drive2cloudinary.settings import Settings
 
 
@@ -34,7 +34,7 @@ def _placed(settings: Settings, taken_by: str | None) -> Settings:
     """In: the folder_name of the migration of this run that has results/ID; None if none has it yet."""
     name, first = settings.folder_name, _first(settings)
     if first and not name:
-        return replace(settings, folder_name=first.settings.get("folder_name", ""))
+        return replace(settings, folder_name=first.folder_name)
     if (first and _key(first.cloudinary_folder) in ("", _key(name))) or taken_by == name:
         return settings
     another = replace(settings, results_name=f"{settings.folder_id}@{_as_name(name)}") if name else settings
@@ -42,13 +42,10 @@ def _placed(settings: Settings, taken_by: str | None) -> Settings:
     return another if is_other else settings
 
 
-def _first(settings: Settings) -> Listing | None:
-    """The listing, without its images, of the migration in results/ID; None if it has moved nothing yet."""
-    try:
-        folder = settings.results_folder
-        return listing.head(layout.listing(folder)) if marker.has_any(folder) else None
-    except NoListing:
-        return None
+def _first(settings: Settings) -> Destination | None:
+    """Where the images of the migration in results/ID go; None if it has moved nothing yet."""
+    folder = settings.results_folder
+    return listing.destination(folder) if marker.has_any(folder) else None
 
 
 def _key(folder_name: str) -> str:
