@@ -31,6 +31,10 @@ def combined(workspace: Workspace) -> list[dict[str, Any]]:
     return rows
 
 
+def as_it_is(listing: Path) -> None:
+    pass
+
+
 def deleted(listing: Path) -> None:
     listing.unlink()
 
@@ -257,6 +261,48 @@ def test_a_dry_run_lists_anew_for_other_settings_whoever_wrote_the_listing(works
     workspace.dry_run().line("2 of 2 images to move")
     rewritten(workspace.results / "listing.json")
     workspace.dry_run(recursive=False).line("1 of 1 images to move")
+
+
+def family(workspace: Workspace) -> list[str]:
+    """Two Drive folders that go into one Cloudinary folder; of the first one, photo.jpg has left Drive."""
+    one, other = (workspace.cloud.drive("folder", name=name) for name in ("One", "Other"))
+    photo, _ = workspace.add("photo.jpg", "stays.jpg", parent=one)
+    for each in (one, other):
+        workspace.run(folder_id=each, folder_name="Family").succeeded()
+    workspace.cloud.drive("delete", id=photo)
+    workspace.run(folder_id=one, folder_name="Family").succeeded()
+    return [one, other]
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda listing: None, deleted, damaged], ids=["gone from Drive", "deleted", "damaged"]
+)
+def test_an_asset_that_stays_in_cloudinary_keeps_its_name_against_other_folders(
+    workspace: Workspace, harm: Callable[[Path], object]
+) -> None:
+    one, other = family(workspace)
+    harm(workspace.path / "results" / one / "listing.json")
+    workspace.add("photo.jpg", "stays.jpg", parent=other)
+    workspace.run(folder_id=other, folder_name="Family").succeeded()
+    assert len(workspace.cloud.assets()) == 4
+
+
+def test_the_names_of_other_folders_are_looked_at_only_for_new_images_and_read_once(workspace: Workspace) -> None:
+    one, other = family(workspace)
+    index = workspace.path / "results" / one / "logs" / "names.index"
+    index.unlink(missing_ok=True)
+    workspace.run(folder_id=other, folder_name="Family").succeeded()
+    assert not index.exists()
+    workspace.add("photo.jpg", parent=other)
+    workspace.run(folder_id=other, folder_name="Family").succeeded()
+    made = index.stat().st_mtime_ns
+    workspace.add("new.jpg", parent=other)
+    workspace.run(folder_id=other, folder_name="Family").succeeded()
+    assert index.stat().st_mtime_ns == made
+    index.write_text('{"names": 5}')
+    workspace.add("stays.jpg", parent=other)
+    workspace.run(folder_id=other, folder_name="Family").succeeded()
+    assert len(workspace.cloud.assets()) == 5
 
 
 def test_a_folder_name_of_a_dry_run_binds_nobody(workspace: Workspace) -> None:

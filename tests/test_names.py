@@ -164,7 +164,7 @@ def test_no_two_images_get_one_name_whatever_they_want() -> None:
     wanted += [
         (f"trap{number}", names.with_suffix(name, file_id[-8:])) for number, (file_id, name) in enumerate(wanted[:50])
     ]
-    given = public_ids.assign(wanted, {}, [])
+    given = public_ids.assign(wanted, {}, {})
     assert set(given) == {file_id for file_id, _ in wanted}
     assert len({names.asset_key(public_id) for public_id in given.values()}) == len(given)
     for public_id in given.values():
@@ -174,11 +174,11 @@ def test_no_two_images_get_one_name_whatever_they_want() -> None:
 def test_names_are_stable_whoever_comes_and_goes() -> None:
     dice = random.Random(2)
     wanted = [(f"id{number:04}", f"Photos/{number % 7}") for number in range(60)]
-    held = public_ids.assign(wanted, {}, [])
+    held = public_ids.assign(wanted, {}, {})
     for _ in range(20):
         present = dice.sample(wanted, 40) + [(f"new{dice.random()}", f"Photos/{dice.randrange(7)}") for _ in range(5)]
         dice.shuffle(present)
-        given = public_ids.assign(present, held, [])
+        given = public_ids.assign(present, held, {})
         assert all(given[file_id] == held[file_id] for file_id, _ in present if file_id in held)
         held |= given
         assert len(set(held.values())) == len(held), "a name once given is never given to another"
@@ -234,7 +234,7 @@ def test_no_two_new_names_may_be_one_asset_and_those_of_earlier_runs_stay() -> N
         )
         for number, each in enumerate(",;()_ 😀é'~" * 100)
     ]
-    given = public_ids.assign(wanted, held, [])
+    given = public_ids.assign(wanted, held, {})
     assert {file_id: given[file_id] for file_id in ("old1", "old2")} == {"old1": "Photos/a,b", "old2": "Photos/a;b"}
     new = [names.asset_key(name) for file_id, name in given.items() if file_id not in held]
     assert len(set(new)) == len(new) and not set(new) & {names.asset_key(name) for name in held.values()}
@@ -324,7 +324,7 @@ def waiting_for(inode: str) -> int:
 
 
 def test_the_first_to_hold_a_name_keeps_it_bare_and_the_others_show_their_id() -> None:
-    given = public_ids.assign([("first-0001", "Photos/a"), ("second-0002", "Photos/a")], {}, [])
+    given = public_ids.assign([("first-0001", "Photos/a"), ("second-0002", "Photos/a")], {}, {})
     assert given == {"first-0001": "Photos/a", "second-0002": "Photos/a_ond-0002"}
 
 

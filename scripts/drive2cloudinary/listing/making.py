@@ -19,7 +19,7 @@ from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.drive.walk import FoundImage, images_below
 from drive2cloudinary.errors import ImageError, StopRun, TransientError, one_line
 from drive2cloudinary.files import open_lock
-from drive2cloudinary.listing import assets_file, public_ids
+from drive2cloudinary.listing import assets_file, held_names, public_ids
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.results import failure, layout, listing, marker
@@ -90,8 +90,8 @@ def make_listing(
     migration. An image that has never been uploaded gets this name, unless it is that of another image.
 
     The markers in the results folder are read, too, so that every image keeps its public_id, and a changed image knows
-    which asset it replaces. The listings of other results folders are read, so that no image of another migration has
-    the same public_id. Hold `naming_lock` from this call until the listing is written.
+    which asset it replaces. No new image gets a public_id that an image of another migration has. Hold `naming_lock`
+    from this call until the listing is written.
     """
     results_folder = settings.results_folder
     ordered = sorted(found, key=lambda each: each.order)
@@ -103,7 +103,7 @@ def make_listing(
     folder_name = settings.cloudinary_folder(root.name)
     given = public_ids.assign(
         ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
-        *_names_of_others(results_folder, ordered, last, markers, lines, claims or {}),
+        *_held_names(results_folder, ordered, last, markers, lines, claims or {}),
     )
     images = []
     for each in ordered:
@@ -118,21 +118,24 @@ def make_listing(
     return Listing(settings.folder_id, root.name, folder_name, listed_at, settings.of_listing, images)
 
 
-def _names_of_others(
+def _held_names(
     results_folder: Path,
     found: Sequence[FoundImage],
     last: Mapping[str, Image],
     markers: Mapping[str, list[str]],
     lines: Mapping[str, assets_file.Line],
     claims: Mapping[str, str],
-) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The public_ids that are given already, `held` and `beside` as for public_ids.assign.
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The public_ids that are given already, `held` and `others` as for public_ids.assign.
 
     In: the images of the last listing by ID; file ID → its markers, its line in the file of the setting `assets`, the
     public_id that it claims.
     """
-    beside = list(public_ids.held_beside(results_folder))
-    held = public_ids.held(results_folder, {each.file.id for each in found}, last, markers)
+    held = held_names.held(results_folder, {each.file.id for each in found}, last, markers)
+    are_all_old = all(each.file.id in held for each in found)
+    if are_all_old and not claims and not any(line.public_id for line in lines.values()):
+        return held, {}
+    others = held_names.held_by_others(results_folder)
 
     def may_be_stored(file_id: str) -> bool:
         replaces = file_id in last and last[file_id].replaces
@@ -140,14 +143,14 @@ def _names_of_others(
 
     if claims:
         uploaded = {each for each in held if may_be_stored(each)}
-        held = public_ids.with_claims(held, uploaded, claims, beside)
+        held = public_ids.with_claims(held, uploaded, claims, others)
 
     def has_to_stay(file_id: str) -> bool:
         return file_id in claims or may_be_stored(file_id)
 
-    for line in public_ids.choose(lines, held, has_to_stay, beside):
+    for line in public_ids.choose(lines, held, has_to_stay, others):
         warn(f"{line.where}: the image keeps its public_id: it may be in Cloudinary already, and its URL would break")
-    return held, beside
+    return held, others
 
 
 def _image(settings: Settings, found: FoundImage, public_id: str, line: assets_file.Line | None) -> Image:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from pathlib import Path
 
 from drive2cloudinary.cloudinary.names import asset_key, with_suffix
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.listing.assets_file import Line
-from drive2cloudinary.results import layout, listing, marker
-from drive2cloudinary.results.listing import Image
 
 
-def assign(
-    wanted: Iterable[tuple[str, str]], held: Mapping[str, str], beside: Iterable[tuple[str, str]]
-) -> dict[str, str]:
+def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
     """One public_id for each image; no new one has the `asset_key` of another image's.
 
     In: `wanted`, (file ID, the public_id without collisions) of all images, in order of priority; `held`, file ID → the
-    public_id from earlier runs, also of files that are not listed now; `beside`, (file ID, public_id) of the images of
-    other migrations. Out: file ID → public_id. An image keeps its held public_id, even if an earlier version assigned
-    two with the same key. On a collision, a new image gets a suffix made of its file ID.
+    public_id from earlier runs, also of files that are not listed now; `others`, as from `held_by_others`. Out: file ID
+    → public_id. An image keeps its held public_id, even if an earlier version assigned two with the same key. On a
+    collision, a new image gets a suffix made of its file ID.
     """
-    owners = {asset_key(name): file_id for file_id, name in (*beside, *held.items())}
+    owners = {**others, **{asset_key(name): file_id for file_id, name in held.items()}}
     given: dict[str, str] = {}
     for file_id, name in wanted:
         if file_id in held:
@@ -47,18 +42,18 @@ def _choices(name: str, file_id: str) -> Iterator[str]:
 
 
 def choose(
-    lines: Mapping[str, Line], held: dict[str, str], fixed: Callable[[str], bool], beside: Iterable[tuple[str, str]]
+    lines: Mapping[str, Line], held: dict[str, str], fixed: Callable[[str], bool], others: Mapping[str, str]
 ) -> list[Line]:
     """Give images the public_ids that the file of the setting `assets` chooses, by changing `held`.
 
-    In: file ID → its line; file ID → the public_id it holds; whether an image has to keep what it holds; (file ID,
-    public_id) of the images of other migrations. Out: the lines that would change a public_id that has to stay.
+    In: file ID → its line; file ID → the public_id it holds; whether an image has to keep what it holds; `others`, as
+    from `held_by_others`. Out: the lines that would change a public_id that has to stay.
     Raises MigrationError if another image holds one.
     """
     wanted = {file_id: line for file_id, line in lines.items() if line.public_id}
     kept = [file_id for file_id in wanted if file_id in held and fixed(file_id)]
-    others = {file_id: name for file_id, name in held.items() if file_id not in wanted or file_id in kept}
-    owners = {asset_key(name): file_id for file_id, name in (*beside, *others.items())}
+    stay = {asset_key(name): file_id for file_id, name in held.items() if file_id not in wanted or file_id in kept}
+    owners = {**others, **stay}
     for file_id, line in wanted.items():
         if file_id in kept:
             continue
@@ -71,40 +66,14 @@ def choose(
     return [wanted[file_id] for file_id in kept if held[file_id] != wanted[file_id].public_id]
 
 
-def held_beside(results_folder: Path) -> Iterator[tuple[str, str]]:
-    """(File ID, public_id) of the images of all other results folders.
-
-    Whatever their Cloudinary folder is: a name from the setting `assets`, or one that was taken over, can be anywhere.
-    """
-    for path in layout.listings_below(results_folder.parent):
-        try:
-            if path.parent != results_folder:
-                yield from ((image.id, image.public_id) for image in listing.read(path).images)
-        except listing.NoListing:
-            # Without a valid listing, nothing was ever uploaded.
-            continue
-
-
-def held(
-    results_folder: Path, present: set[str], last: Mapping[str, Image], markers: Mapping[str, list[str]]
-) -> dict[str, str]:
-    """File ID → the public_id it holds, from the last listing or from a marker, whose asset stays in Cloudinary."""
-    held = {file_id: image.public_id for file_id, image in last.items() if file_id in present}
-    for file_id in markers.keys() - held.keys():
-        for name in markers[file_id]:
-            if each := marker.read(marker.named(results_folder, name)):
-                held[file_id] = each.drive["public_id"]
-    return held
-
-
 def with_claims(
-    held: Mapping[str, str], uploaded: Collection[str], claims: Mapping[str, str], beside: Iterable[tuple[str, str]]
+    held: Mapping[str, str], uploaded: Collection[str], claims: Mapping[str, str], others: Mapping[str, str]
 ) -> dict[str, str]:
     """`held` with the names that images claim. Names under which nothing was uploaded yet give way to them.
 
     In: `uploaded`, the file IDs that keep their held name in any case; `claims`, file ID → public_id, each name once;
-    `beside`, (file ID, public_id) of the images of other migrations. A name that another image has is not given.
+    `others`, as from `held_by_others`. A name that another image has is not given.
     """
     kept = {file_id: name for file_id, name in held.items() if file_id in uploaded}
-    owners = {asset_key(name): file_id for file_id, name in (*beside, *kept.items())}
+    owners = {**others, **{asset_key(name): file_id for file_id, name in kept.items()}}
     return {file_id: name for file_id, name in claims.items() if owners.get(asset_key(name), file_id) == file_id} | kept

@@ -55,6 +55,11 @@ def marker_index(results_folder: Path) -> Path:
     return results_folder / "logs" / "markers.index"
 
 
+def names_index(results_folder: Path) -> Path:
+    """Which public_ids the images hold, for the listings of other results folders."""
+    return results_folder / "logs" / "names.index"
+
+
 def merged(results_folder: Path) -> Path:
     """The record of what the mapping and the report were made from."""
     return results_folder / "logs" / "merged.state"

@@ -190,8 +190,10 @@ class Confirmation:
 
 def confirm(results_folder: Path, run: str, at: str) -> None:
     """Record that listing.json is what a run found in the Drive folder. Raises OSError. In: "" for a dry run."""
-    stamp, goes_to = _stamp(layout.listing(results_folder)), destination(results_folder)
-    value = {"run": run, "at": at, "listing": stamp} | (vars(goes_to) if goes_to else {})
+    goes_to = destination(results_folder)
+    value = {"run": run, "at": at, "listing": stamp(layout.listing(results_folder))} | (
+        vars(goes_to) if goes_to else {}
+    )
     write_json(layout.confirmation(results_folder), value)
 
 
@@ -200,7 +202,7 @@ def confirmed(results_folder: Path) -> Confirmation:
     value = read_json_object(layout.confirmation(results_folder)) or {}
     is_valid = is_text(value.get("run")) and is_time(value.get("at"))
     try:
-        if is_valid and value.get("listing") == _stamp(layout.listing(results_folder)):
+        if is_valid and value.get("listing") == stamp(layout.listing(results_folder)):
             return Confirmation(value["run"], value["at"])
     except FileNotFoundError:
         pass
@@ -232,7 +234,8 @@ def read_confirmed(results_folder: Path) -> Listing:
     return replace(found, listed_at=confirmed(results_folder).at or found.listed_at)
 
 
-def _stamp(path: Path) -> list[int]:
+def stamp(path: Path) -> list[int]:
+    """The size and the time of a listing: one that has changed has another stamp. Raises FileNotFoundError."""
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
 
