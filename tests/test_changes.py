@@ -295,3 +295,19 @@ def test_a_listing_of_an_older_version_is_still_one(workspace: Workspace) -> Non
     dry = workspace.dry_run()
     dry.succeeded()
     assert "0 of 1 images to move" in dry.said
+
+
+def test_an_excluded_image_that_changes_keeps_its_url_and_its_older_content(workspace: Workspace) -> None:
+    (one,) = workspace.add("one.jpg")
+    workspace.run().succeeded()
+    (before,) = workspace.mapping()
+    workspace.cloud.drive("replace", id=one, content_base64=jpeg("changed"))
+    done = workspace.run(exclude="one.*")
+    done.succeeded()
+    done.line("1 image listed: 0 to move, 1 moved before, 0 skipped")
+    (row,) = workspace.mapping()
+    assert row["cloudinary_url"] == before["cloudinary_url"] and row["status"] == "uploaded"
+    assert row["error"] == "excluded, and changed in Drive since: Cloudinary has its older content"
+    workspace.run("verify", exclude="one.*").succeeded()
+    workspace.run().succeeded()
+    assert workspace.mapping()[0]["error"] == "" and workspace.cloud.assets()["Photos/one"]["stores"] == 2

@@ -28,6 +28,7 @@ NOT_IN_CLOUDINARY = ("failed", "pending")
 because the setting `limit` leaves them for another run."""
 _LEFT = "not tried: limit="
 _NOT_REACHED = "not tried: the run ended before"
+_KEPT = "excluded, and changed in Drive since: Cloudinary has its older content"
 
 
 @dataclass(frozen=True)
@@ -190,12 +191,14 @@ def _is_row(row: Row) -> bool:
 
 def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None], left: str) -> Merged:
     """In: the error of an image that this run leaves for another one, "" if it does not."""
-    proof = marker.of_image(results_folder, image, invalid)
+    proof, remark = marker.of_image(results_folder, image, invalid), ""
+    if not proof and image.skipped and image.replaces:
+        proof, remark = marker.read(marker.named(results_folder, image.replaces["marker"])), _KEPT
     failed = None
     public_id, error = image.public_id, ""
     if proof:
         url, jpg_url, status = proof.cloudinary["secure_url"], proof.jpg_url, str(proof.status)
-        public_id, error = proof.cloudinary["public_id"], proof.remark
+        public_id, error = proof.cloudinary["public_id"], remark or proof.remark
     elif image.skipped:
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:

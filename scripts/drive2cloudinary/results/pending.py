@@ -57,5 +57,10 @@ def pending(
 
 
 def count_excluded(images: Iterable[Image], markers: MarkerIndex) -> int:
-    """The number of excluded images, without those that an earlier run has uploaded."""
-    return sum(marker.name_of(image.id, image.fingerprint) not in markers for image in images if image.skipped)
+    """The number of excluded images, without those of which an earlier run has uploaded any content."""
+
+    def is_moved(image: Image) -> bool:
+        older = image.replaces["marker"] if image.replaces else ""
+        return marker.name_of(image.id, image.fingerprint) in markers or older in markers
+
+    return sum(not is_moved(image) for image in images if image.skipped)
