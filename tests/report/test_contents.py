@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,12 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from drive2cloudinary.report.merging import merge_markers
-from drive2cloudinary.results import marker
+from drive2cloudinary.results import listing, marker
 from drive2cloudinary.results.run import Run
 from tests.emulator.pictures import flat_jpeg
 from tests.harness import Workspace, wait_for
 from tests.report.opened import Open, written
-from tests.synthetic import some_names
+from tests.synthetic import results, some_names
 
 # One browser serves them all, in one process.
 pytestmark = pytest.mark.xdist_group("report")
@@ -82,6 +83,19 @@ def test_it_shows_what_came_of_a_run_also_of_one_that_failed(workspace: Workspac
         assert archive.read(name) == report.read_bytes()
         assert "gallery" in archive.read("snakemake/report.html").decode(), "the caption"
     assert len(cloud.log()) == before and not workspace.workers(), "to look at a run begins none"
+
+
+def test_images_that_failed_before_and_were_not_tried_again_do_not_make_a_run_complete(
+    tmp_path: Path, opened: Open
+) -> None:
+    listed = results(tmp_path / "results", some_names(40))
+    again = replace(listing.read(listed), listed_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    again.write(listed)
+    merge_markers(listed)
+    assert opened(listed.with_name("report.html")).state() == (
+        "Interrupted: the run ended before it came to every image\n"
+        "1 image that failed before was not tried again: run the same command again, and it goes on from here."
+    )
 
 
 def test_it_says_how_the_run_ended_and_what_has_left_drive(workspace: Workspace, opened: Open) -> None:

@@ -42,13 +42,15 @@ class Report:
     It holds a few hundred bytes for each image, so that 100,000 images fit into the memory of a small machine.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, listed_at: str) -> None:
+        """In: the time of the run's listing (ISO, UTC), before which no image was tried in this run."""
+        self._listed_at = in_utc(listed_at)
         self._columns: dict[str, list[Any]] = defaultdict(list)
         self._by_folder = ByFolder()
         self._folders, self._notes, self._causes = _Numbers(), _Numbers(), _Numbers()
         self._deliveries = _Deliveries()
         self._counts: Counter[str] = Counter()
-        self._left = 0
+        self._left = self._not_tried = 0
         self._stored_bytes = 0
         self._sorted_folders: list[str] = []
 
@@ -67,6 +69,7 @@ class Report:
         delivery, path = self._deliveries.split(row) if proof else (None, "")
         is_missing = row.status in NOT_IN_CLOUDINARY and not row.is_left
         self._left += row.is_left
+        self._not_tried += each.failed is not None and in_utc(each.failed.time) < self._listed_at
         size = asset.get("bytes") or row.bytes
         values = {
             "name": shown(row.filename),
@@ -111,6 +114,7 @@ class Report:
             missing=self.missing,
             pending=counts["pending"] - self._left,
             left=self._left,
+            not_tried=self._not_tried,
             stopped_because=stopped_because,
             bytes=self._stored_bytes,
             groups=self._groups(),
