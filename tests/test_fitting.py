@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import json
+import struct
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
+from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError
 from drive2cloudinary.transfer.fit import fit
 from tests.harness import Workspace, jpeg
@@ -79,6 +81,53 @@ def test_then_it_gets_smaller() -> None:
 def test_what_would_lose_more_is_left_alone(make: Callable[[], bytes], why: str) -> None:
     with pytest.raises(ImageError, match=why):
         fit(io.BytesIO(make()), 1000)
+
+
+def grey(mode: str) -> Image.Image:
+    """A gradient from black to white in 16 bits: column x has the value x * 257, which is x in 8 bits."""
+    order = ">" if mode.endswith("B") else "<"
+    row = struct.pack(f"{order}256H", *(x * 257 for x in range(256)))
+    return Image.frombytes(mode, (256, 16), row * 16)
+
+
+def grey_tiff(bits: int, white_is_zero: bool) -> bytes:
+    """The same gradient as a TIFF of 12 or 16 bits, as scanners and microscopes write it. Pillow writes neither."""
+    highest = 2**bits - 1
+    values = [x * highest // 255 for x in range(256)]
+    values = [highest - value for value in values] if white_is_zero else values
+    if bits == 16:
+        row = struct.pack("<256H", *values)
+    else:
+        row = int("".join(f"{value:012b}" for value in values), 2).to_bytes(256 * 12 // 8, "big")
+    tags = [(256, 256), (257, 16), (258, bits), (259, 1), (262, 0 if white_is_zero else 1), (273, 200), (277, 1)]
+    tags += [(278, 16), (279, 16 * len(row))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    return head.ljust(200, b"\0") + row * 16
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(as_bytes(grey("I;16"), "PNG"), id="PNG"),
+        pytest.param(as_bytes(grey("I;16"), "TIFF"), id="TIFF"),
+        pytest.param(as_bytes(grey("I;16B"), "TIFF"), id="TIFF, big-endian"),
+        pytest.param(grey_tiff(16, white_is_zero=True), id="TIFF, white is zero"),
+        pytest.param(grey_tiff(12, white_is_zero=False), id="TIFF, 12 bits"),
+    ],
+)
+def test_grey_of_more_than_eight_bits_keeps_its_tones(content: bytes) -> None:
+    with Image.open(io.BytesIO(fit(io.BytesIO(content), 50_000).content)) as after:
+        tones = after.convert("L").tobytes()[8 * 256 :]
+        assert [x for x in range(256) if abs(tones[x] - x) > 2] == []
+        assert after.mode == "L", "a grey profile fits grey pixels only"
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_grey_of_unknown_range_is_left_alone(mode: str) -> None:
+    with pytest.raises(ImageError, match="range of its values") as caught:
+        fit(io.BytesIO(as_bytes(grey("I;16").convert("I").convert(mode), "TIFF")), 50_000)
+    assert caught.value.cause is Cause.CANNOT_FIT
 
 
 def test_too_large_images_are_said_before_they_fail_or_are_fitted_and_the_mapping_says_so(workspace: Workspace) -> None:

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import IO
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError
@@ -29,26 +29,29 @@ def fit(stream: IO[bytes], limit: int) -> Fitted:
     """Re-encode an image as a JPEG of at most `limit` bytes: first with lower quality, then with fewer pixels.
 
     Orientation, the other EXIF data and the colour profile are kept. Raises ImageError for transparent and animated
-    images, which would lose more than quality, and for anything that is not an image.
+    images and for grey of an unknown range, which would lose more than quality, and for anything that is not an image.
     """
     try:
         with Image.open(stream) as image:
-            if getattr(image, "is_animated", False):
-                raise ImageError(
-                    f"larger than {limit:,} bytes, and left alone because it is animated", Cause.CANNOT_FIT
-                )
-            if image.has_transparency_data:
-                raise ImageError(
-                    f"larger than {limit:,} bytes, and left alone because it is transparent", Cause.CANNOT_FIT
-                )
+            if reason := _loses_more(image):
+                raise ImageError(f"larger than {limit:,} bytes, and left alone because {reason}", Cause.CANNOT_FIT)
             return _smaller(image, limit)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"it cannot be re-encoded to fit {limit:,} bytes: {error}", Cause.NOT_AN_IMAGE) from error
 
 
+def _loses_more(image: Image.Image) -> str:
+    """Why a JPEG would lose more of this image than quality; "" if it would not."""
+    if getattr(image, "is_animated", False):
+        return "it is animated"
+    if image.has_transparency_data:
+        return "it is transparent"
+    return "the range of its values is not known" if image.mode in ("I", "F") else ""
+
+
 def _smaller(image: Image.Image, limit: int) -> Fitted:
     kept = {"exif": image.getexif().tobytes(), "icc_profile": image.info.get("icc_profile")}
-    picture = image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
+    picture = _of_eight_bits(image)
     picture.load()
     for quality in QUALITIES:
         content = _encoded(picture, quality, kept)
@@ -60,6 +63,21 @@ def _smaller(image: Image.Image, limit: int) -> Fitted:
         if len(content) <= limit:
             return Fitted(content, f"JPEG of quality {QUALITIES[-1]}, {picture.width} x {picture.height} pixels")
     raise ImageError(f"it cannot be made to fit {limit:,} bytes", Cause.CANNOT_FIT)
+
+
+def _of_eight_bits(image: Image.Image) -> Image.Image:
+    """The image in a mode that a JPEG can have."""
+    if image.mode in ("RGB", "L", "CMYK"):
+        return image
+    if not image.mode.startswith("I;16"):
+        return image.convert("RGB")
+    # Pillow's convert would make every value above 255 white. It also passes the values of a TIFF on as they are, of 12
+    # bits and with white as zero, too (TiffImagePlugin.OPEN_INFO).
+    tags = getattr(image, "tag_v2", {})
+    highest = 2 ** tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0] - 1
+    wide = image if image.mode == "I;16" else image.convert("I")
+    grey = wide.point(lambda value: value * (255 / highest) + 0.5).convert("L")
+    return ImageOps.invert(grey) if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0 else grey
 
 
 def _encoded(picture: Image.Image, quality: int, kept: dict[str, bytes | None]) -> bytes:
