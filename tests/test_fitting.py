@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError
@@ -127,6 +127,60 @@ def test_grey_of_more_than_eight_bits_keeps_its_tones(content: bytes) -> None:
 def test_grey_of_unknown_range_is_left_alone(mode: str) -> None:
     with pytest.raises(ImageError, match="range of its values") as caught:
         fit(io.BytesIO(as_bytes(grey("I;16").convert("I").convert(mode), "TIFF")), 50_000)
+    assert caught.value.cause is Cause.CANNOT_FIT
+
+
+def test_a_tiff_keeps_of_its_tags_what_a_jpeg_can_have_and_is_turned_once() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "A maker"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2020:02:02 20:20:20"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    profile = b"longer than a segment" * 5000
+    content = as_bytes(noisy((400, 200)), "TIFF", exif=exif.tobytes(), icc_profile=profile)
+    fitted = fit(io.BytesIO(content), 150_000)
+    with Image.open(io.BytesIO(fitted.content)) as after:
+        found = after.getexif()
+        assert found[ExifTags.Base.Make] == "A maker"
+        assert found.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] == "2020:02:02 20:20:20"
+        assert found.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
+        assert ExifTags.Base.StripOffsets not in found and ExifTags.Base.InterColorProfile not in found
+        assert after.info["icc_profile"] == profile
+        assert ImageOps.exif_transpose(after).size == (200, 400)
+    assert "EXIF" not in fitted.what
+
+
+def with_exif(long: bool) -> bytes:
+    """A picture that lies on its side, whose EXIF data no JPEG can have: too long, or with a text as width."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "A maker"
+    if long:
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = bytes(70_000)
+        return as_bytes(noisy(), "PNG", exif=exif)
+    maker, width = (struct.pack(">HH", tag, 2) for tag in (ExifTags.Base.Make, ExifTags.Base.ImageWidth))
+    assert maker in exif.tobytes()
+    return as_bytes(noisy(), "JPEG", quality=97, exif=exif.tobytes().replace(maker, width))
+
+
+@pytest.mark.parametrize("long", [True, False])
+def test_exif_data_that_a_jpeg_cannot_have_is_left_out_but_for_the_orientation(long: bool) -> None:
+    fitted = fit(io.BytesIO(with_exif(long)), 600_000)
+    with Image.open(io.BytesIO(fitted.content)) as after:
+        assert dict(after.getexif()) == {ExifTags.Base.Orientation: 6}
+    assert fitted.what == "JPEG of quality 95, without its EXIF data (too long or damaged)"
+
+
+def test_a_damaged_image_is_no_image() -> None:
+    first, second, rest = as_bytes(noisy(), "PNG").split(b"IDAT", 2)
+    with pytest.raises(ImageError, match="broken PNG file") as caught:
+        fit(io.BytesIO(b"IDAT".join((first, second)) + b"\xff\xff\xff\xff" + rest), 200_000)
+    assert caught.value.cause is Cause.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize("size", [(640, 480), (3, 4000)])
+def test_what_cannot_get_smaller_fails(size: tuple[int, int]) -> None:
+    """Neither the profile nor a side of three pixels shrinks any more."""
+    with pytest.raises(ImageError, match="cannot be made to fit") as caught:
+        fit(io.BytesIO(as_bytes(noisy(size), "JPEG", icc_profile=b"profile" * 1000)), 5000)
     assert caught.value.cause is Cause.CANNOT_FIT
 
 
