@@ -59,6 +59,7 @@ def test_drives_answers_mean(status: int, reason: str, meaning: type[MigrationEr
         (400, "File size too large. Got 11. Maximum is 10.", ImageError),
         (400, "Invalid image file", ImageError),
         (401, "Invalid Signature abc. String to sign - 'public_id=a'", StopRun),
+        (401, "Invalid Signature abc. String to sign - 'context=caption=a\nb&public_id=a'", StopRun),
         (401, "Stale request - reported time is …", StopRun),
         (401, "unknown api_key", StopRun),
         (404, "Resource not found", ImageError),

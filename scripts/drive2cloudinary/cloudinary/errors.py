@@ -26,8 +26,9 @@ OF_SETTINGS = {
 
 def cloudinary_error(status: int, message: str) -> MigrationError:
     """The error that an answer of Cloudinary means. In: the HTTP status and the error's message."""
-    # "Invalid Signature … String to sign - '…'" repeats the signed parameters, which are secret.
-    shown = re.sub(r"(?i)(invalid signature).*", r"\1", message)
+    # "Invalid Signature … String to sign - '…'" repeats the signed parameters, which are secret. A caption
+    # among them can have several lines.
+    shown = re.sub(r"(?is)(invalid signature).*", r"\1", message)
     said = one_line(f"Cloudinary answered {status}: {shown}", 300)
     if status == 401 and "stale request" in message.lower():
         return StopRun(f"Cloudinary refuses the time of this computer, set its clock ({said})")
