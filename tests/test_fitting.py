@@ -238,6 +238,16 @@ def test_a_wrong_md5_in_drive_fails_until_it_is_said_not_to_be_trusted(workspace
     assert workspace.cloud.assets()[row["public_id"]]["etag"] == actual
 
 
+def test_a_wrong_size_advises_what_helps_and_not_to_distrust_the_checksum(workspace: Workspace) -> None:
+    for name, size in (("larger.jpg", 999), ("smaller.jpg", 1001)):
+        workspace.add(name, size=str(size))
+    done = workspace.run(retries=1)
+    done.failed()
+    assert {failure["cause"] for failure in workspace.failures().values()} == {"changed"}
+    done.line("to do: 2 images: ", Cause.CHANGED.advice)
+    assert "trust_checksum" not in done.said
+
+
 def test_files_from_google_photos_can_be_distrusted_together_and_single_ones_trusted(workspace: Workspace) -> None:
     wrong: dict[str, Any] = {"md5Checksum": hashlib.md5(b"something else").hexdigest()}
     photos: dict[str, Any] = {"spaces": ["drive", "photos"]}

@@ -188,7 +188,7 @@ class Drive:
             with self._http.expecting(size):
                 content = self._execute(request, DOWNLOAD)
         except TooLarge as error:
-            raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.WRONG_BYTES) from error
+            raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.CHANGED) from error
         if not isinstance(content, bytes):
             raise TransientError("Drive's answer is not a file")
         return content
