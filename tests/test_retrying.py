@@ -35,6 +35,8 @@ def kind_of(error: MigrationError) -> type[MigrationError]:
         (403, "somethingNew", ImageError),
         (404, "notFound", ImageError),
         (404, "", ImageError),
+        (416, "requestedRangeNotSatisfiable", TransientError),
+        (416, "", TransientError),
         (429, "rateLimitExceeded", TransientError),
         (429, "", TransientError),
         (500, "backendError", TransientError),
