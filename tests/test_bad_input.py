@@ -159,6 +159,21 @@ def test_wrong_cloudinary_credentials_stop_the_run_with_one_line_for_all_images(
     workspace.audit()
 
 
+def test_a_refused_signature_shows_nothing_of_what_was_signed(workspace: Workspace) -> None:
+    """Cloudinary repeats all of it, of which a caption can have several lines."""
+    workspace.add("one.jpg", description="first line\nsecond line")
+    right = workspace.cloud.cloudinary_url
+    workspace.environment["CLOUDINARY_URL"] = re.sub(r":[^:@]+@", ":wrong-secret@", right)
+    done = workspace.run(caption_from_description="true")
+    done.failed()
+    done.line("Cloudinary does not accept the credentials", "(Cloudinary answered 401: Invalid Signature)")
+    # The caption itself is in the listing, as it should be.
+    texts = [path.read_bytes() for path in workspace.path.rglob("*") if path.is_file() and path.name != "listing.json"]
+    for signed in ("second line", "display_name=", "public_id=", "timestamp="):
+        assert signed not in done.said
+        assert not [text for text in texts if signed.encode() in text]
+
+
 def test_a_corrupt_marker_is_said_and_done_again(workspace: Workspace) -> None:
     workspace.add("garbage.jpg", "empty.jpg", "half.jpg", "other.jpg", "of another.jpg", "good.jpg")
     workspace.run().succeeded()

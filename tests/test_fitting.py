@@ -7,13 +7,15 @@ import csv
 import hashlib
 import io
 import json
+import struct
 import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
+from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError
 from drive2cloudinary.transfer.fit import fit
 from tests.harness import Workspace, jpeg
@@ -81,6 +83,107 @@ def test_what_would_lose_more_is_left_alone(make: Callable[[], bytes], why: str)
         fit(io.BytesIO(make()), 1000)
 
 
+def grey(mode: str) -> Image.Image:
+    """A gradient from black to white in 16 bits: column x has the value x * 257, which is x in 8 bits."""
+    order = ">" if mode.endswith("B") else "<"
+    row = struct.pack(f"{order}256H", *(x * 257 for x in range(256)))
+    return Image.frombytes(mode, (256, 16), row * 16)
+
+
+def grey_tiff(bits: int, white_is_zero: bool) -> bytes:
+    """The same gradient as a TIFF of 12 or 16 bits, as scanners and microscopes write it. Pillow writes neither."""
+    highest = 2**bits - 1
+    values = [x * highest // 255 for x in range(256)]
+    values = [highest - value for value in values] if white_is_zero else values
+    if bits == 16:
+        row = struct.pack("<256H", *values)
+    else:
+        row = int("".join(f"{value:012b}" for value in values), 2).to_bytes(256 * 12 // 8, "big")
+    tags = [(256, 256), (257, 16), (258, bits), (259, 1), (262, 0 if white_is_zero else 1), (273, 200), (277, 1)]
+    tags += [(278, 16), (279, 16 * len(row))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    return head.ljust(200, b"\0") + row * 16
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(as_bytes(grey("I;16"), "PNG"), id="PNG"),
+        pytest.param(as_bytes(grey("I;16"), "TIFF"), id="TIFF"),
+        pytest.param(as_bytes(grey("I;16B"), "TIFF"), id="TIFF, big-endian"),
+        pytest.param(grey_tiff(16, white_is_zero=True), id="TIFF, white is zero"),
+        pytest.param(grey_tiff(12, white_is_zero=False), id="TIFF, 12 bits"),
+    ],
+)
+def test_grey_of_more_than_eight_bits_keeps_its_tones(content: bytes) -> None:
+    with Image.open(io.BytesIO(fit(io.BytesIO(content), 50_000).content)) as after:
+        tones = after.convert("L").tobytes()[8 * 256 :]
+        assert [x for x in range(256) if abs(tones[x] - x) > 2] == []
+        assert after.mode == "L", "a grey profile fits grey pixels only"
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_grey_of_unknown_range_is_left_alone(mode: str) -> None:
+    with pytest.raises(ImageError, match="range of its values") as caught:
+        fit(io.BytesIO(as_bytes(grey("I;16").convert("I").convert(mode), "TIFF")), 50_000)
+    assert caught.value.cause is Cause.CANNOT_FIT
+
+
+def test_a_tiff_keeps_of_its_tags_what_a_jpeg_can_have_and_is_turned_once() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "A maker"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2020:02:02 20:20:20"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    profile = b"longer than a segment" * 5000
+    content = as_bytes(noisy((400, 200)), "TIFF", exif=exif.tobytes(), icc_profile=profile)
+    fitted = fit(io.BytesIO(content), 150_000)
+    with Image.open(io.BytesIO(fitted.content)) as after:
+        found = after.getexif()
+        assert found[ExifTags.Base.Make] == "A maker"
+        assert found.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] == "2020:02:02 20:20:20"
+        assert found.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
+        assert ExifTags.Base.StripOffsets not in found and ExifTags.Base.InterColorProfile not in found
+        assert after.info["icc_profile"] == profile
+        assert ImageOps.exif_transpose(after).size == (200, 400)
+    assert "EXIF" not in fitted.what
+
+
+def with_exif(long: bool) -> bytes:
+    """A picture that lies on its side, whose EXIF data no JPEG can have: too long, or with a text as width."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "A maker"
+    if long:
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.MakerNote] = bytes(70_000)
+        return as_bytes(noisy(), "PNG", exif=exif)
+    maker, width = (struct.pack(">HH", tag, 2) for tag in (ExifTags.Base.Make, ExifTags.Base.ImageWidth))
+    assert maker in exif.tobytes()
+    return as_bytes(noisy(), "JPEG", quality=97, exif=exif.tobytes().replace(maker, width))
+
+
+@pytest.mark.parametrize("long", [True, False])
+def test_exif_data_that_a_jpeg_cannot_have_is_left_out_but_for_the_orientation(long: bool) -> None:
+    fitted = fit(io.BytesIO(with_exif(long)), 600_000)
+    with Image.open(io.BytesIO(fitted.content)) as after:
+        assert dict(after.getexif()) == {ExifTags.Base.Orientation: 6}
+    assert fitted.what == "JPEG of quality 95, without its EXIF data (too long or damaged)"
+
+
+def test_a_damaged_image_is_no_image() -> None:
+    first, second, rest = as_bytes(noisy(), "PNG").split(b"IDAT", 2)
+    with pytest.raises(ImageError, match="broken PNG file") as caught:
+        fit(io.BytesIO(b"IDAT".join((first, second)) + b"\xff\xff\xff\xff" + rest), 200_000)
+    assert caught.value.cause is Cause.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize("size", [(640, 480), (3, 4000)])
+def test_what_cannot_get_smaller_fails(size: tuple[int, int]) -> None:
+    """Neither the profile nor a side of three pixels shrinks any more."""
+    with pytest.raises(ImageError, match="cannot be made to fit") as caught:
+        fit(io.BytesIO(as_bytes(noisy(size), "JPEG", icc_profile=b"profile" * 1000)), 5000)
+    assert caught.value.cause is Cause.CANNOT_FIT
+
+
 def test_too_large_images_are_said_before_they_fail_or_are_fitted_and_the_mapping_says_so(workspace: Workspace) -> None:
     large, loop = photo(), animated()
     for name, content in (("photo.jpg", large), ("loop.gif", loop)):
@@ -133,6 +236,16 @@ def test_a_wrong_md5_in_drive_fails_until_it_is_said_not_to_be_trusted(workspace
     actual = hashlib.md5(base64.b64decode(jpeg("google"))).hexdigest()
     assert row["md5"] == wrong and actual in row["error"] and "not trusted" in row["error"]
     assert workspace.cloud.assets()[row["public_id"]]["etag"] == actual
+
+
+def test_a_wrong_size_advises_what_helps_and_not_to_distrust_the_checksum(workspace: Workspace) -> None:
+    for name, size in (("larger.jpg", 999), ("smaller.jpg", 1001)):
+        workspace.add(name, size=str(size))
+    done = workspace.run(retries=1)
+    done.failed()
+    assert {failure["cause"] for failure in workspace.failures().values()} == {"changed"}
+    done.line("to do: 2 images: ", Cause.CHANGED.advice)
+    assert "trust_checksum" not in done.said
 
 
 def test_files_from_google_photos_can_be_distrusted_together_and_single_ones_trusted(workspace: Workspace) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from drive2cloudinary.causes import Cause
 from drive2cloudinary.content import PIECE
 from tests.emulator.client import Emulator
-from tests.harness import Workspace, jpeg
+from tests.harness import Workspace, jpeg, wait_for
 
 SIZE = 3 * PIECE + 1_000_000
 
@@ -54,3 +58,51 @@ def test_a_large_image_that_comes_corrupted_is_fetched_again(workspace: Workspac
     workspace.run(timeout=20).succeeded()
     workspace.audit()
     assert workspace.calls("drive.media", large) == 2 * 4
+
+
+NO_MD5: dict[str, Any] = {"md5Checksum": None}
+
+
+@pytest.mark.parametrize(
+    ("pieces_before", "new_size", "more"),
+    [
+        pytest.param(0, 22_000_000, NO_MD5, id="grown since it was listed"),
+        pytest.param(0, 22_000_000, {}, id="grown since it was listed, and its checksum is not trusted"),
+        pytest.param(1, 22_000_000, NO_MD5, id="grown between two pieces"),
+        pytest.param(1, PIECE, NO_MD5, id="shrunk between two pieces"),
+    ],
+)
+def test_a_large_image_that_changes_meanwhile_is_not_uploaded_in_parts(
+    workspace: Workspace, pieces_before: int, new_size: int, more: dict[str, Any]
+) -> None:
+    (large,) = workspace.cloud.drive_all(
+        [{"op": "add", "name": "large.jpg", "content_base64": jpeg("old", 21_000_000), **more}]
+    )
+    new = jpeg("new", new_size)
+    config: dict[str, Any] = {"timeout": 20, "trust_checksum": f"{{{large}: false}}"}
+    hold = {"on": "drive.media", "skip": pieces_before, "do": {"hold": 0}, "times": None}
+    workspace.cloud.faults([hold])
+    running = workspace.start(**config)
+    wait_for(lambda: workspace.calls("drive.media") == pieces_before and (workspace.results / "listing.json").exists())
+    workspace.cloud.drive("replace", id=large, content_base64=new)
+    workspace.cloud.faults([])
+    said = "".join(running.communicate(timeout=60))
+    assert running.returncode == 1, said
+    assert not workspace.calls("cloudinary.upload")
+    assert workspace.failures()[large]["cause"] == "changed"
+    assert Cause.CHANGED.advice in said and "Traceback" not in said
+    assert workspace.calls("drive.media") <= pieces_before + 2, "what has changed is tried once more"
+
+    workspace.run(**config).succeeded()
+    (asset,) = workspace.cloud.assets().values()
+    assert asset["etag"] == hashlib.md5(base64.b64decode(new)).hexdigest()
+
+
+def test_a_page_instead_of_a_piece_is_no_piece(workspace: Workspace) -> None:
+    content = jpeg("large", SIZE)
+    workspace.cloud.drive_all([{"op": "add", "name": "large.jpg", "content_base64": content, **NO_MD5}])
+    workspace.cloud.faults([{"on": "drive.media", "skip": 1, "do": {"html": 200}}])
+    workspace.run(timeout=20).succeeded()
+    (asset,) = workspace.cloud.assets().values()
+    assert asset["etag"] == hashlib.md5(base64.b64decode(content)).hexdigest()
+    assert workspace.calls("drive.media") == 4 + 1

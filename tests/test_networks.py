@@ -184,6 +184,53 @@ def test_loopback_is_never_asked_of_a_proxy(workspace: Workspace, no_proxy: str)
     ).succeeded()
 
 
+def with_api_proxy(workspace: Workspace, address: str) -> str:
+    """The value of CLOUDINARY_URL that names this proxy, too."""
+    url = workspace.cloud.cloudinary_url
+    return f"{url}{'&' if '?' in url else '?'}api_proxy={quote(address, safe='')}"
+
+
+@pytest.mark.parametrize("where", ["the environment", ".env"])
+def test_cloudinarys_own_proxy_is_used_for_all_of_cloudinary(workspace: Workspace, proxy: Proxy, where: str) -> None:
+    url = with_api_proxy(workspace, proxy.url)
+    if where == ".env":
+        (workspace.path / ".env").write_text(f"CLOUDINARY_URL={url}\n")
+    workspace.environment = proxy.beside(
+        CLOUDINARY_URL="" if where == ".env" else url, SSL_CERT_FILE=str(proxy.authority)
+    )
+    workspace.add("one.jpg", "two.jpg")
+    run(workspace).succeeded()
+    workspace.audit()
+    run(workspace, "verify").succeeded()
+    for host, seen in proxy.seen.items():
+        assert (seen.asked > 0, seen.direct > 0) == ((True, False) if host in (API, CDN) else (False, True)), host
+    assert sorted(proxy.seen) == sorted(SERVICES)
+
+
+@pytest.mark.parametrize("way", ["another proxy", "no proxy"])
+def test_cloudinarys_own_proxy_is_not_used_if_the_environment_says_another_way(
+    workspace: Workspace, proxy: Proxy, way: str
+) -> None:
+    says = {"HTTPS_PROXY": proxy.url} if way == "another proxy" else {"NO_PROXY": ".cloudinary.com"}
+    dead = with_api_proxy(workspace, f"http://127.0.0.1:{closed_port()}")
+    workspace.environment = proxy.beside(**says, CLOUDINARY_URL=dead, SSL_CERT_FILE=str(proxy.authority))
+    workspace.add("one.jpg", "two.jpg")
+    run(workspace, patience=20).succeeded()
+    workspace.audit()
+    run(workspace, "verify").succeeded()
+    for host in (API, CDN):
+        assert (proxy.seen[host].asked > 0) == (way == "another proxy") == (not proxy.seen[host].direct)
+
+
+def test_cloudinarys_own_proxy_is_not_asked_for_loopback(workspace: Workspace) -> None:
+    dead = f"http://127.0.0.1:{closed_port()}"
+    workspace.environment["CLOUDINARY_URL"] = with_api_proxy(workspace, dead)
+    workspace.add("one.jpg", "two.jpg")
+    workspace.run(cores=2, patience=20).succeeded()
+    workspace.audit()
+    workspace.run("verify").succeeded()
+
+
 @pytest.mark.parametrize(
     ("host", "flaw", "said"),
     [

@@ -19,6 +19,7 @@ from drive2cloudinary.errors import ImageError, RateLimited
 from drive2cloudinary.network import limits
 from drive2cloudinary.network.limits import ConcurrencyLimit, RateLimit
 from drive2cloudinary.network.shared_memory import Shared
+from tests import needs
 from tests.emulator.client import Emulator
 from tests.harness import Workspace, wait_for
 
@@ -227,6 +228,20 @@ def test_a_killed_process_keeps_neither_its_place_nor_a_lock() -> None:
     kill_when(_forked(upload), has_place)
     with places.slot():
         pass
+
+
+def test_a_place_whose_process_id_is_now_that_of_another_user_is_free() -> None:
+    """As if this process, which root runs, had the process ID of one that was killed in its place."""
+    needs.need(needs.ROOT)
+    places = ConcurrencyLimit(1)
+
+    def upload_as_nobody() -> None:
+        os.setuid(65534)
+        with places.slot():
+            pass
+
+    with places.slot():
+        in_a_child(upload_as_nobody)
 
 
 class Service:

@@ -58,7 +58,7 @@ class Cause(Enum):
         "Export the file in Drive as a picture beside it, and exclude the original with the setting exclude.",
     )
     WRONG_BYTES = (
-        "Drive sent other bytes than its checksum or size says",
+        "Drive sent other bytes than its checksum says",
         "Run again, in case the file has just changed; if that does not help, set trust_checksum: {FILE_ID: false}, or "
         "{photos: false} for all files from Google Photos.",
     )

@@ -9,6 +9,7 @@ import pwd
 import re
 import stat
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from dotenv import dotenv_values
 
@@ -25,8 +26,7 @@ def check_credentials() -> str:
 
     If the environment has none, those of .env are added to it, where Cloudinary's client finds them.
     """
-    if not (os.environ.get("CLOUDINARY_URL") or os.environ.get("CLOUDINARY_CLOUD_NAME")):
-        os.environ.update(_in_file(DOTENV))
+    _add_those_of_dotenv()
     if os.environ.get("CLOUDINARY_CLOUD_NAME"):
         if not (os.environ.get("CLOUDINARY_API_KEY") and os.environ.get("CLOUDINARY_API_SECRET")):
             raise StopRun(f"CLOUDINARY_API_KEY or CLOUDINARY_API_SECRET is missing: {SET_CREDENTIALS}")
@@ -38,6 +38,24 @@ def check_credentials() -> str:
     if not complete:
         raise StopRun(f"CLOUDINARY_URL is not complete: {SET_CREDENTIALS}")
     return complete[1]
+
+
+def api_proxy() -> str:
+    """The URL of the proxy in Cloudinary's credentials, "" if none. Raises StopRun if .env is wrong.
+
+    The credentials need not be complete, or there at all: to ask the CDN, none are needed. The client has the same
+    option (cloudinary.Config._load_config_from_env), but importing it takes long.
+    """
+    _add_those_of_dotenv()
+    if os.environ.get("CLOUDINARY_CLOUD_NAME"):
+        return os.environ.get("CLOUDINARY_API_PROXY", "")
+    _, _, query = os.environ.get("CLOUDINARY_URL", "").partition("?")
+    return parse_qs(query).get("api_proxy", [""])[0]
+
+
+def _add_those_of_dotenv() -> None:
+    if not (os.environ.get("CLOUDINARY_URL") or os.environ.get("CLOUDINARY_CLOUD_NAME")):
+        os.environ.update(_in_file(DOTENV))
 
 
 def _is_private(found: os.stat_result) -> bool:

@@ -17,7 +17,7 @@ import cloudinary.exceptions
 import cloudinary.uploader
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.cloudinary.account import SET_CREDENTIALS, check_credentials
+from drive2cloudinary.cloudinary.account import SET_CREDENTIALS, api_proxy, check_credentials
 from drive2cloudinary.cloudinary.asset import NewAsset, Stored, drive_id_of, is_own, stored, with_etag
 from drive2cloudinary.cloudinary.errors import delivery_error
 from drive2cloudinary.cloudinary.http import connect
@@ -39,7 +39,7 @@ class Cloudinary:
         """
         check_credentials()
         cloudinary.reset_config()
-        proxy = cloudinary.config().api_proxy or ""
+        proxy = api_proxy()
         self._network = Network(services.cloudinary, settings.timeout, proxy=proxy)
         self._cdn = Network(services.cdn, settings.timeout, waits=False, proxy=proxy)
         connect(self._network)

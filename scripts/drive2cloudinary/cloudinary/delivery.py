@@ -15,6 +15,7 @@ from multiprocessing.pool import ThreadPool
 from typing import TypeVar
 
 from drive2cloudinary.checks import is_md5
+from drive2cloudinary.cloudinary.account import api_proxy
 from drive2cloudinary.cloudinary.asset import plain_etag
 from drive2cloudinary.cloudinary.errors import delivery_error
 from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TooLarge, TransientError, one_line
@@ -94,13 +95,12 @@ class Delivery:
     """The connections to the CDN, shared by several threads."""
 
     def __init__(self, settings: Settings, threads: int) -> None:
-        """In: the settings, and how many threads will send requests."""
+        """In: the settings, and how many threads will send requests. Raises StopRun if .env or api_proxy is wrong."""
         # No longer than one call may last: an answer that trickles in until the time limit is not tried again.
         self._patiently = patiently(settings.retries, 5 * settings.timeout)
         self._rate_limit = RateLimit(per_second=PER_SECOND)
-        self._network = http.Network(
-            Services.of(settings, tell_on_stderr).cdn, settings.timeout, connections=threads, waits=False
-        )
+        cdn = Services.of(settings, tell_on_stderr).cdn
+        self._network = http.Network(cdn, settings.timeout, connections=threads, waits=False, proxy=api_proxy())
 
     def ask(self, url: str, expected: int | None) -> Answer:
         """Request a URL from the CDN. Raises StopRun if the CDN asks for a long pause.

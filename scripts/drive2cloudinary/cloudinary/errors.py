@@ -22,7 +22,6 @@ OF_SETTINGS = {
     "upload.metadata",
 }
 """The beginnings of messages of status 400 that no image can escape → what is wrong. The second: pycloudinary #358."""
-
 _SIGNED_FOR = 3600.0
 """Seconds for which the signature of a call is valid."""
 
@@ -32,8 +31,9 @@ def cloudinary_error(status: int, message: str, waited: float = 0.0) -> Migratio
 
     In: the HTTP status; the error's message; the seconds between the signing of the call and its answer.
     """
-    # "Invalid Signature … String to sign - '…'" repeats the signed parameters, which are secret.
-    shown = re.sub(r"(?i)(invalid signature).*", r"\1", message)
+    # "Invalid Signature … String to sign - '…'" repeats the signed parameters, which are secret. A caption
+    # among them can have several lines.
+    shown = re.sub(r"(?is)(invalid signature).*", r"\1", message)
     said = one_line(f"Cloudinary answered {status}: {shown}", 300)
     if status == 401 and "stale request" in message.lower():
         if waited > _SIGNED_FOR:

@@ -6,12 +6,14 @@ Facts: https://developers.google.com/workspace/drive/api/reference/rest/v3/files
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import google_auth_httplib2
+import httplib2
 import tenacity
 from google.auth.exceptions import RefreshError
 from googleapiclient.discovery import build
@@ -167,16 +169,32 @@ class Drive:
     def download_in_pieces(self, file_id: str, resource_key: str, size: int, into: Content) -> None:
         """Download a large file of `size` bytes in ranges. After a TransientError, only the failed range is retried.
 
-        Raises as `download`.
+        If the file has another size by now, the error's cause is CHANGED, and nothing is retried here: its pieces would
+        be those of two versions. Raises as `download`.
         """
+        again = self._patiently.copy(retry=tenacity.retry_if_exception(_may_pass))
         while into.size < size:
-            request = self._media(file_id, resource_key)
-            wanted = min(PIECE, size - into.size)
-            request.headers["Range"] = f"bytes={into.size}-{into.size + wanted - 1}"
-            piece = self._patiently(self._bytes, request, wanted)
-            if not piece:
-                raise TransientError(f"Drive ends after {into.size:,} bytes of {size:,}", cause=Cause.WRONG_BYTES)
-            into.write(piece)
+            into.write(again(self._piece, file_id, resource_key, into.size, size))
+
+    def _piece(self, file_id: str, resource_key: str, start: int, size: int) -> bytes:
+        """The next bytes of a file of `size` bytes.
+
+        Google's own client needs the header Content-Range, too (googleapiclient.http.MediaIoBaseDownload.next_chunk).
+        """
+        request = self._media(file_id, resource_key)
+        wanted = min(PIECE, size - start)
+        request.headers["Range"] = f"bytes={start}-{start + wanted - 1}"
+        answers: list[httplib2.Response] = []
+        request.add_response_callback(answers.append)
+        piece = self._bytes(request, wanted)
+        found = re.fullmatch(rf"bytes {start}-[0-9]+/([0-9]{{1,18}})", answers[-1].get("content-range", ""))
+        if not found:
+            raise TransientError("Drive's answer is not the part of the file that was asked for")
+        if not piece:
+            raise TransientError(f"Drive ends after {start:,} bytes of {size:,}", cause=Cause.CHANGED)
+        if int(found[1]) != size:
+            raise TransientError(f"the file has {int(found[1]):,} bytes in Drive, not {size:,}", cause=Cause.CHANGED)
+        return piece
 
     def _media(self, file_id: str, resource_key: str) -> HttpRequest:
         return _with_keys(
@@ -188,7 +206,7 @@ class Drive:
             with self._http.expecting(size):
                 content = self._execute(request, DOWNLOAD)
         except TooLarge as error:
-            raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.WRONG_BYTES) from error
+            raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.CHANGED) from error
         if not isinstance(content, bytes):
             raise TransientError("Drive's answer is not a file")
         return content
@@ -255,6 +273,10 @@ class Drive:
                 raise drive_error(*_parsed(error)) from error
             except RefreshError as error:
                 raise sign_in_error(error, self._token, self._credentials, self._impersonate) from error
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and error.cause is not Cause.CHANGED
 
 
 def _files_page(answer: dict[str, Any]) -> _Page:

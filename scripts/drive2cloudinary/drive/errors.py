@@ -57,6 +57,8 @@ def drive_error(status: int, reason: str, message: str, headers: Mapping[str, st
         return rate_limited_or_stop("Drive", said, retry_after(headers or {}))
     if reason in DRIVE_TRANSIENT or status >= 500:
         return TransientError(said, retry_after(headers or {}))
+    if status == 416:
+        return TransientError(f"the file ends before the part that was asked for ({said})", cause=Cause.CHANGED)
     if status == 401:
         return StopRun("Drive does not accept the token: run python scripts/authenticate.py")
     return ImageError(said)

@@ -83,14 +83,14 @@ class Network:
         """In: the service's contact, the timeout in seconds without data, and the number of threads.
 
         waits: whether calls wait for an unreachable service instead of raising NoAnswer. proxy: the URL of a proxy to
-        use instead of the environment's.
+        use if the environment names none; "" for a direct connection then. Raises StopRun if it is not a proxy.
         """
         self._service = contact.service
         self._contact = contact
         self._timeout = timeout
         self._connections = connections
         self._waits = waits
-        self._proxy = parsed(proxy, "api_proxy") if proxy else None
+        self._other_proxy = parsed(proxy, "api_proxy") if proxy else None
         self._managers: dict[tuple[Proxy | None, bool], urllib3.PoolManager] = {}
 
     def call(
@@ -249,7 +249,7 @@ class Network:
         return self._managers[proxy, is_secure]
 
     def _proxy_for(self, url: str) -> Proxy | None:
-        return self._proxy or proxy_for(url)
+        return proxy_for(url, self._other_proxy)
 
     def _meaning(self, chain: list[BaseException], url: str, sent: bool) -> MigrationError | _Unreachable:
         """The error that means why a call got no answer.

@@ -237,6 +237,7 @@ class ConcurrencyLimit:
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
+        # All processes that share a limit belong to one user, so one of another user has only the same ID.
         return False
     return True

@@ -1,4 +1,4 @@
-"""The proxy, if any, that the environment sets for an address."""
+"""The proxy, if any, for an address."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class Proxy:
         return {"proxy-authorization": f"Basic {token}"}
 
 
-def proxy_for(url: str) -> Proxy | None:
-    """The proxy for an address; None for a direct connection.
+def proxy_for(url: str, otherwise: Proxy | None = None) -> Proxy | None:
+    """The proxy for an address; None for a direct connection. In: the proxy to use if the environment names none.
 
     It is taken from the variables http_proxy, https_proxy, all_proxy and no_proxy, in lower or upper case, as the
-    standard library reads them. Loopback is never behind a proxy. Raises StopRun if a variable's value is not a proxy.
+    standard library reads them. Neither loopback nor what no_proxy names is ever behind a proxy. Raises StopRun if a
+    variable's value is not a proxy.
     """
     parts = urlsplit(url)
     try:
@@ -47,16 +48,16 @@ def proxy_for(url: str) -> Proxy | None:
     except ValueError:
         # The call to this address will fail with a better message.
         return None
-    return _proxy_for(parts.scheme, parts.hostname or "", port or (443 if parts.scheme == "https" else 80))
+    return _proxy_for(parts.scheme, parts.hostname or "", port or (443 if parts.scheme == "https" else 80), otherwise)
 
 
 @cache
-def _proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
+def _proxy_for(scheme: str, host: str, port: int, otherwise: Proxy | None) -> Proxy | None:
     if _is_loopback(host) or proxy_bypass(f"{host}:{port}"):
         return None
     named = getproxies()
     variable = scheme if named.get(scheme) else "all"
-    return parsed(named[variable], f"{variable}_proxy") if named.get(variable) else None
+    return parsed(named[variable], f"{variable}_proxy") if named.get(variable) else otherwise
 
 
 def _is_loopback(host: str) -> bool:

@@ -93,8 +93,8 @@ class Transfer:
                 raise ImageError("the file is empty", Cause.EMPTY)
             content = self._fetch(image)
             if not content.size or (image.size is not None and content.size != image.size):
-                what = f"Drive sent {content.size} bytes of an image of {image.size}"
-                raise TransientError(what, cause=Cause.WRONG_BYTES)
+                what = f"Drive sent {content.size} bytes of an image that was listed with {image.size}"
+                raise TransientError(what, cause=Cause.CHANGED)
             if image.md5 and content.md5 != image.md5 and self._settings.trusts_checksum(image.id, image.photos):
                 if content.md5 in wrong:
                     advice = f"trust_checksum: {{{image.id}: false}}"
