@@ -222,6 +222,20 @@ def test_another_folder_name_is_a_migration_of_its_own(workspace: Workspace) -> 
     assert workspace.calls("cloudinary.upload") == 6
 
 
+def test_a_folder_name_without_a_letter_or_digit_is_a_migration_like_any_other(workspace: Workspace) -> None:
+    workspace.cloud.settings(rewrites="off")
+    workspace.add("1.jpg")
+    results = workspace.path / "results"
+    for number, name in enumerate(("🎄", "Archive", "🎁", "!!!", "A/🎄", "A/🎁", "🎄"), 1):
+        workspace.run(folder_name=name).succeeded()
+        assert len([path for path in results.iterdir() if path.is_dir()]) == min(number, 6), name
+    workspace.run().succeeded()
+    assert workspace.calls("cloudinary.upload") == len(workspace.cloud.assets()) == 6
+    rows = [row for path in results.glob("*/mapping.json") for row in json.loads(path.read_text())]
+    assert sorted(row["public_id"] for row in rows) == sorted(workspace.cloud.assets())
+    assert [row["public_id"] for row in workspace.mapping()] == ["🎄/1"], "the first one is in results/ID"
+
+
 def test_a_folder_name_of_a_dry_run_binds_nobody(workspace: Workspace) -> None:
     workspace.add("1.jpg")
     workspace.dry_run(folder_name="Typo").line("1 of 1 images")
