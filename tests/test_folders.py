@@ -72,6 +72,31 @@ def test_a_list_in_the_configuration_is_as_good_as_a_file(workspace: Workspace) 
 
 
 @pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{folder_id: ID, folder_name: 2024_01}", "folder_name: YAML reads it as 202401, not as text: put it into"),
+        ("{folder_id: ID, folder_name: No}", "folder_name: YAML reads it as False, not as text: put it into quotes"),
+        ("{folder_id: 007}", "folder_id: YAML reads it as 7, not as text: put it into quotes"),
+        ("12_345", "folder_id: YAML reads it as 12345, not as text: put it into quotes"),
+        ("2024-01-01", "folder_id: YAML reads it as 2024-01-01, not as text: put it into quotes"),
+        ("{folder_id: ID, name: x}", "unknown key 'name'"),
+        ("{folder_name: x}", "no folder_id and no link"),
+    ],
+)
+def test_a_wrong_entry_of_the_list_is_named_and_can_be_left_out(workspace: Workspace, entry: str, said: str) -> None:
+    workspace.add("a.jpg")
+    entries = [entry.replace("ID", workspace.cloud.folder_id), workspace.cloud.folder_id]
+    (workspace.path / "mine.yaml").write_text("\n- ".join(["folders:", *entries]))
+    done = workspace.run("--configfile", "mine.yaml", folder_id=None)
+    done.failed()
+    assert done.line(f"folders, entry 1: {said}") == done.lines[-1] and not workspace.cloud.log()
+    done = workspace.run("--configfile", "mine.yaml", folder_id=None, skip_wrong_lines=True)
+    done.failed()
+    assert done.line(f"left out: folders, entry 1: {said}")
+    assert [row["public_id"] for row in combined(workspace)] == ["Photos/a"]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("folder_name,link\nA,{id}\nB,https://example.com/x\n", "folders.csv, line 3: folder_id"),

@@ -11,7 +11,7 @@ from typing import Any
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import read_table
 from drive2cloudinary.run.results_folders import placed
-from drive2cloudinary.settings import Settings, folder_of
+from drive2cloudinary.settings import Settings, folder_of, no_text
 
 NEEDED = "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
 """The message for a run without a Drive folder."""
@@ -120,15 +120,17 @@ def _columns(header: Sequence[str], known: Sequence[str], chosen: str, where: st
 def _items(items: tuple[Any, ...]) -> Iterator[_Entry]:
     """The entries of a list in config.yaml: IDs, URLs, or objects with KEYS."""
     for number, item in enumerate(items, 1):
-        where = f"folders, entry {number}"
-        if not isinstance(item, Mapping):
-            yield _Entry(where, [str(item)], [])
-            continue
-        texts = {key: str(value).strip() for key, value in item.items() if value is not None}
-        unknown = sorted(map(str, set(item) - KEYS))
+        entry = item if isinstance(item, Mapping) else {"folder_id": item}
+        texts = {key: value.strip() for key, value in entry.items() if isinstance(value, str)}
         yield _Entry(
-            where,
+            f"folders, entry {number}",
             [texts[key] for key in ("folder_id", "link") if texts.get(key)],
             [texts[key] for key in ("folder_name",) if texts.get(key)],
-            f"unknown key {one_line(unknown[0], 60)!r}" if unknown else "",
+            next(_wrong_in(entry), ""),
         )
+
+
+def _wrong_in(entry: Mapping[Any, Any]) -> Iterator[str]:
+    """What is wrong with the keys and values of a list's entry."""
+    yield from (f"unknown key {one_line(key, 60)!r}" for key in sorted(map(str, entry.keys() - KEYS)))
+    yield from (f"{key}: {no_text(value)}" for key, value in entry.items() if not isinstance(value, str | None))
