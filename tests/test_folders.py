@@ -165,6 +165,27 @@ def test_wrong_lines_are_left_out_if_the_user_says_so_and_the_exit_code_tells(wo
     assert done.lines == ["folders.csv names no folder"]
 
 
+def test_a_line_that_repeats_another_is_left_out_if_the_user_says_so(workspace: Workspace) -> None:
+    workspace.add("a.jpg")
+    folder_id = workspace.cloud.folder_id
+    folders(workspace, f"folder_name,link\nA,{folder_id}\nA,{folder_id}\nB,{folder_id}\n")
+    done = workspace.run(folder_id=None, folders="folders.csv", skip_wrong_lines=True)
+    done.failed()
+    done.line(f"left out: folders.csv, line 3: folder {folder_id} with the same folder_name is that of folders.csv, ")
+    assert done.lines[-1] == "wrong lines of folders.csv left out: 1"
+    assert [row["public_id"] for row in combined(workspace)] == ["A/a", "B/a"]
+
+
+@pytest.mark.parametrize("columns", ["link,folder_id", "folder_id,link"])
+def test_a_bare_id_beside_a_link_does_not_lose_its_resource_key(workspace: Workspace, columns: str) -> None:
+    album = workspace.cloud.drive("folder", name="Album", resourceKey="0-key", resource_key_required=True)
+    workspace.add("a.jpg", parent=album)
+    cells = {"folder_id": album, "link": f"https://drive.google.com/drive/folders/{album}?resourcekey=0-key"}
+    folders(workspace, f"{columns}\n{','.join(cells[column] for column in columns.split(','))}\n")
+    run(workspace).succeeded()
+    assert [row["public_id"] for row in combined(workspace)] == ["Album/a"]
+
+
 def test_one_folder_and_many_are_not_to_be_had_at_once(workspace: Workspace) -> None:
     folders(workspace, "link\nother\n")
     done = workspace.run(folders="folders.csv")

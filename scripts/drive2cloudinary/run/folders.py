@@ -34,23 +34,27 @@ def folders_of(settings: Settings, leave_out: Callable[[str], None]) -> list[Set
         key = "folder_id" if settings.folder_id else "folder_name"
         raise MigrationError(f"{key} and folders are both set: give one folder, or many")
     entries = _lines(settings) if isinstance(settings.folders, str) else _items(settings.folders)
+
+    def wrong(error: MigrationError) -> None:
+        if not settings.skip_wrong_lines:
+            raise error
+        leave_out(str(error))
+
     named: list[tuple[str, Settings]] = []
     for entry in entries:
         try:
             named.append((entry.where, _folder(settings, entry)))
         except MigrationError as error:
-            if not settings.skip_wrong_lines:
-                raise
-            leave_out(str(error))
+            wrong(error)
     if not named:
         raise MigrationError(f"{settings.folders} names no folder")
-    found = placed([each for _, each in named])
-    seen: dict[Path, str] = {}
-    for (where, _), each in zip(named, found, strict=True):
-        first = seen.setdefault(each.results_folder, where)
+    found: dict[Path, tuple[str, Settings]] = {}
+    for (where, _), each in zip(named, placed([each for _, each in named]), strict=True):
+        first, _ = found.setdefault(each.results_folder, (where, each))
         if first != where:
-            raise MigrationError(f"{where}: folder {each.folder_id} with the same folder_name is that of {first}, too")
-    return found
+            same = f"folder {each.folder_id} with the same folder_name is that of {first}, too"
+            wrong(MigrationError(f"{where}: {same}"))
+    return [each for _, each in found.values()]
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,10 @@ def _folder(settings: Settings, entry: _Entry) -> Settings:
     try:
         if entry.wrong:
             raise MigrationError(entry.wrong)
-        folders = dict(map(folder_of, entry.links))
+        folders: dict[str, str] = {}
+        for folder_id, key in map(folder_of, entry.links):
+            # A bare ID beside the link has no resource key.
+            folders[folder_id] = folders.get(folder_id) or key
         if len(folders) != 1:
             raise MigrationError("two folders" if folders else "no folder_id and no link")
     except MigrationError as error:
