@@ -235,6 +235,21 @@ def test_folders_of_one_name_never_share_a_public_id(workspace: Workspace) -> No
     assert {each["public_id"] for each in combined(workspace)} < set(assets)
 
 
+@pytest.mark.parametrize("results", [".", "./"])
+def test_the_results_may_lie_in_the_working_directory_itself(workspace: Workspace, results: str) -> None:
+    workspace.add("a.jpg")
+    folders(workspace, f"link\n{workspace.cloud.folder_id}\n")
+    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv", "results": results}
+    for arguments in (("-n",), (), ("verify",), ("--executor", "local", "-R", "upload_image"), ()):
+        done = workspace.run(*arguments, **config)
+        done.succeeded()
+        assert "WARNING" not in done.said.upper(), done.said
+    assert workspace.calls("cloudinary.upload") == 2
+    for path in (workspace.path, workspace.path / workspace.cloud.folder_id):
+        assert [row["public_id"] for row in json.loads((path / "mapping.json").read_text())] == ["Photos/a"]
+    assert not (workspace.path / "results").exists()
+
+
 def test_a_dry_run_says_which_folder_it_speaks_of(workspace: Workspace) -> None:
     albums = [workspace.cloud.drive("folder", name=f"Album {number}") for number in range(2)]
     for album in albums:
