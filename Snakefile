@@ -1,6 +1,7 @@
 """Moves the images of a Google Drive folder to Cloudinary: list, upload each image, merge."""
 
 import sys
+from pathlib import Path
 
 from snakemake.utils import min_version
 
@@ -18,7 +19,9 @@ configfile: f"{base}/config.yaml"
 
 
 pipeline = start(workflow, base, config, checkpoints)
-results = pipeline.settings.results
+results = Path(pipeline.settings.results)
+# Snakemake compares paths as texts, and the package writes them as a Path does: not ./{folder}.
+results_folder = results / "{folder}"
 
 
 wildcard_constraints:
@@ -40,9 +43,9 @@ checkpoint list_images:
     input:
         run=pipeline.begin,
     output:
-        listing=update(f"{results}/{{folder}}/listing.json"),
+        listing=update(f"{results_folder}/listing.json"),
     log:
-        f"{results}/{{folder}}/logs/list_images.log",
+        f"{results_folder}/logs/list_images.log",
     localrule: True
     conda:
         "envs/migration.yaml"
@@ -57,9 +60,9 @@ checkpoint list_images:
 # The executor `pool` does not run the command; one of its processes does the same work.
 rule upload_image:
     output:
-        marker=f"{results}/{{folder}}/markers/{{file_id}}.{{fingerprint}}.json",
+        marker=f"{results_folder}/markers/{{file_id}}.{{fingerprint}}.json",
     log:
-        f"{results}/{{folder}}/logs/upload_image/{{file_id}}.{{fingerprint}}.log",
+        f"{results_folder}/logs/upload_image/{{file_id}}.{{fingerprint}}.log",
     conda:
         "envs/migration.yaml"
     threads: pipeline.threads
@@ -80,19 +83,19 @@ rule upload_image:
 rule merge_markers:
     input:
         pipeline.transferred,
-        listing=f"{results}/{{folder}}/listing.json",
+        listing=f"{results_folder}/listing.json",
     output:
-        csv=f"{results}/{{folder}}/mapping.csv",
-        json=f"{results}/{{folder}}/mapping.json",
-        orphans=f"{results}/{{folder}}/orphans.csv",
+        csv=f"{results_folder}/mapping.csv",
+        json=f"{results_folder}/mapping.json",
+        orphans=f"{results_folder}/orphans.csv",
         html=report(
-            f"{results}/{{folder}}/report.html",
+            f"{results_folder}/report.html",
             caption="scripts/drive2cloudinary/report/page/caption.rst",
             category="Migration",
             labels={"Drive folder": "{folder}"},
         ),
     log:
-        f"{results}/{{folder}}/logs/merge_markers.log",
+        f"{results_folder}/logs/merge_markers.log",
     localrule: True
     conda:
         "envs/migration.yaml"

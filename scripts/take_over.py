@@ -1,7 +1,7 @@
 """Take over what googledrive_tocloudinary_mp.py has moved, so that its images keep their URLs and are not moved again.
 
 For each cached image that is in the Drive folder, its URL is requested, and what Cloudinary delivers is compared with
-Drive. Nothing is uploaded. Then run snakemake with the same folder_id and folder_name: it moves the other images.
+Drive. Nothing is uploaded. Then run the snakemake command that it prints: it moves the other images.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from drive2cloudinary import command
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.programs.options import add_settings, settings_of
+from drive2cloudinary.programs.options import add_settings, settings_of, upload_command
 from drive2cloudinary.run.results_folders import placed
 from drive2cloudinary.takeover.taking import take_over
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument(
         "--replace-altered",
         action="store_true",
-        help="have images moved again of which Cloudinary has other bytes than Drive; their URLs stay",
+        help="have images moved command_ of which Cloudinary has other bytes than Drive; their URLs stay",
     )
     parser.add_argument(
         "caches", metavar="CACHE.json", type=Path, nargs="+", help="data/cache/gdrive_upload_cache_….json"
@@ -48,7 +48,8 @@ def main() -> None:
     if not settings.folder_id:
         raise MigrationError("folder_id is missing: take_over.py --folder-id ID_OR_URL_OF_A_DRIVE_FOLDER CACHE.json …")
     [settings] = placed([settings])
-    sys.exit(not take_over(settings, options.caches, options.thorough, options.replace_altered, tell))
+    next_step = upload_command(options)
+    sys.exit(not take_over(settings, options.caches, options.thorough, options.replace_altered, next_step, tell))
 
 
 if __name__ == "__main__":

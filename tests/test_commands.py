@@ -68,7 +68,7 @@ def test_without_cores_all_of_them_are_used(workspace: Workspace) -> None:
     workspace.audit()
 
 
-def test_a_stop_is_the_last_thing_that_is_said_and_files_gone_from_drive_are_named(workspace: Workspace) -> None:
+def test_a_stop_is_the_last_thing_that_is_said_and_orphans_are_named(workspace: Workspace) -> None:
     gone, *_ = workspace.add("gone.jpg", "1.jpg", "2.jpg")
     workspace.run().succeeded()
     workspace.cloud.drive("delete", id=gone)
@@ -80,7 +80,7 @@ def test_a_stop_is_the_last_thing_that_is_said_and_files_gone_from_drive_are_nam
     assert done.lines[-1].startswith("to do: 1 image pending, because the run was stopped: Cloudinary does not accept")
     assert done.line("3 images: 2 uploaded, 0 existing, 0 failed, 1 pending, 0 skipped")
     orphans = Path("results", workspace.cloud.folder_id, "orphans.csv")
-    assert done.line(f"gone from Drive: 1 image, still in Cloudinary: see {orphans}")
+    assert done.line(f"no longer in the Drive folder: 1 image, still in Cloudinary: see {orphans}")
 
 
 def test_a_folder_that_was_not_listed_is_something_to_do(workspace: Workspace) -> None:

@@ -91,6 +91,31 @@ def test_a_list_in_the_configuration_is_as_good_as_a_file(workspace: Workspace) 
 
 
 @pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{folder_id: ID, folder_name: 2024_01}", "folder_name: YAML reads it as 202401, not as text: put it into"),
+        ("{folder_id: ID, folder_name: No}", "folder_name: YAML reads it as False, not as text: put it into quotes"),
+        ("{folder_id: 007}", "folder_id: YAML reads it as 7, not as text: put it into quotes"),
+        ("12_345", "folder_id: YAML reads it as 12345, not as text: put it into quotes"),
+        ("2024-01-01", "folder_id: YAML reads it as 2024-01-01, not as text: put it into quotes"),
+        ("{folder_id: ID, name: x}", "unknown key 'name'"),
+        ("{folder_name: x}", "no folder_id and no link"),
+    ],
+)
+def test_a_wrong_entry_of_the_list_is_named_and_can_be_left_out(workspace: Workspace, entry: str, said: str) -> None:
+    workspace.add("a.jpg")
+    entries = [entry.replace("ID", workspace.cloud.folder_id), workspace.cloud.folder_id]
+    (workspace.path / "mine.yaml").write_text("\n- ".join(["folders:", *entries]))
+    done = workspace.run("--configfile", "mine.yaml", folder_id=None)
+    done.failed()
+    assert done.line(f"folders, entry 1: {said}") == done.lines[-1] and not workspace.cloud.log()
+    done = workspace.run("--configfile", "mine.yaml", folder_id=None, skip_wrong_lines=True)
+    done.failed()
+    assert done.line(f"left out: folders, entry 1: {said}")
+    assert [row["public_id"] for row in combined(workspace)] == ["Photos/a"]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("folder_name,link\nA,{id}\nB,https://example.com/x\n", "folders.csv, line 3: folder_id"),
@@ -159,6 +184,27 @@ def test_wrong_lines_are_left_out_if_the_user_says_so_and_the_exit_code_tells(wo
     assert done.lines == ["folders.csv names no folder"]
 
 
+def test_a_line_that_repeats_another_is_left_out_if_the_user_says_so(workspace: Workspace) -> None:
+    workspace.add("a.jpg")
+    folder_id = workspace.cloud.folder_id
+    folders(workspace, f"folder_name,link\nA,{folder_id}\nA,{folder_id}\nB,{folder_id}\n")
+    done = workspace.run(folder_id=None, folders="folders.csv", skip_wrong_lines=True)
+    done.failed()
+    done.line(f"left out: folders.csv, line 3: folder {folder_id} with the same folder_name is that of folders.csv, ")
+    assert done.lines[-1] == "wrong lines of folders.csv left out: 1"
+    assert [row["public_id"] for row in combined(workspace)] == ["A/a", "B/a"]
+
+
+@pytest.mark.parametrize("columns", ["link,folder_id", "folder_id,link"])
+def test_a_bare_id_beside_a_link_does_not_lose_its_resource_key(workspace: Workspace, columns: str) -> None:
+    album = workspace.cloud.drive("folder", name="Album", resourceKey="0-key", resource_key_required=True)
+    workspace.add("a.jpg", parent=album)
+    cells = {"folder_id": album, "link": f"https://drive.google.com/drive/folders/{album}?resourcekey=0-key"}
+    folders(workspace, f"{columns}\n{','.join(cells[column] for column in columns.split(','))}\n")
+    run(workspace).succeeded()
+    assert [row["public_id"] for row in combined(workspace)] == ["Album/a"]
+
+
 def test_one_folder_and_many_are_not_to_be_had_at_once(workspace: Workspace) -> None:
     folders(workspace, "link\nother\n")
     done = workspace.run(folders="folders.csv")
@@ -206,6 +252,21 @@ def test_folders_of_one_name_never_share_a_public_id(workspace: Workspace) -> No
     assets = workspace.cloud.assets()
     assert len(assets) == 3 and all(asset["stores"] == 1 for asset in assets.values())
     assert {each["public_id"] for each in combined(workspace)} < set(assets)
+
+
+@pytest.mark.parametrize("results", [".", "./"])
+def test_the_results_may_lie_in_the_working_directory_itself(workspace: Workspace, results: str) -> None:
+    workspace.add("a.jpg")
+    folders(workspace, f"link\n{workspace.cloud.folder_id}\n")
+    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv", "results": results}
+    for arguments in (("-n",), (), ("verify",), ("--executor", "local", "-R", "upload_image"), ()):
+        done = workspace.run(*arguments, **config)
+        done.succeeded()
+        assert "WARNING" not in done.said.upper(), done.said
+    assert workspace.calls("cloudinary.upload") == 2
+    for path in (workspace.path, workspace.path / workspace.cloud.folder_id):
+        assert [row["public_id"] for row in json.loads((path / "mapping.json").read_text())] == ["Photos/a"]
+    assert not (workspace.path / "results").exists()
 
 
 def test_a_dry_run_says_which_folder_it_speaks_of(workspace: Workspace) -> None:
@@ -274,9 +335,7 @@ def family(workspace: Workspace) -> list[str]:
     return [one, other]
 
 
-@pytest.mark.parametrize(
-    "harm", [lambda listing: None, deleted, damaged], ids=["gone from Drive", "deleted", "damaged"]
-)
+@pytest.mark.parametrize("harm", [as_it_is, deleted, damaged])
 def test_an_asset_that_stays_in_cloudinary_keeps_its_name_against_other_folders(
     workspace: Workspace, harm: Callable[[Path], object]
 ) -> None:
@@ -303,6 +362,20 @@ def test_the_names_of_other_folders_are_looked_at_only_for_new_images_and_read_o
     workspace.add("stays.jpg", parent=other)
     workspace.run(folder_id=other, folder_name="Family").succeeded()
     assert len(workspace.cloud.assets()) == 5
+
+
+def test_a_folder_name_without_a_letter_or_digit_is_a_migration_like_any_other(workspace: Workspace) -> None:
+    workspace.cloud.settings(rewrites="off")
+    workspace.add("1.jpg")
+    results = workspace.path / "results"
+    for number, name in enumerate(("🎄", "Archive", "🎁", "!!!", "A/🎄", "A/🎁", "🎄"), 1):
+        workspace.run(folder_name=name).succeeded()
+        assert len([path for path in results.iterdir() if path.is_dir()]) == min(number, 6), name
+    workspace.run().succeeded()
+    assert workspace.calls("cloudinary.upload") == len(workspace.cloud.assets()) == 6
+    rows = [row for path in results.glob("*/mapping.json") for row in json.loads(path.read_text())]
+    assert sorted(row["public_id"] for row in rows) == sorted(workspace.cloud.assets())
+    assert [row["public_id"] for row in workspace.mapping()] == ["🎄/1"], "the first one is in results/ID"
 
 
 def test_a_folder_name_of_a_dry_run_binds_nobody(workspace: Workspace) -> None:

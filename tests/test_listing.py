@@ -327,6 +327,19 @@ def test_include_and_exclude_leave_images_out_and_say_so_in_the_mapping(workspac
     again.line("5 images listed: 1 to move, 1 moved before, 3 skipped")
 
 
+def test_exclude_finds_a_name_in_either_unicode_form(workspace: Workspace) -> None:
+    """Drive holds what a Mac uploaded decomposed (e, then an accent); people type it composed, or the other way."""
+    for folder, name in (("Entwu\u0308rfe", "one.jpg"), ("\u00dcben", "two.jpg")):
+        workspace.add(name, parent=workspace.cloud.drive("folder", name=folder))
+    workspace.add("ole\u0301.jpg", "th\u00e9.jpg", "kept.jpg")
+    patterns = ["Entw\u00fcrfe/*", "U\u0308ben/*", "ol?.jpg", "the\u0301.*"]
+    workspace.run(exclude=json.dumps(patterns)).succeeded()
+    assert sorted(workspace.cloud.assets()) == ["Photos/kept"]
+    skipped = {row["filename"]: row["error"] for row in workspace.mapping() if row["status"] == "skipped"}
+    names = ["one.jpg", "two.jpg", "ole\u0301.jpg", "th\u00e9.jpg"]
+    assert skipped == {name: f"exclude has {each}" for name, each in zip(names, patterns, strict=True)}
+
+
 def test_an_image_without_a_checksum_is_known_by_its_size_and_time(workspace: Workspace) -> None:
     (image,) = workspace.add("one.jpg", md5Checksum=None)
     workspace.run().succeeded()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import signal
 
 import pytest
 from PIL import Image
 
 from drive2cloudinary.cloudinary import formats
-from tests.harness import Workspace, jpeg
+from drive2cloudinary.results.run import Run
+from tests.harness import Workspace, jpeg, wait_for
 
 
 def test_a_dry_run_warns_of_what_would_not_go_as_people_expect(workspace: Workspace) -> None:
@@ -74,6 +77,30 @@ def test_many_images_are_summed_up_by_folder_and_named_on_demand(workspace: Work
         "101 of 101 images to move (101 new, 0 changed, 0 failed before), 101.0 kB; listed just now",
     ]
     assert workspace.dry_run("-p").line("new           album 4/in 40.jpg")
+
+
+def test_a_dry_run_says_that_a_run_is_listing_the_folder(workspace: Workspace) -> None:
+    """The run begins while the dry run lists, or before."""
+    workspace.add("1.jpg")
+    stuck = {"on": "drive.get", "do": {"hang": True}, "times": None}
+    workspace.cloud.faults([{"on": "drive.list", "do": {"hold": 0}, "times": None}, {**stuck, "skip": 1}])
+    dry = workspace.start("-n")
+    wait_for(lambda: workspace.calls("drive.get"))
+    running = workspace.start(timeout=60)
+    try:
+        wait_for(Run(workspace.results).is_alive)
+        workspace.cloud.faults([stuck])
+        said = "".join(dry.communicate(timeout=60))
+        line = f"a run is listing the Drive folder of results/{workspace.cloud.folder_id}: try again in a moment"
+        assert dry.returncode == 1 and said.splitlines()[-1] == line, said
+        dry_again = workspace.dry_run()
+        dry_again.failed()
+        assert dry_again.lines == [line]
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+    workspace.cloud.faults([])
+    workspace.dry_run().line("1 of 1 images to move")
 
 
 def test_a_dry_run_warns_of_what_the_account_would_not_deliver(workspace: Workspace) -> None:

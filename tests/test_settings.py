@@ -17,9 +17,14 @@ DEFAULTS: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 def settings(*typed: str) -> Settings:
     """The settings of `snakemake --config` with these pairs, which Snakemake reads as YAML."""
-    pairs = [pair.partition("=") for pair in typed]
+    pairs = [pair.removeprefix("--config=").partition("=") for pair in typed]
     config = {**DEFAULTS, **{key: yaml.safe_load(value) for key, _, value in pairs}}
     return Settings.from_config(config, ROOT / "config.schema.yaml", ["snakemake", "--config", *typed])
+
+
+def configured(text: str) -> Settings:
+    """The settings of a config.yaml that has these lines."""
+    return Settings.from_config({**DEFAULTS, **yaml.safe_load(text)}, ROOT / "config.schema.yaml")
 
 
 @pytest.mark.parametrize(
@@ -85,9 +90,25 @@ def test_an_id_is_text_whatever_yaml_makes_of_it(text: str) -> None:
     assert settings(f"folder_id={text}").folder_id == text
 
 
-@pytest.mark.parametrize("name", ["2024", "007", "1e5", "yes", "2024-01-01"])
+@pytest.mark.parametrize("name", ["2024", "007", "1e5", "yes", "2024-01-01", "2024_01", "12:30", "No"])
 def test_a_folder_name_is_text_whatever_yaml_makes_of_it(name: str) -> None:
     assert settings(f"folder_id={ID}", f"folder_name={name}").folder_name == name
+    assert settings(f"--config=folder_name={name}").folder_name == name
+
+
+@pytest.mark.parametrize("setting", ["folder_id", "folder_name", "results", "folders_link_column"])
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("2024_01", "202401"), ("007", "7"), ("12:30", "750"), ("No", "False"), ("1.10", "1.1"), ("2024", "2024")],
+)
+def test_a_text_in_config_yaml_that_yaml_takes_for_another_has_to_stand_in_quotes(
+    setting: str, written: str, read: str
+) -> None:
+    with pytest.raises(MigrationError) as caught:
+        configured(f"{setting}: {written}")
+    assert str(caught.value) == f"wrong setting {setting}: YAML reads it as {read}, not as text: put it into quotes"
+    if setting != "folder_id":
+        assert getattr(configured(f"{setting}: '{written}'"), setting) == written
 
 
 @pytest.mark.parametrize(

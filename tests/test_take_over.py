@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ import pytest
 
 from drive2cloudinary.cloudinary.original_url import Address, OwnCloud
 from drive2cloudinary.takeover import caches
-from tests.harness import Finished, Workspace, jpeg, wait_for
+from tests.harness import ROOT, SNAKEMAKE, Finished, Workspace, jpeg, wait_for
 
 LATER = "2026-11-20T10:00:00.123456"
 EARLIER = "2024-01-02T03:04:05"
@@ -144,6 +145,28 @@ def test_other_bytes_are_replaced_in_place_only_if_asked_for(workspace: Workspac
     assets = workspace.cloud.assets()
     assert len(assets) == 2 and assets["Old/photo"]["bytes"] == assets["Old/bare"]["bytes"] == 1000
     take_over(workspace, "--replace-altered", name).line("taken over: 0 ", "already in the results: 2")
+
+
+def test_the_command_that_is_printed_goes_on_with_the_same_settings(workspace: Workspace) -> None:
+    """All images are altered, so there is no marker yet that would name the Cloudinary folder."""
+    ids = workspace.add("one.jpg", "two.jpg")
+    workspace.add("below.jpg", parent=workspace.cloud.drive("folder", name="Sub"))
+    smaller = bytes_of("smaller", 700)
+    moved = {
+        each: planted(workspace, f"Old trip/{name}", smaller) for each, name in zip(ids, ("one", "2"), strict=True)
+    }
+    before = set(workspace.cloud.assets())
+    given = ("--folder-name", "Old trip", "--results", "my results", "--recursive", "no", "--replace-altered")
+    done = take_over(workspace, *given, cache(workspace, moved))
+    program, *arguments = shlex.split(done.line("to be moved: 2 of 2 images").partition("images: ")[2])
+    assert program == "snakemake"
+    workspace.run_line([str(SNAKEMAKE), "--snakefile", str(ROOT / "Snakefile"), *arguments]).succeeded()
+    assert set(workspace.cloud.assets()) == before
+    assert all(asset["bytes"] == 1000 for asset in workspace.cloud.assets().values()), "replaced in place"
+    assert [path.name for path in (workspace.path / "my results").iterdir() if path.is_dir()] == [
+        workspace.cloud.folder_id
+    ]
+    assert not (workspace.path / "results").exists()
 
 
 @pytest.mark.parametrize("tried_before", [False, True])

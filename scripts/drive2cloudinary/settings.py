@@ -161,9 +161,12 @@ class Settings:
 
         In: config.yaml overridden by `--config`; the JSON Schema; sys.argv, because Snakemake converts an ID that looks
         like a number (1e5, 007), and the original text is only there. Raises MigrationError for an unknown key, a wrong
-        type, or a folder_id that is neither an ID nor a Drive folder's URL.
+        type, a text that YAML has converted, or a folder_id that is neither an ID nor a Drive folder's URL.
         """
-        values = {**config, **_texts(config), **_typed_by_name(command_line, config)}
+        values = {**config, **_typed_by_name(command_line, config)}
+        for key in TEXTS:
+            if not isinstance(values.get(key), str | None):
+                raise MigrationError(f"wrong setting {key}: {no_text(values[key])}")
         _check(values, schema)
         _refuse_videos(_as_list(values.get("include", ())))
         folder_id, resource_key = folder_of(values.get("folder_id") or "")
@@ -209,14 +212,18 @@ def folder_of(text: str) -> tuple[str, str]:
     raise MigrationError(f"folder_id {one_line(text, 100)!r} is neither a Drive folder's ID nor its URL")
 
 
-def _texts(config: dict[str, Any]) -> dict[str, str]:
-    return {key: str(config[key]) for key in TEXTS if isinstance(config.get(key), int | float)}
+def no_text(value: object) -> str:
+    """What is wrong with a value of config.yaml that has to be a text. In: what YAML has made of it.
+
+    2024_01 is the number 202401 in YAML, 12:30 is 750, and No is false: nobody knows any more what was written.
+    """
+    return f"YAML reads it as {one_line(value, 60)}, not as text: put it into quotes"
 
 
 def _typed_by_name(command_line: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:
     typed: dict[str, Any] = {}
     for argument in command_line:
-        key, equals, text = argument.partition("=")
+        key, equals, text = argument.removeprefix("--config=").partition("=")
         if equals and key in TEXTS and key in config:
             typed[key] = text
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

@@ -5,11 +5,11 @@
 # On a cluster, a job has as many processes as uploads; Snakemake keeps all nodes together within uploads_at_once.
 rule upload_batch:
     input:
-        batch=f"{results}/{{folder}}/batches/{{batch}}.txt",
+        batch=f"{results_folder}/batches/{{batch}}.txt",
     output:
-        done=temp(touch(f"{results}/{{folder}}/batches/{{batch}}.done")),
+        done=temp(touch(f"{results_folder}/batches/{{batch}}.done")),
     log:
-        f"{results}/{{folder}}/logs/upload_batch/{{batch}}.log",
+        f"{results_folder}/logs/upload_batch/{{batch}}.log",
     wildcard_constraints:
         batch="[0-9a-f]{32}-[0-9]+",
     conda:
@@ -30,10 +30,10 @@ rule merge_mappings:
     input:
         pipeline.changed_mappings,
     output:
-        csv=f"{results}/mapping.csv",
-        json=f"{results}/mapping.json",
+        csv=str(results / "mapping.csv"),
+        json=str(results / "mapping.json"),
     log:
-        f"{results}/logs/merge_mappings.log",
+        str(results / "logs" / "merge_mappings.log"),
     localrule: True
     conda:
         "../../envs/migration.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from fnmatch import fnmatchcase
 
 from drive2cloudinary.results.listing import Image
@@ -12,6 +13,12 @@ def excluded(settings: Settings, image: Image) -> str:
     """The setting that excludes an image, in words; "" if the image is to be moved."""
     if not any(fnmatchcase(image.mime_type, pattern) for pattern in settings.include):
         return f"include has no {image.mime_type}"
-    matching = (each for each in settings.exclude if each == image.id or fnmatchcase(image.path, each))
+    path = _composed(image.path)
+    matching = (each for each in settings.exclude if each == image.id or fnmatchcase(path, _composed(each)))
     pattern = next(matching, None)
     return f"exclude has {pattern}" if pattern else ""
+
+
+def _composed(text: str) -> str:
+    """In NFC: a Mac uploads é as two characters, and other keyboards type it as one."""
+    return unicodedata.normalize("NFC", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 import yaml
@@ -28,9 +29,19 @@ def settings_of(options: argparse.Namespace) -> Settings:
         config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
         raise MigrationError(f"config.yaml cannot be read: {one_line(error, 200)}") from error
-    given = {
+    return Settings.from_config({**config, **_given(options)}, ROOT / "config.schema.yaml")
+
+
+def upload_command(options: argparse.Namespace) -> str:
+    """The snakemake command, quoted for a shell, that uploads with the settings that the options give."""
+    pairs = [shlex.quote(f"{name}={value}") for name, value in _given(options).items()]
+    return " ".join(["snakemake --cores 8", *(["--config", *pairs] if pairs else [])])
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """Setting → value, of the settings that were given as options."""
+    return {
         name.removeprefix("setting_"): value
         for name, value in vars(options).items()
         if name.startswith("setting_") and value is not None
     }
-    return Settings.from_config({**config, **given}, ROOT / "config.schema.yaml")

@@ -11,7 +11,7 @@ from typing import Any
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import read_table
 from drive2cloudinary.run.results_folders import placed
-from drive2cloudinary.settings import Settings, folder_of
+from drive2cloudinary.settings import Settings, folder_of, no_text
 
 NEEDED = "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"
 """The message for a run without a Drive folder."""
@@ -34,23 +34,27 @@ def folders_of(settings: Settings, leave_out: Callable[[str], None]) -> list[Set
         key = "folder_id" if settings.folder_id else "folder_name"
         raise MigrationError(f"{key} and folders are both set: give one folder, or many")
     entries = _lines(settings) if isinstance(settings.folders, str) else _items(settings.folders)
+
+    def wrong(error: MigrationError) -> None:
+        if not settings.skip_wrong_lines:
+            raise error
+        leave_out(str(error))
+
     named: list[tuple[str, Settings]] = []
     for entry in entries:
         try:
             named.append((entry.where, _folder(settings, entry)))
         except MigrationError as error:
-            if not settings.skip_wrong_lines:
-                raise
-            leave_out(str(error))
+            wrong(error)
     if not named:
         raise MigrationError(f"{settings.folders} names no folder")
-    found = placed([each for _, each in named])
-    seen: dict[Path, str] = {}
-    for (where, _), each in zip(named, found, strict=True):
-        first = seen.setdefault(each.results_folder, where)
+    found: dict[Path, tuple[str, Settings]] = {}
+    for (where, _), each in zip(named, placed([each for _, each in named]), strict=True):
+        first, _ = found.setdefault(each.results_folder, (where, each))
         if first != where:
-            raise MigrationError(f"{where}: folder {each.folder_id} with the same folder_name is that of {first}, too")
-    return found
+            same = f"folder {each.folder_id} with the same folder_name is that of {first}, too"
+            wrong(MigrationError(f"{where}: {same}"))
+    return [each for _, each in found.values()]
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,10 @@ def _folder(settings: Settings, entry: _Entry) -> Settings:
     try:
         if entry.wrong:
             raise MigrationError(entry.wrong)
-        folders = dict(map(folder_of, entry.links))
+        folders: dict[str, str] = {}
+        for folder_id, key in map(folder_of, entry.links):
+            # A bare ID beside the link has no resource key.
+            folders[folder_id] = folders.get(folder_id) or key
         if len(folders) != 1:
             raise MigrationError("two folders" if folders else "no folder_id and no link")
     except MigrationError as error:
@@ -120,15 +127,17 @@ def _columns(header: Sequence[str], known: Sequence[str], chosen: str, where: st
 def _items(items: tuple[Any, ...]) -> Iterator[_Entry]:
     """The entries of a list in config.yaml: IDs, URLs, or objects with KEYS."""
     for number, item in enumerate(items, 1):
-        where = f"folders, entry {number}"
-        if not isinstance(item, Mapping):
-            yield _Entry(where, [str(item)], [])
-            continue
-        texts = {key: str(value).strip() for key, value in item.items() if value is not None}
-        unknown = sorted(map(str, set(item) - KEYS))
+        entry = item if isinstance(item, Mapping) else {"folder_id": item}
+        texts = {key: value.strip() for key, value in entry.items() if isinstance(value, str)}
         yield _Entry(
-            where,
+            f"folders, entry {number}",
             [texts[key] for key in ("folder_id", "link") if texts.get(key)],
             [texts[key] for key in ("folder_name",) if texts.get(key)],
-            f"unknown key {one_line(unknown[0], 60)!r}" if unknown else "",
+            next(_wrong_in(entry), ""),
         )
+
+
+def _wrong_in(entry: Mapping[Any, Any]) -> Iterator[str]:
+    """What is wrong with the keys and values of a list's entry."""
+    yield from (f"unknown key {one_line(key, 60)!r}" for key in sorted(map(str, entry.keys() - KEYS)))
+    yield from (f"{key}: {no_text(value)}" for key, value in entry.items() if not isinstance(value, str | None))

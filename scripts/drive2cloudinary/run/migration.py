@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from drive2cloudinary.command import CANCELLED, WARNING
+from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older, remove_unfinished
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.services import tell_on_stderr
@@ -75,9 +76,16 @@ class Migration:
                 say(f"{path} is not a file: taken as missing, and kept as {aside.name}", logging.WARNING)
 
     def list_for_a_dry_run(self, anew: bool) -> None:
-        """List the Drive folder, unless an existing listing can be used. In: do not use it. Raises MigrationError."""
-        if self.listing.exists() and (self.run.is_alive() or not (anew or self._listed_with_other_settings)):
-            return
+        """List the Drive folder, unless an existing listing can be used, or a run holds the results folder.
+
+        In: do not use the existing listing. Raises MigrationError, also if a run has not made the first listing yet.
+        """
+        if not self.run.is_alive() and (anew or not self.listing.exists() or self._listed_with_other_settings):
+            self._list_for_a_dry_run()
+        if not self.listing.exists():
+            raise MigrationError(f"a run is listing the Drive folder of {self.results_folder}: try again in a moment")
+
+    def _list_for_a_dry_run(self) -> None:
         # Imported here, because the Google client takes long.
         from drive2cloudinary.listing.making import list_images
 

@@ -35,7 +35,10 @@ def _placed(settings: Settings, taken_by: str | None) -> Settings:
     name, first = settings.folder_name, _first(settings)
     if first and not name:
         return replace(settings, folder_name=first.folder_name)
-    if (first and _key(first.cloudinary_folder) in ("", _key(name))) or taken_by == name:
+    if taken_by == name:
+        return settings
+    # Listings of early versions do not say which Cloudinary folder it is.
+    if first and (not first.cloudinary_folder or _key(first.cloudinary_folder) == _key(name)):
         return settings
     another = replace(settings, results_name=f"{settings.folder_id}@{_as_name(name)}") if name else settings
     is_other = first or taken_by is not None or layout.listing(another.results_folder).exists()
@@ -49,8 +52,13 @@ def _first(settings: Settings) -> Destination | None:
 
 
 def _key(folder_name: str) -> str:
-    """The same for two names of the same Cloudinary folder; "" for ""."""
-    return names.asset_key(names.asset_folder(folder_name, "")) if folder_name else ""
+    """The same for two names of the same Cloudinary folder. In: a name, not "".
+
+    A part of the path that has no letter or digit counts as it is: the asset_keys of 🎄 and 🎁 are the same.
+    """
+    folder = names.asset_folder(folder_name, "")
+    parts = zip(names.asset_key(folder).split("/"), folder.split("/"), strict=True)
+    return "/".join(key or part for key, part in parts)
 
 
 def _as_name(folder_name: str) -> str:

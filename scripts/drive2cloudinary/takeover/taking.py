@@ -50,14 +50,19 @@ class Outcome:
 
 
 def take_over(
-    settings: Settings, paths: Sequence[Path], thorough: bool, replace_altered: bool, say: Callable[[str], None]
+    settings: Settings,
+    paths: Sequence[Path],
+    thorough: bool,
+    replace_altered: bool,
+    command: str,
+    say: Callable[[str], None],
 ) -> bool:
     """Take over what caches of the replaced script say of the settings' Drive folder; False if a URL got no answer.
 
     In: the caches; `thorough`, to compare the bytes instead of what the CDN states; `replace_altered`, to leave images
-    pending of which Cloudinary has other bytes than Drive; `say`, called with the lines for the user. Uploads nothing.
-    Until all URLs are asked, it writes nothing but run.json, which holds the results folder. Raises
-    MigrationError, OSError.
+    pending of which Cloudinary has other bytes than Drive; `command`, which uploads with the same settings; `say`,
+    called with the lines for the user. Uploads nothing. Until all URLs are asked, it writes nothing but run.json, which
+    holds the results folder. Raises MigrationError, OSError.
     """
     cloud = OwnCloud()
     cached = caches.read(paths, warn)
@@ -107,9 +112,7 @@ def take_over(
     )
     for line in _summary(outcome, cached, len(cached.entries.keys() - files.keys())):
         say(line)
-    say(
-        f"to be moved: {len(left)} of {len(images)} images: snakemake --cores 8 --config folder_id={settings.folder_id}"
-    )
+    say(f"to be moved: {len(left)} of {len(images)} images: {command}")
     return NO_ANSWER not in dict(outcome.left)
 
 

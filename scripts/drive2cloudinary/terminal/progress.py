@@ -130,7 +130,7 @@ class Progress(logging.Handler):
         hint = f", see the rows with status {' or '.join(bad)}" if bad else ""
         say(f"mapping: {outcome.mapping}{hint}; {report}", level)
         for path, gone in outcome.gone.items():
-            say(f"gone from Drive: {how_many(gone)}, still in Cloudinary: see {path}")
+            say(f"no longer in the Drive folder: {how_many(gone)}, still in Cloudinary: see {path}")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
         if not (failures or outcome.unmerged or outcome.summary.left or outcome.stopped_because):
