@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument(
         "--replace-altered",
         action="store_true",
-        help="have images moved command_ of which Cloudinary has other bytes than Drive; their URLs stay",
+        help="have images moved again of which Cloudinary has other bytes than Drive; their URLs stay",
     )
     parser.add_argument(
         "caches", metavar="CACHE.json", type=Path, nargs="+", help="data/cache/gdrive_upload_cache_….json"
