@@ -180,6 +180,10 @@ class Workspace:
         """The number of calls of an operation (drive.media, cloudinary.upload …), or of those for `key`."""
         return sum(call["op"] == op and (not key or call["key"] == key) for call in self.cloud.log())
 
+    def held(self, op: str = "cloudinary.upload") -> int:
+        """The number of calls of an operation that the cloud holds now."""
+        return int(self.cloud.stats()["held"].get(op, 0))
+
     def mapping(self) -> list[dict[str, Any]]:
         """The rows of mapping.json, after checking that mapping.csv has the same ones."""
         rows: list[dict[str, Any]] = json.loads((self.results / "mapping.json").read_text())
