@@ -326,6 +326,12 @@ def _parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(caught, 16) >> number - 1 & 1)
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
     """Wait until a condition is true; fails after a generous time."""
     end = time.monotonic() + seconds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import time
@@ -17,7 +16,7 @@ import pytest
 
 from tests.disk import mounted
 from tests.emulator.client import Emulator
-from tests.harness import PATIENCE, Finished, Workspace, processes_of, wait_for
+from tests.harness import PATIENCE, Finished, Workspace, catches, processes_of, wait_for
 
 Interrupt = Callable[[Workspace, "subprocess.Popen[str]"], None]
 
@@ -291,9 +290,3 @@ def test_a_cloud_that_is_killed_for_good_ends_the_run_and_the_next_one_finishes(
         workspace.run().succeeded()
         workspace.audit(crashes=1)
         assert not workspace.secrets_left()
-
-
-def catches(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for a signal."""
-    (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
-    return bool(int(caught, 16) >> number - 1 & 1)
