@@ -20,6 +20,12 @@ for name in os.environ.keys() - without_proxies().keys():
     del os.environ[name]
 
 
+# Under nohup and as a job in a shell's background, these are ignored, and so they would be by all that a test starts.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Emulator]:
     """An emulated Drive with an empty folder, and an empty Cloudinary account."""

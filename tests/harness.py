@@ -24,6 +24,8 @@ from tests.emulator.client import Emulator
 from tests.emulator.pictures import noise_jpeg
 from tests.proxy import without_proxies
 
+PATIENCE = 120
+"""The setting `timeout`, in seconds, for runs whose calls are held."""
 ROOT = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
@@ -180,6 +182,41 @@ class Workspace:
         """The number of calls of an operation (drive.media, cloudinary.upload …), or of those for `key`."""
         return sum(call["op"] == op and (not key or call["key"] == key) for call in self.cloud.log())
 
+    def held(self, op: str = "cloudinary.upload") -> int:
+        """The number of calls of an operation that the cloud holds now."""
+        return int(self.cloud.stats()["held"].get(op, 0))
+
+    def hold_uploads(self, after: int = 0) -> None:
+        """Have the cloud hold all uploads but the first ones, until its faults are replaced. The run needs PATIENCE."""
+        self.cloud.faults([{"on": "cloudinary.upload", "skip": after, "do": {"hold": 0}, "times": None}])
+
+    def wait_until_held(self, done: int, cores: int = 4) -> None:
+        """Wait until each process of the pool has an upload held and the next image downloaded: nothing moves then.
+
+        In: how many images are done by then.
+        """
+        wait_for(
+            lambda: (
+                self.held() == cores and self.calls("drive.media") == done + 2 * cores and self.count_markers() == done
+            )
+        )
+
+    def wait_until_ending(self) -> None:
+        """Wait until the run has heeded a signal after which it lets the images under way finish, and begins no other.
+
+        From Snakemake's log, because nothing is said in the terminal.
+        """
+
+        def heeded() -> bool:
+            *_, log = sorted((self.path / ".snakemake" / "log").iterdir())
+            return "Will exit after finishing" in log.read_text()
+
+        wait_for(heeded)
+
+    def count_markers(self) -> int:
+        """How many markers stand."""
+        return len(list(self.results.glob("markers/*.json")))
+
     def mapping(self) -> list[dict[str, Any]]:
         """The rows of mapping.json, after checking that mapping.csv has the same ones."""
         rows: list[dict[str, Any]] = json.loads((self.results / "mapping.json").read_text())
@@ -240,6 +277,11 @@ class Workspace:
         """The process IDs of the pool that runs here, its host among them."""
         return self.processes("snakemake_executor_plugin_pool")
 
+    def host(self) -> int:
+        """The process that the others of the pool were forked from."""
+        pids = self.workers()
+        return next(pid for pid in pids if _parent_of(pid) not in pids)
+
     def processes(self, text: str = "") -> list[int]:
         """The IDs of all processes in this working directory whose command line contains `text`."""
         return [pid for pid in processes_of(text) if _folder_of(pid) == self.path]
@@ -278,6 +320,16 @@ def _folder_of(pid: int) -> Path | None:
         return Path(f"/proc/{pid}/cwd").readlink()
     except OSError:
         return None
+
+
+def _parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(caught, 16) >> number - 1 & 1)
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.disk import mounted
-from tests.harness import Workspace, wait_for
+from tests.harness import PATIENCE, Workspace, wait_for
 
 Config = dict[str, Any]
 Prepare = Callable[[Workspace], Config]
@@ -211,14 +211,15 @@ def test_a_real_run_says_a_corrupt_marker_too(workspace: Workspace) -> None:
 
 
 def test_a_second_run_on_the_same_folder_is_refused_and_told_who_holds_it(workspace: Workspace) -> None:
-    workspace.add(*(f"{number}.jpg" for number in range(24)))
-    workspace.cloud.settings(delay=1.5)
-    first = workspace.start()
-    wait_for(lambda: workspace.cloud.stats()["max_uploads_at_once"])
+    workspace.add("1.jpg", "2.jpg")
+    workspace.hold_uploads()
+    first = workspace.start(timeout=PATIENCE)
+    wait_for(workspace.held)
     second = workspace.run()
     second.failed()
     second.line("another run holds", f"process {first.pid}")
     assert len(second.lines) == 1, second.said
+    workspace.cloud.faults([])
     stdout, stderr = first.communicate(timeout=60)
     assert first.returncode == 0, stdout + stderr
     workspace.audit()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drive2cloudinary.terminal.preview import how_long_ago
-from tests.harness import Workspace, packed_in, wait_for
+from tests.harness import PATIENCE, Workspace, packed_in, wait_for
 
 NEXT_YEAR = time.time() + 365 * 86_400
 
@@ -60,16 +60,20 @@ def test_results_of_next_year_are_brought_up_to_date_as_any_others(moved: Worksp
 
 
 @pytest.mark.parametrize("ahead", [600, -600])
-def test_a_jump_in_the_midst_of_a_run_neither_fails_it_nor_loses_the_mapping(workspace: Workspace, ahead: int) -> None:
-    """After a jump back, all that was written before lies in the future; and the other way round."""
+def test_times_that_jump_in_the_midst_of_a_run_neither_fail_it_nor_lose_the_mapping(
+    workspace: Workspace, ahead: int
+) -> None:
+    """As a clock leaves them that is set: after a jump back, all that was written before lies in the future."""
     workspace.add("one.jpg", "lost.jpg")
-    workspace.cloud.settings(delay=1.5)
-    running = workspace.start()
-    wait_for(lambda: (workspace.results / "run.json").exists() and (workspace.results / "run.json").stat().st_size)
+    workspace.cloud.faults([{"on": "drive.list", "do": {"hold": 0}, "times": None}])
+    running = workspace.start(timeout=PATIENCE)
+    wait_for(lambda: workspace.held("drive.list"))
     then = time.time() + ahead
     os.utime(workspace.results / "run.json", (then, then))
-    wait_for(lambda: workspace.calls("cloudinary.upload"))
+    workspace.hold_uploads()
+    wait_for(lambda: workspace.held() == 2)
     os.utime(workspace.results / "listing.json", (then, then))
+    workspace.cloud.faults([])
     said = "".join(running.communicate(timeout=60))
     assert running.returncode == 0, said
     assert "2 images: 2 uploaded" in said

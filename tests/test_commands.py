@@ -155,8 +155,9 @@ def test_touch_after_a_run_changes_times_alone(workspace: Workspace) -> None:
 
 def test_the_resource_uploads_limits_the_uploads(workspace: Workspace) -> None:
     workspace.add(*(f"{number}.jpg" for number in range(8)))
+    workspace.cloud.settings(delay=0.3)
     workspace.cloud.faults([{"on": "cloudinary.upload", "do": {"hold": 2}, "times": 2}])
-    workspace.run("--resources", "uploads=2", cores=8).succeeded()
+    workspace.run("--resources", "uploads=2", cores=8, timeout=120).succeeded()
     assert workspace.cloud.stats()["max_uploads_at_once"] == 2
 
 

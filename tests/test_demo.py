@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from tests.harness import ROOT, processes_of
+from tests.harness import ROOT, processes_of, wait_for
 from tests.proxy import without_proxies
 from tests.terminal import Terminal
 
@@ -36,4 +36,4 @@ def test_the_cloud_of_the_demo_runs_until_enter_is_pressed_so_that_the_report_ha
     finally:
         terminal.kill()
     assert "Next, your own pictures: README.md" in terminal.text
-    assert not processes_of(str(tmp_path))
+    wait_for(lambda: not processes_of(str(tmp_path)))

@@ -23,24 +23,38 @@ def bare(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def test_only_cloudinarys_variables_are_taken_and_only_word_for_word(bare: Workspace) -> None:
-    """What else is in it can run no code, lead no call through a proxy, and pull in no other variable."""
+def test_only_cloudinarys_variables_are_taken(bare: Workspace) -> None:
+    """What else is in it can run no code and lead no call through a proxy."""
     spoiled = bare.path / "spoiled"
     script = bare.path / "script.sh"
     script.write_text(f"touch {spoiled}\n")
-    bare.environment["ELSEWHERE"] = "secret-of-another"
     (bare.path / ".env").write_text(
         f"BASH_ENV={script}\n"
         f"LD_PRELOAD={bare.path}/none.so\n"
         "HTTPS_PROXY=http://127.0.0.1:9\nHTTP_PROXY=http://127.0.0.1:9\n"
         f"CLOUDINARY_URL='{bare.cloud.cloudinary_url}'\n"
-        "CLOUDINARY_UNUSED=${ELSEWHERE}\n"
     )
     done = bare.run()
     done.succeeded()
     bare.audit()
     assert not spoiled.exists()
     assert "none.so" not in done.said
+
+
+def test_values_are_taken_word_for_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other variable is pulled in; in-process, for speed."""
+    from drive2cloudinary.cloudinary.account import check_credentials
+
+    # What is added to the environment is taken out of it again.
+    for name in ("CLOUDINARY_URL", "CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("ELSEWHERE", "secret-of-another")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(
+        "CLOUDINARY_CLOUD_NAME=${ELSEWHERE}\nCLOUDINARY_API_KEY=$ELSEWHERE\nCLOUDINARY_API_SECRET='a${ELSEWHERE:-b}'\n"
+    )
+    assert check_credentials() == "${ELSEWHERE}"
+    assert (os.environ["CLOUDINARY_API_KEY"], os.environ["CLOUDINARY_API_SECRET"]) == ("$ELSEWHERE", "a${ELSEWHERE:-b}")
 
 
 def test_an_exported_address_wins_wholly(bare: Workspace) -> None:

@@ -29,6 +29,7 @@ from tests.emulator.images import look
 from tests.emulator.oauth import SCOPE
 from tests.emulator.pictures import noise_jpeg
 from tests.emulator.real_clients import cloudinary_options, drive_client, user_credentials
+from tests.harness import wait_for
 
 # One emulator serves the whole module, so its tests stay in one process.
 pytestmark = pytest.mark.xdist_group("emulator_faults")
@@ -56,12 +57,12 @@ class Caller:
         answer = self._pool.request(
             "POST", info["token_uri"], fields={**form, "grant_type": "refresh_token"}, encode_multipart=False
         )
-        self._headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     def get(self, path: str = "", **options: Any) -> urllib3.BaseHTTPResponse:
         """GET under files/, of a path or of a file's name."""
         path = "/" + self.ids[path] + "?alt=media" if path in self.ids else path
-        return self._pool.request("GET", self._root + path, headers=self._headers, **options)
+        return self._pool.request("GET", self._root + path, headers=self.headers, **options)
 
 
 @pytest.fixture
@@ -138,6 +139,22 @@ def test_hang_delay_and_who_waits(emulator: Emulator, caller: Caller) -> None:
     start = time.perf_counter()
     assert caller.get("second.jpg").status == 200 and time.perf_counter() - start > 0.3
     assert [entry["status"] for entry in emulator.log()] == [0, 200]
+
+
+def test_calls_are_held_until_so_many_wait_for_their_answer(emulator: Emulator, caller: Caller) -> None:
+    """One whose client has given up waits no more: else its retry would meet itself."""
+    strike(emulator, "drive.media", {"hold": 2}, times=None)
+    address = urlsplit(emulator.drive_endpoint)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 0)
+    connection.request("GET", f"/drive/v3/files/{caller.ids['second.jpg']}?alt=media", headers=caller.headers)
+    wait_for(lambda: emulator.stats()["held"] == {"drive.media": 1})
+    connection.close()
+    wait_for(lambda: emulator.stats()["held"] == {})
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(caller.get, "second.jpg")
+        wait_for(lambda: emulator.stats()["held"] == {"drive.media": 1})
+        assert [pool.submit(caller.get, "second.jpg").result().status, first.result().status] == [200, 200]
+    assert emulator.stats()["held"] == {}
 
 
 @pytest.mark.parametrize(
@@ -274,29 +291,21 @@ def test_an_upload_that_breaks_off_is_noted(emulator: Emulator) -> None:
     connection.putheader("Content-Type", "multipart/form-data; boundary=b")
     connection.putheader("Content-Length", "1000")
     connection.endheaders(b"--b\r\n")
-    time.sleep(0.1)
+    wait_for(lambda: emulator.stats()["max_uploads_at_once"] == 1)
     connection.close()
-    wait_until(lambda: "cloudinary.aborted" in emulator.stats()["counts"])
+    wait_for(lambda: "cloudinary.aborted" in emulator.stats()["counts"])
     uploader.upload(io.BytesIO(DATA), **cloudinary_options(emulator.cloudinary_url))
     assert emulator.stats()["max_uploads_at_once"] == 1
 
 
 def test_an_upload_is_finished_without_its_client(emulator: Emulator) -> None:
-    emulator.settings(delay=0.3)
+    strike(emulator, "cloudinary.upload", {"hold": 0}, times=None)
     account = cloudinary_options(emulator.cloudinary_url)
     with pytest.raises(Error):
         uploader.upload(io.BytesIO(DATA), public_id="left-alone", timeout=urllib3.Timeout(read=0.1), **account)
     assert "left-alone" not in emulator.assets()
-    wait_until(lambda: "left-alone" in emulator.assets())
-    emulator.settings(delay=0)
-
-
-def wait_until(true: Any, seconds: float = 5) -> None:
-    """Until it is true; fails if it never is."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    emulator.faults([])
+    wait_for(lambda: "left-alone" in emulator.assets())
 
 
 # The program
@@ -366,7 +375,7 @@ def test_ends_with_its_parent(tmp_path: Path) -> None:
     )
     run = [sys.executable, "-c", code, str(tmp_path)]
     orphan = int(subprocess.run(run, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=20).stdout)
-    wait_until(lambda: not alive(orphan))
+    wait_for(lambda: not alive(orphan))
 
 
 def alive(pid: int) -> bool:

@@ -92,14 +92,16 @@ def test_an_answer_that_nobody_can_mean_is_a_passing_error_of_that_call(workspac
         fault("drive.media", "b.jpg", NO_GZIP),
         fault("drive.media", "c.jpg", NEVER),
         fault("drive.media", "d.jpg", {"raw": SUPERSCRIPT}),
-        fault("cloudinary.upload", "e", {"error": {"status": 420, "message": NO_DATE}}),
-        fault("cloudinary.upload", "f", {"body": DEEP}),
-        fault("cloudinary.upload", "g", {"raw": HUGE_CHUNK}),
-        fault("cloudinary.upload", "h", {"body": '{"error": {"message": "Internal"}}'}),
+        fault("cloudinary.upload", "Photos/e", {"error": {"status": 420, "message": NO_DATE}}),
+        fault("cloudinary.upload", "Photos/f", {"body": DEEP}),
+        fault("cloudinary.upload", "Photos/g", {"raw": HUGE_CHUNK}),
+        fault("cloudinary.upload", "Photos/h", {"body": '{"error": {"message": "Internal"}}'}),
     ]
     workspace.cloud.faults([*in_a_listing, *in_a_run])
     workspace.run(cores=8, retries=5).succeeded()
     workspace.audit()
+    struck = 2 * len(in_a_listing) + len(in_a_run)
+    assert sum(bool(call["fault"]) for call in workspace.cloud.log()) == struck, "every fault struck"
     in_verify = [
         fault("delivery.head", "/a.jpg", {"raw": SUPERSCRIPT}),
         fault("delivery.head", "/b.jpg", NEVER),
@@ -107,6 +109,7 @@ def test_an_answer_that_nobody_can_mean_is_a_passing_error_of_that_call(workspac
     ]
     workspace.cloud.faults(in_verify)
     workspace.run("verify", retries=2).succeeded()
+    assert sum(bool(call["fault"]) for call in workspace.cloud.log()) == struck + len(in_verify)
 
 
 HUGE_FILE = '{"files": [{"id": "1a", "name": "a", "mimeType": "image/png", "size": "%s"}]}' % ("9" * 400)

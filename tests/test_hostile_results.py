@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -254,6 +255,22 @@ def test_two_threads_may_write_the_same_file_at_once(tmp_path: Path) -> None:
             second.write("second")
         assert path.read_text() == "second"
     assert path.read_text() == "first" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("before", ["whole", ""])
+def test_a_file_whose_process_is_killed_while_it_is_written_stays_as_it_was(tmp_path: Path, before: str) -> None:
+    """As a marker that is not there yet, or one that is replaced."""
+    path = tmp_path / "marker.json"
+    if before:
+        path.write_text(before)
+    child = os.fork()
+    if not child:
+        with replacing(path) as stream:
+            stream.write("half")
+            stream.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert (path.read_text() if path.exists() else "") == before
 
 
 def test_what_a_killed_run_has_left_half_written_goes_with_the_next_run(workspace: Workspace) -> None:

@@ -104,6 +104,8 @@ def test_no_secret_is_anywhere_but_in_the_secret(clone: Workspace, kubernetes: K
     kept = json.loads((clone.cloud.store / "secrets.json").read_text())
     shown = said + kubernetes.logs + json.dumps(kubernetes.created["jobs"])
     assert not [name for name in ("api_secret", "client_secret", "refresh_token") if kept[name] in shown]
+    assert "ya29." not in shown
+    assert kubernetes.created["secrets"] and not any(kubernetes.objects.values()), "it is deleted with the run"
     assert {path.stat().st_mode & 0o777 for path in kubernetes.folder.glob("*/token.json")} == {0o600}
 
 

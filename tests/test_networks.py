@@ -262,7 +262,7 @@ def test_an_authority_that_is_not_known_stops_every_command(workspace: Workspace
     variables = {"SSL_CERT_FILE": str(proxy.other_authority)} if bundle else {}
     workspace.environment = proxy.behind(HTTPS_PROXY=proxy.url, **variables)
     workspace.add("one.jpg")
-    for done in (run(workspace), folders(workspace)):
+    for done in (run(workspace, "-n"), run(workspace), folders(workspace)):
         assert_stopped(workspace, done, "certificate is not trusted", "SSL_CERT_FILE")
     assert sum(seen.handshakes for seen in proxy.seen.values()) == 0
 

@@ -51,7 +51,8 @@ def under_way(workspace: Workspace, slurm: Slurm) -> subprocess.Popen[str]:
     workspace.add(*(f"{number}.jpg" for number in range(16)))
     workspace.cloud.faults([{"on": "cloudinary.upload", "do": {"hold": 0}, "times": None}])
     running = start(workspace, slurm, timeout=120)
-    wait_for(lambda: workspace.calls("drive.media") >= 8, 120)
+    # Two batches alone would make half of these downloads.
+    wait_for(lambda: workspace.calls("drive.media") == 16, 120)
     return running
 
 
@@ -61,7 +62,7 @@ def test_a_cancelled_job_costs_its_own_images_and_the_same_command_moves_them(
     running = under_way(workspace, slurm)
     cancelled = slurm.jobs()[0]
     slurm.command("scancel", cancelled)
-    wait_for(lambda: cancelled not in slurm.jobs(), 60)
+    wait_for(lambda: cancelled not in slurm.jobs("RUNNING,COMPLETING"), 60)
     workspace.cloud.faults([])
     code, said = end(running)
     assert code == 1 and "Traceback" not in said, said

@@ -157,9 +157,10 @@ def test_a_report_of_a_stopped_run_is_not_kept(workspace: Workspace) -> None:
     limit = {"error": {"status": 403, "reason": "dailyLimitExceeded", "message": "Daily Limit Exceeded"}}
     workspace.cloud.faults([{"on": "drive.media", "match": last, "do": {"hold": 0, **limit}, "times": None}])
     (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\n,{done}\n,{late}\n")
-    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv"}
+    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv", "timeout": 120}
     running = workspace.start(**config)
-    wait_for(lambda: len(list((workspace.path / "results" / done / "markers").iterdir())) == 2)
+    moved = workspace.path / "results" / done / "markers"
+    wait_for(lambda: len(list(moved.iterdir())) == 2 and workspace.held("drive.media"))
     workspace.cloud.faults([])
     running.communicate(timeout=60)
     report = workspace.path / "results" / done / "report.html"

@@ -12,7 +12,7 @@ import cloudinary.uploader
 
 from tests.emulator.pictures import noise_jpeg
 from tests.emulator.real_clients import cloudinary_options
-from tests.harness import Workspace, jpeg, wait_for
+from tests.harness import PATIENCE, Workspace, jpeg, wait_for
 
 COLUMNS = "file_id,filename,folder_path,public_id,url,result,status,expected_bytes,bytes,error"
 HOSTILE = '=HYPERLINK("http://127.0.0.1").jpg'
@@ -179,9 +179,9 @@ def test_an_answer_that_drips_has_an_end(workspace: Workspace) -> None:
     workspace.add("drips.jpg", "fine.jpg")
     drips = {"do": {"drip": True}, "match": "drips"}
     workspace.cloud.faults([{"on": "drive.media", **drips}, {"on": "delivery", "times": None, **drips}])
-    workspace.run(timeout=0.5, retries=1).succeeded()
+    workspace.run(timeout=0.5).succeeded()
     workspace.audit()
-    done = workspace.run("verify", timeout=0.5, retries=1)
+    done = workspace.run("verify", timeout=0.5, retries=2)
     done.failed()
     done.line("no answer: drips.jpg", "not finished after")
     assert {name: row["result"] for name, row in verified(workspace).items()} == {
@@ -221,11 +221,10 @@ def test_a_run_holds_its_folder_against_verify_and_verify_against_a_run(workspac
     workspace.add("one.jpg")
     workspace.run().succeeded()
     (workspace.results / "verify.csv").write_text("the last one")
-    workspace.cloud.settings(delay=5)
     workspace.cloud.drive("add", name="two.jpg", content_base64=jpeg("two"))
-    workspace.cloud.reset()
-    running = workspace.start()
-    wait_for(lambda: workspace.calls("drive.media"))
+    workspace.hold_uploads()
+    running = workspace.start(timeout=PATIENCE)
+    wait_for(workspace.held)
     refused = workspace.run("verify")
     refused.failed()
     assert len(refused.lines) == 1 and refused.lines[0].startswith("another run holds ")
@@ -234,9 +233,9 @@ def test_a_run_holds_its_folder_against_verify_and_verify_against_a_run(workspac
     wait_for(lambda: not workspace.processes())
 
     workspace.cloud.reset()
-    workspace.cloud.faults([{"on": "delivery", "do": {"hang": True}, "times": None}])
-    verifying = workspace.start("verify", timeout=60)
-    wait_for(lambda: workspace.processes("verify_urls.py"))
+    workspace.cloud.faults([{"on": "delivery", "do": {"hold": 0}, "times": None}])
+    verifying = workspace.start("verify", timeout=PATIENCE)
+    wait_for(lambda: workspace.held("delivery.head"))
     refused = workspace.run()
     refused.failed()
     assert len(refused.lines) == 1 and refused.lines[0].startswith("another run holds ")
@@ -246,7 +245,8 @@ def test_a_run_holds_its_folder_against_verify_and_verify_against_a_run(workspac
     assert verifying.returncode == 130 and "Traceback" not in stdout + stderr, stdout + stderr
     assert (stdout + stderr).splitlines()[-1].startswith("cancelled: ")
     assert (workspace.results / "verify.csv").read_text() == "the last one"
-    assert not workspace.leftovers() and not workspace.processes()
+    assert not workspace.leftovers()
+    wait_for(lambda: not workspace.processes())
 
 
 def test_of_many_folders_each_has_its_verify_csv_and_its_line(workspace: Workspace) -> None:

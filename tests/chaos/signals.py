@@ -1,7 +1,8 @@
 """Runs that get a signal at a random moment, from the first millisecond on, while Snakemake imports, lists or merges.
 
-After each: no traceback on the terminal, no process, no half marker, and the plain command finishes and leaves nothing
-behind. The seed decides signals, targets and moments; what they meet is up to the clock.
+Or in a phase that the caller chooses, in which the run is held until the signal is there. After each: no traceback on
+the terminal, no process, no half marker, and the plain command finishes and leaves nothing behind. The seed decides
+signals, targets and moments; what they meet is up to the clock.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import resource
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from drive2cloudinary.results import listing
 from tests.chaos.running import Processes, Running, send
 from tests.chaos.said import counted, wrong
 from tests.emulator.client import Emulator
-from tests.harness import ROOT, Workspace, wait_for
+from tests.harness import PATIENCE, ROOT, Workspace, wait_for
 
 AT_ONCE = 3
 """Series of trials side by side: much of a run is waiting."""
@@ -40,6 +41,8 @@ SIGNALS = [
     Signals.SIGSTOP,
     Signals.SIGKILL,
 ]
+HELD = {"listing": "drive.list", "moving": "cloudinary.upload"}
+"""The calls that are held so that a run stays in a phase."""
 TARGETS: dict[str, Callable[[Processes], list[int]]] = {
     "snakemake": lambda processes: [processes.snakemake],
     "its group": lambda processes: [processes.snakemake, *processes.jobs],
@@ -59,6 +62,8 @@ class Series:
     signals: list[Signals]
     share: float
     """Of a run's time, where the first signal comes; those of the others are spread over the rest of it."""
+    phases: Sequence[str] = ()
+    """The phases in which the signals come instead, in turns."""
     problems: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
@@ -76,7 +81,7 @@ class Series:
             try:
                 for number, which in enumerate(self.signals):
                     moment = (self.share + number / SERIES) % 1 * whole_run
-                    self._trial(which, moment)
+                    self._trial(which, moment, self.phases[number % len(self.phases)] if self.phases else "")
                     begun = time.monotonic()
                     self._finish()
                     whole_run = time.monotonic() - begun
@@ -90,11 +95,16 @@ class Series:
             finally:
                 send(self.workspace.processes(), Signals.SIGKILL)
 
-    def _trial(self, which: Signals, moment: float) -> None:
+    def _trial(self, which: Signals, moment: float, phase: str) -> None:
         begun = time.time()
-        running = Running(self.workspace.start())
-        with suppress(subprocess.TimeoutExpired):
-            running.process.wait(moment)
+        if phase:
+            self.workspace.cloud.faults([{"on": HELD[phase], "do": {"hold": 0}, "times": None}])
+        running = Running(self.workspace.start(**({"timeout": PATIENCE} if phase else {})))
+        if phase:
+            wait_for(lambda: self.workspace.held(HELD[phase]) and self._phase(running, begun) == phase)
+        else:
+            with suppress(subprocess.TimeoutExpired):
+                running.process.wait(moment)
         target = self.dice.choice(list(TARGETS))
         met = self._phase(running, begun)
         # What has no such process now, has snakemake itself.
@@ -106,9 +116,14 @@ class Series:
         if which is Signals.SIGSTOP:
             time.sleep(self.dice.uniform(0.1, 2))
             send(pids, Signals.SIGCONT)
+        if phase:
+            self.workspace.cloud.faults([])
+        if phase and (met != phase or not sent):
+            self._wrong(f"{which.name} to {target} came too late: {met}")
         self.met[met] += 1
         self.sent[f"{which.name} to {target}" if sent else "came too late"] += 1
-        what = f"after {which.name} to {target} ({sent}) at {moment:.3f} s ({met})"
+        when = "" if phase else f" at {moment:.3f} s"
+        what = f"after {which.name} to {target} ({sent}){when} ({met})"
         try:
             running.process.wait(60)
         except subprocess.TimeoutExpired:
@@ -188,8 +203,11 @@ def _replace(file_id: str, seed: int) -> dict[str, Any]:
     return {"op": "replace", "id": file_id, "picture": {"seed": seed}}
 
 
-def run_signals(folder: Path, count: int, seed: int) -> list[str]:
-    """Run `count` trials with a signal; prints what happened, and returns the errors."""
+def run_signals(folder: Path, count: int, seed: int, phases: Sequence[str] = ()) -> list[str]:
+    """Run `count` trials with a signal, of which those of each series meet these phases, if there are any.
+
+    Prints what happened, and returns the errors.
+    """
     if not count:
         return []
     begun = time.monotonic()
@@ -200,7 +218,7 @@ def run_signals(folder: Path, count: int, seed: int) -> list[str]:
     parts = [signals[first : first + SERIES] for first in range(0, count, SERIES)]
     # The very first comes at once; the moments of all together lie evenly.
     all_series = [
-        Series(folder / f"series-{number}", random.Random(dice.random()), part, number / len(parts) / SERIES)
+        Series(folder / f"series-{number}", random.Random(dice.random()), part, number / len(parts) / SERIES, phases)
         for number, part in enumerate(parts)
     ]
     for series in all_series:

@@ -76,6 +76,8 @@ class Storm:
                 self._set_faults()
                 self._finish()
                 self._collect()
+                if not self.happened.kills or not self.happened.faults:
+                    self.audit.wrong("this was no storm: nothing was killed, or no fault struck")
                 self.audit.all("at the end")
                 self.audit.leftovers()
             finally:

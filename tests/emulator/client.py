@@ -150,7 +150,7 @@ class Emulator:
             return json.load(answer)
 
     def stats(self) -> Json:
-        """Counters: counts, statuses, connections, refreshes, max_uploads_at_once, stores."""
+        """Counters: counts, statuses, connections, refreshes, max_uploads_at_once, held (calls held now), stores."""
         answer: Json = self._call("stats")
         return answer
 

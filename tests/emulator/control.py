@@ -100,7 +100,8 @@ class Control:
             return self.error(400, "", repr(error))
 
     def _stats(self, body: Json) -> Json:
-        return {**self._record.stats(), "stores": {asset.public_id: asset.stores for asset in self._assets}}
+        stores = {asset.public_id: asset.stores for asset in self._assets}
+        return {**self._record.stats(), "held": self._faults.held, "stores": stores}
 
     def _reset(self, body: Json) -> Json:
         self._record.reset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,21 @@ class Rule:
         return self.match is None or any(self.match in key for key in keys)
 
 
+@dataclass(slots=True)
+class Held:
+    """A call that is held: what lets it go on, and whether its client still waits for the answer."""
+
+    go: asyncio.Future[None]
+    is_awaited: Callable[[], bool]
+
+
 class Faults:
     """The active rules. `pick` returns the fault of a call."""
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
         self._random = random.Random(0)
-        self._held: dict[str, list[asyncio.Future[None]]] = {}
+        self._held: dict[str, list[Held]] = {}
 
     def replace(self, rules: Iterable[Json], seed: int = 0) -> None:
         """Replaces all rules and lets all held calls go on; a malformed rule raises ValueError and changes nothing."""
@@ -53,18 +61,24 @@ class Faults:
         for op in list(self._held):
             self._release(op)
 
-    async def hold(self, op: str, count: int) -> None:
+    @property
+    def held(self) -> Json:
+        """How many calls are held now, by operation. A call whose client has given up does not count."""
+        counts = {op: sum(call.is_awaited() for call in calls) for op, calls in self._held.items()}
+        return {op: count for op, count in counts.items() if count}
+
+    async def hold(self, op: str, count: int, is_awaited: Callable[[], bool]) -> None:
         """Waits until `count` calls of this operation are held at once, or the rules are replaced (0: only that)."""
-        held = self._held.setdefault(op, [])
-        held.append(asyncio.get_running_loop().create_future())
-        if len(held) == count:
+        call = Held(asyncio.get_running_loop().create_future(), is_awaited)
+        self._held.setdefault(op, []).append(call)
+        if count and self.held.get(op, 0) >= count:
             self._release(op)
-        await held[-1]
+        await call.go
 
     def _release(self, op: str) -> None:
         for call in self._held.pop(op):
-            if not call.done():
-                call.set_result(None)
+            if not call.go.done():
+                call.go.set_result(None)
 
     def pick(self, op: str, keys: Sequence[str]) -> Json:
         """The `do` of the first rule that applies to this call, or {}. Counts down `skip` and `times`."""

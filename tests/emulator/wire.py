@@ -166,7 +166,7 @@ class Port:
         if wait:
             await asyncio.sleep(wait)
         if "hold" in do:
-            await self._faults.hold(call.op, int(do["hold"]))
+            await self._faults.hold(call.op, int(do["hold"]), lambda: call.request.transport is not None)
         if do.get("refuse"):
             raise Dropped
         if "raw" in do:

@@ -19,7 +19,8 @@ def test_after_faults_kills_and_changes_every_image_is_there_once(tmp_path: Path
 
 
 def test_a_signal_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:
-    assert not run_signals(tmp_path, 2, seed=4)
+    """Here, while it lists and while it moves images; `make chaos` leaves the moment to the dice."""
+    assert not run_signals(tmp_path, 2, seed=4, phases=["listing", "moving"])
 
 
 def test_a_disk_that_is_full_is_said_once(tmp_path: Path) -> None:

@@ -16,18 +16,29 @@ import pytest
 
 from tests.disk import mounted
 from tests.emulator.client import Emulator
-from tests.harness import Finished, Workspace, processes_of, wait_for
+from tests.harness import PATIENCE, Finished, Workspace, catches, processes_of, wait_for
 
 Interrupt = Callable[[Workspace, "subprocess.Popen[str]"], None]
 
 
+IMAGES = 24
+DONE, IN_HAND = 4, 8
+"""In the middle of a run: each of four processes has two images in hand."""
+
+
 def started(workspace: Workspace, *arguments: str, **config: Any) -> subprocess.Popen[str]:
-    """A run of 16 images in the middle: some are done, some are under way, and some have not begun."""
-    workspace.add(*(f"{number}.jpg" for number in range(16)))
-    workspace.cloud.settings(delay=0.5)
-    running = workspace.start(*arguments, **config)
-    wait_for(lambda: workspace.results.exists() and len(list((workspace.results / "markers").glob("*.json"))) > 2)
+    """A run in the middle: some images are done, some have not begun, and no upload ends before `go_on`."""
+    workspace.add(*(f"{number}.jpg" for number in range(IMAGES)))
+    workspace.hold_uploads(after=DONE)
+    running = workspace.start(*arguments, timeout=PATIENCE, **config)
+    workspace.wait_until_held(done=DONE)
     return running
+
+
+def go_on(workspace: Workspace, again: int = 0) -> None:
+    """Let the held uploads end, as soon as so many images have been downloaded again."""
+    wait_for(lambda: workspace.calls("drive.media") == DONE + IN_HAND + again)
+    workspace.cloud.faults([])
 
 
 def said(running: subprocess.Popen[str]) -> str:
@@ -58,16 +69,18 @@ INTERRUPTS: dict[str, Interrupt] = {
 def test_the_plain_command_finishes_what_was_interrupted(workspace: Workspace, how: str) -> None:
     running = started(workspace)
     INTERRUPTS[how](workspace, running)
+    if "kill -9" not in how:
+        workspace.wait_until_ending()
+        go_on(workspace)
     output = said(running)
     assert "Traceback" not in output
     if "kill -9" not in how:
         assert running.returncode == (130 if how == "Ctrl-C" else 1), output
         statuses = list(workspace.statuses().values())
         assert set(statuses) == {"uploaded", "pending"}, "what was not tried did not fail"
-        assert len(statuses) == 16 and statuses.count("uploaded") == len(workspace.markers()) > 2, (
-            "the mapping is there"
-        )
-        assert "16 images: " in output and "mapping.csv, see the rows with status pending" in output, output
+        assert len(statuses) == IMAGES and statuses.count("uploaded") == len(workspace.markers())
+        assert DONE + IN_HAND <= len(workspace.markers()) < IMAGES, "what is in hand is finished"
+        assert f"{IMAGES} images: " in output and "mapping.csv, see the rows with status pending" in output, output
         assert "not tried before the run ended. Run the same command again." in output.splitlines()[-1], output
     for marker in (workspace.results / "markers").glob("*.json"):
         json.loads(marker.read_text())
@@ -78,17 +91,15 @@ def test_the_plain_command_finishes_what_was_interrupted(workspace: Workspace, h
     again = workspace.run()
     again.succeeded()
     workspace.audit(crashes=1)
-    assert workspace.calls("drive.media") == 16 - done, "only what was missing"
+    assert workspace.calls("drive.media") == IMAGES - done, "only what was missing"
     wait_for(lambda: not workspace.processes(), 20)
 
 
 @pytest.mark.parametrize("dry", [(), ("-n",)], ids=["a run", "a dry run"])
 def test_ctrl_c_while_it_is_listed_is_one_line(workspace: Workspace, dry: tuple[str, ...]) -> None:
-    workspace.cloud.faults([{"on": "drive.list", "do": {"hang": True}, "times": None}])
-    running = workspace.start(*dry, timeout=30)
-    wait_for(lambda: workspace.cloud.stats()["connections"].get("drive"))
-    # In a connection, and not yet in the log: it hangs there.
-    time.sleep(0.2)
+    workspace.cloud.faults([{"on": "drive.list", "do": {"hold": 0}, "times": None}])
+    running = workspace.start(*dry, timeout=PATIENCE)
+    wait_for(lambda: workspace.held("drive.list"))
     os.killpg(running.pid, signal.SIGINT)
     done = Finished(running.wait(20), *running.communicate())
     done.failed(130)
@@ -101,10 +112,11 @@ def test_a_marker_of_an_earlier_run_that_vanishes_before_the_merge_fails_the_run
     workspace.run().succeeded()
     (marker,) = (workspace.results / "markers").iterdir()
     workspace.add("slow.jpg")
-    workspace.cloud.settings(delay=2)
-    running = workspace.start()
-    wait_for(lambda: workspace.calls("drive.media") == 2)
+    workspace.hold_uploads()
+    running = workspace.start(timeout=PATIENCE)
+    wait_for(workspace.held)
     marker.unlink()
+    workspace.cloud.faults([])
     output = said(running)
     assert running.returncode == 1 and "Traceback" not in output, output
     assert workspace.statuses() == {"vanishing.jpg": "pending", "slow.jpg": "uploaded"}
@@ -114,11 +126,12 @@ def test_a_marker_of_an_earlier_run_that_vanishes_before_the_merge_fails_the_run
 
 def test_a_killed_worker_costs_its_image_one_more_try_and_no_other_any(workspace: Workspace) -> None:
     running = started(workspace)
-    os.kill(next(pid for pid in workspace.workers() if pid != host_of(workspace)), signal.SIGKILL)
+    os.kill(next(pid for pid in workspace.workers() if pid != workspace.host()), signal.SIGKILL)
+    go_on(workspace, again=2)
     output = said(running)
     assert running.returncode == 0, output
     workspace.audit(crashes=1)
-    assert workspace.calls("drive.media") <= 16 + 2, "it had two in hand"
+    assert workspace.calls("drive.media") == IMAGES + 2, "it had two in hand"
     wait_for(lambda: not workspace.workers(), 20)
 
 
@@ -126,6 +139,7 @@ def test_when_all_workers_are_killed_others_take_their_place(workspace: Workspac
     running = started(workspace)
     for pid in workspace.workers():
         os.kill(pid, signal.SIGKILL)
+    go_on(workspace, again=IN_HAND)
     output = said(running)
     assert running.returncode == 0, output
     workspace.audit(crashes=1)
@@ -134,7 +148,8 @@ def test_when_all_workers_are_killed_others_take_their_place(workspace: Workspac
 
 def test_a_killed_host_takes_its_processes_with_it_and_another_one_goes_on(workspace: Workspace) -> None:
     running = started(workspace)
-    os.kill(host_of(workspace), signal.SIGKILL)
+    os.kill(workspace.host(), signal.SIGKILL)
+    go_on(workspace, again=IN_HAND)
     output = said(running)
     assert running.returncode == 0, output
     workspace.audit(crashes=1)
@@ -143,23 +158,24 @@ def test_a_killed_host_takes_its_processes_with_it_and_another_one_goes_on(works
 
 def test_nothing_is_left_of_a_run_whose_snakemake_and_host_are_killed(workspace: Workspace) -> None:
     running = started(workspace)
-    workspace.cloud.settings(delay=3)
     assert len(workspace.workers()) == 1 + 4, "the host and one for each core"
-    for pid in (running.pid, host_of(workspace)):
+    for pid in (running.pid, workspace.host()):
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not workspace.processes(), 20)
-    workspace.cloud.settings(delay=0)
+    workspace.cloud.faults([])
     said(running)
     workspace.run().succeeded()
     workspace.audit(crashes=1)
 
 
 def test_a_wedged_process_is_killed_after_its_time(workspace: Workspace) -> None:
-    running = started(workspace, "--pool-patience", "3")
-    process = next(pid for pid in workspace.workers() if pid != host_of(workspace))
+    running = started(workspace, "--pool-patience", "5")
+    process = next(pid for pid in workspace.workers() if pid != workspace.host())
     os.kill(process, signal.SIGSTOP)
+    workspace.cloud.faults([])
     output = said(running)
     assert running.returncode == 0, output
+    assert f"process {process} was killed by SIGKILL" in (workspace.results / "logs" / "pool.log").read_text()
     workspace.audit(crashes=1)
     wait_for(lambda: not workspace.processes(), 20)
 
@@ -167,16 +183,15 @@ def test_a_wedged_process_is_killed_after_its_time(workspace: Workspace) -> None
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C twice", "Ctrl-C and SIGHUP"])
 def test_a_second_signal_ends_a_run_that_waits_for_images(workspace: Workspace, second: signal.Signals) -> None:
     running = started(workspace)
-    workspace.cloud.settings(delay=60)
-    workspace.cloud.reset()
-    wait_for(lambda: workspace.cloud.stats()["max_uploads_at_once"] >= 4)
     os.killpg(running.pid, signal.SIGINT)
-    time.sleep(1)
+    # Two signals that come together are one. The first has SIGHUP end the run at once, as it does by default.
+    wait_for(lambda: not catches(running.pid, signal.SIGHUP))
     os.killpg(running.pid, second)
     output = said(running)
     assert running.returncode != 0 and "Traceback" not in output, output
     wait_for(lambda: not workspace.processes(), 20)
-    workspace.cloud.settings(delay=0)
+    assert workspace.count_markers() == DONE, "no image was waited for"
+    workspace.cloud.faults([])
     workspace.run().succeeded()
     workspace.audit(crashes=1)
 
@@ -189,13 +204,13 @@ def test_a_changed_image_that_was_interrupted_is_still_replaced_in_place(workspa
     before = {row["file_id"]: row["public_id"] for row in workspace.mapping()}
     workspace.cloud.drive_all([{"op": "replace", "id": each, "picture": {"seed": 1}, "name": "x"} for each in ids[:4]])
     workspace.cloud.drive_all([{"op": "replace", "id": each, "picture": {"seed": 2}} for each in ids[4:]])
-    workspace.cloud.settings(delay=1)
-    running = workspace.start(cores=2)
     workspace.cloud.reset()
-    wait_for(lambda: workspace.calls("cloudinary.upload") >= 3)
+    workspace.hold_uploads(after=3)
+    running = workspace.start(cores=2, timeout=PATIENCE)
+    wait_for(lambda: workspace.held() == 2 and workspace.calls("cloudinary.upload") == 3)
     kill(workspace)
     said(running)
-    workspace.cloud.settings(delay=0)
+    workspace.cloud.faults([])
     workspace.run().succeeded()
     assert {row["file_id"]: row["public_id"] for row in workspace.audit(crashes=2)} == before
 
@@ -208,8 +223,9 @@ def test_each_process_signs_in_once_and_shows_no_secret(workspace: Workspace) ->
     kept = json.loads((workspace.cloud.store / "secrets.json").read_text())
     for text in (kept["api_secret"], kept["refresh_token"], "ya29."):
         assert not processes_of(text), "no secret on a command line"
-    sockets = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True).stdout
+    sockets = subprocess.run(["ss", "-Hlntxp"], capture_output=True, text=True).stdout
     assert not any(f"pid={pid}," in sockets for pid in workspace.workers()), "nobody can reach them"
+    go_on(workspace)
     output = said(running)
     assert running.returncode == 0, output
     workspace.audit()
@@ -238,8 +254,10 @@ def test_two_folders_side_by_side_do_not_disturb_each_other(workspace: Workspace
 
 def test_of_two_runs_that_begin_at_once_exactly_one_is_let_in(workspace: Workspace) -> None:
     workspace.add(*(f"{number}.jpg" for number in range(6)))
-    workspace.cloud.settings(delay=1.5)
-    running = [workspace.start() for _ in range(2)]
+    workspace.hold_uploads()
+    running = [workspace.start(timeout=PATIENCE) for _ in range(2)]
+    wait_for(lambda: workspace.held() and any(each.poll() is not None for each in running))
+    workspace.cloud.faults([])
     outputs = [said(each) for each in running]
     codes = [each.returncode for each in running]
     assert sorted(codes) == [0, 1], outputs
@@ -263,21 +281,12 @@ def test_a_cloud_that_is_killed_for_good_ends_the_run_and_the_next_one_finishes(
     with Emulator(tmp_path / "Photos", tmp_path / "cloud") as cloud:
         workspace = Workspace(tmp_path / "work", cloud)
         workspace.path.mkdir()
-        running = started(workspace, retries=0, timeout=2, patience=2)
+        running = started(workspace, retries=0, patience=2)
         cloud.kill()
         output = said(running)
         assert running.returncode == 1 and "Traceback" not in output, output
-        assert len(workspace.mapping()) == 16
+        assert len(workspace.mapping()) == IMAGES
         cloud.start()
         workspace.run().succeeded()
         workspace.audit(crashes=1)
-
-
-def host_of(workspace: Workspace) -> int:
-    """The process that the others of the pool were forked from."""
-    processes = workspace.workers()
-    return next(pid for pid in processes if _parent_of(pid) not in processes)
-
-
-def _parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        assert not workspace.secrets_left()

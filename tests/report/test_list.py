@@ -155,6 +155,9 @@ def test_a_url_is_copied(clipboard: str, tmp_path: Path, opened: Open) -> None:
     if clipboard == "refused":
         page.evaluate("document.execCommand = () => false")
     button = page.locator("#gallery li").nth(1).get_by_role("button")
+    # What says so is there for two seconds: for how long a machine takes to look, they do not begin to pass.
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
     button.click()
     field = page.locator("input.url")
     if clipboard == "refused":
@@ -164,6 +167,7 @@ def test_a_url_is_copied(clipboard: str, tmp_path: Path, opened: Open) -> None:
     else:
         button.get_by_text("Copied").wait_for()
         assert page.get_by_role("status").get_by_text("Copied the URL of").count() == 1
+        page.clock.run_for(2000)
         button.get_by_text("Copy URL").wait_for()
     assert not field.count()
     page.locator("#search").focus()
