@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import threading
@@ -299,15 +300,19 @@ def test_a_listing_of_an_older_version_is_still_one(workspace: Workspace) -> Non
 
 def test_an_excluded_image_that_changes_keeps_its_url_and_its_older_content(workspace: Workspace) -> None:
     (one,) = workspace.add("one.jpg")
-    workspace.run().succeeded()
+    workspace.cloud.drive("set", id=one, md5Checksum=hashlib.md5(b"another").hexdigest())
+    workspace.run(trust_checksum=f"{{{one}: false}}").succeeded()
     (before,) = workspace.mapping()
-    workspace.cloud.drive("replace", id=one, content_base64=jpeg("changed"))
+    assert before["error"]
+    changed = jpeg("changed")
+    workspace.cloud.drive("replace", id=one, content_base64=changed)
+    workspace.cloud.drive("set", id=one, md5Checksum=hashlib.md5(base64.b64decode(changed)).hexdigest())
     done = workspace.run(exclude="one.*")
     done.succeeded()
     done.line("1 image listed: 0 to move, 1 moved before, 0 skipped")
     (row,) = workspace.mapping()
     assert row["cloudinary_url"] == before["cloudinary_url"] and row["status"] == "uploaded"
-    assert row["error"] == "excluded, and changed in Drive since: Cloudinary has its older content"
+    assert row["error"] == f"excluded, and changed in Drive since: Cloudinary has its older content; {before['error']}"
     workspace.run("verify", exclude="one.*").succeeded()
     workspace.run().succeeded()
     assert workspace.mapping()[0]["error"] == "" and workspace.cloud.assets()["Photos/one"]["stores"] == 2

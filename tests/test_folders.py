@@ -341,6 +341,8 @@ def test_an_asset_that_stays_in_cloudinary_keeps_its_name_against_other_folders(
     workspace: Workspace, harm: Callable[[Path], object]
 ) -> None:
     one, other = family(workspace)
+    (workspace.path / "results" / "of another program").mkdir()
+    (workspace.path / "results" / "of another program" / "markers").touch()
     harm(workspace.path / "results" / one / "listing.json")
     workspace.add("photo.jpg", "stays.jpg", parent=other)
     workspace.run(folder_id=other, folder_name="Family").succeeded()
@@ -349,7 +351,7 @@ def test_an_asset_that_stays_in_cloudinary_keeps_its_name_against_other_folders(
 
 def test_the_names_of_other_folders_are_looked_at_only_for_new_images_and_read_once(workspace: Workspace) -> None:
     one, other = family(workspace)
-    index = workspace.path / "results" / one / "logs" / "names.index"
+    index = workspace.path / "results" / f".names.{one}.json"
     index.unlink(missing_ok=True)
     workspace.run(folder_id=other, folder_name="Family").succeeded()
     assert not index.exists()

@@ -98,10 +98,11 @@ def test_a_large_image_that_changes_meanwhile_is_not_uploaded_in_parts(
     assert asset["etag"] == hashlib.md5(base64.b64decode(new)).hexdigest()
 
 
-def test_a_page_instead_of_a_piece_is_no_piece(workspace: Workspace) -> None:
+@pytest.mark.parametrize("instead", [{"html": 200}, {"endless": 30_000_000}], ids=["a page", "more than asked for"])
+def test_another_answer_instead_of_a_piece_is_no_piece(workspace: Workspace, instead: dict[str, Any]) -> None:
     content = jpeg("large", SIZE)
     workspace.cloud.drive_all([{"op": "add", "name": "large.jpg", "content_base64": content, **NO_MD5}])
-    workspace.cloud.faults([{"on": "drive.media", "skip": 1, "do": {"html": 200}}])
+    workspace.cloud.faults([{"on": "drive.media", "skip": 1, "do": instead}])
     workspace.run(timeout=20).succeeded()
     (asset,) = workspace.cloud.assets().values()
     assert asset["etag"] == hashlib.md5(base64.b64decode(content)).hexdigest()

@@ -91,7 +91,9 @@ def test_a_dry_run_says_that_a_run_is_listing_the_folder(workspace: Workspace) -
         wait_for(Run(workspace.results).is_alive)
         workspace.cloud.faults([stuck])
         said = "".join(dry.communicate(timeout=60))
-        line = f"a run is listing the Drive folder of results/{workspace.cloud.folder_id}: try again in a moment"
+        line = (
+            f"another command holds results/{workspace.cloud.folder_id}, and has not listed yet: try again in a moment"
+        )
         assert dry.returncode == 1 and said.splitlines()[-1] == line, said
         dry_again = workspace.dry_run()
         dry_again.failed()

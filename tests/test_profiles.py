@@ -58,3 +58,14 @@ def test_a_workflow_profile_of_the_user_s_own_is_as_good(workspace: Workspace, n
     a_cluster_profile(workspace)
     workspace.run("--workflow-profile", name).succeeded()
     workspace.audit()
+
+
+def test_a_text_in_a_profile_stays_what_was_written(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    command = workspace.command("--workflow-profile", "mine")
+    plain, pairs = command[: command.index("--config")], command[command.index("--config") + 1 :]
+    profile = {"executor": "local", "config": dict(pair.split("=", 1) for pair in pairs) | {"folder_name": "2024_01"}}
+    (workspace.path / "mine").mkdir()
+    (workspace.path / "mine" / "config.yaml").write_text(yaml.safe_dump(profile))
+    workspace.run_line(plain).succeeded()
+    assert list(workspace.cloud.assets()) == ["2024_01/one"]

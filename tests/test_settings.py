@@ -17,9 +17,9 @@ DEFAULTS: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 def settings(*typed: str) -> Settings:
     """The settings of `snakemake --config` with these pairs, which Snakemake reads as YAML."""
-    pairs = [pair.removeprefix("--config=").partition("=") for pair in typed]
+    pairs = [pair.partition("=") for pair in typed]
     config = {**DEFAULTS, **{key: yaml.safe_load(value) for key, _, value in pairs}}
-    return Settings.from_config(config, ROOT / "config.schema.yaml", ["snakemake", "--config", *typed])
+    return Settings.from_config(config, ROOT / "config.schema.yaml", typed)
 
 
 def configured(text: str) -> Settings:
@@ -93,7 +93,7 @@ def test_an_id_is_text_whatever_yaml_makes_of_it(text: str) -> None:
 @pytest.mark.parametrize("name", ["2024", "007", "1e5", "yes", "2024-01-01", "2024_01", "12:30", "No"])
 def test_a_folder_name_is_text_whatever_yaml_makes_of_it(name: str) -> None:
     assert settings(f"folder_id={ID}", f"folder_name={name}").folder_name == name
-    assert settings(f"--config=folder_name={name}").folder_name == name
+    assert settings(f"folder_name='{name}'").folder_name == name, "as in the command of a job"
 
 
 @pytest.mark.parametrize("setting", ["folder_id", "folder_name", "results", "folders_link_column"])

@@ -156,14 +156,15 @@ class Settings:
         return cls(**{**values, **{key: tuple(values[key]) for key in (*LISTS, "folders")}, "upload": upload})
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], schema: Path, command_line: Sequence[str] = ()) -> Settings:
+    def from_config(cls, config: dict[str, Any], schema: Path, typed: Sequence[str] = ()) -> Settings:
         """The settings in Snakemake's `config`, checked against `schema`.
 
-        In: config.yaml overridden by `--config`; the JSON Schema; sys.argv, because Snakemake converts an ID that looks
-        like a number (1e5, 007), and the original text is only there. Raises MigrationError for an unknown key, a wrong
-        type, a text that YAML has converted, or a folder_id that is neither an ID nor a Drive folder's URL.
+        In: config.yaml overridden by `--config`; the JSON Schema; the arguments of `--config`, because Snakemake
+        converts an ID that looks like a number (1e5, 007), and the original text is only there. Raises MigrationError
+        for an unknown key, a wrong type, a text that YAML has converted, or a folder_id that is neither an ID nor a
+        Drive folder's URL.
         """
-        values = {**config, **_typed_by_name(command_line, config)}
+        values = {**config, **_typed_by_name(typed, config)}
         for key in TEXTS:
             if not isinstance(values.get(key), str | None):
                 raise MigrationError(f"wrong setting {key}: {no_text(values[key])}")
@@ -220,12 +221,13 @@ def no_text(value: object) -> str:
     return f"YAML reads it as {one_line(value, 60)}, not as text: put it into quotes"
 
 
-def _typed_by_name(command_line: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:
+def _typed_by_name(arguments: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:
     typed: dict[str, Any] = {}
-    for argument in command_line:
-        key, equals, text = argument.removeprefix("--config=").partition("=")
-        if equals and key in TEXTS and key in config:
-            typed[key] = text
+    for argument in arguments:
+        key, _, text = argument.partition("=")
+        if key in TEXTS and key in config:
+            # A profile, and the command of a job, put quotes around it; Snakemake takes them off, too.
+            typed[key] = text.strip("'\"")
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     for key in SWITCHES:
         if isinstance(config.get(key), str):

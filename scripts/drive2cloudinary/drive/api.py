@@ -164,7 +164,10 @@ class Drive:
 
         Raises ImageError, StopRun or TransientError (not retried here).
         """
-        return self._bytes(self._media(file_id, resource_key), size)
+        try:
+            return self._bytes(self._media(file_id, resource_key), size)
+        except TooLarge as error:
+            raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.CHANGED) from error
 
     def download_in_pieces(self, file_id: str, resource_key: str, size: int, into: Content) -> None:
         """Download a large file of `size` bytes in ranges. After a TransientError, only the failed range is retried.
@@ -177,10 +180,7 @@ class Drive:
             into.write(again(self._piece, file_id, resource_key, into.size, size))
 
     def _piece(self, file_id: str, resource_key: str, start: int, size: int) -> bytes:
-        """The next bytes of a file of `size` bytes.
-
-        Google's own client needs the header Content-Range, too (googleapiclient.http.MediaIoBaseDownload.next_chunk).
-        """
+        """The next bytes of a file of `size` bytes. An answer with more is none to this question: it can be retried."""
         request = self._media(file_id, resource_key)
         wanted = min(PIECE, size - start)
         request.headers["Range"] = f"bytes={start}-{start + wanted - 1}"
@@ -202,11 +202,8 @@ class Drive:
         )
 
     def _bytes(self, request: HttpRequest, size: int) -> bytes:
-        try:
-            with self._http.expecting(size):
-                content = self._execute(request, DOWNLOAD)
-        except TooLarge as error:
-            raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.CHANGED) from error
+        with self._http.expecting(size):
+            content = self._execute(request, DOWNLOAD)
         if not isinstance(content, bytes):
             raise TransientError("Drive's answer is not a file")
         return content

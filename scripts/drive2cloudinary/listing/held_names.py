@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from drive2cloudinary import __version__
 from drive2cloudinary.checks import is_id
 from drive2cloudinary.cloudinary.names import asset_key
 from drive2cloudinary.files import read_json, replacing
@@ -45,7 +47,7 @@ def _keys_of(results_folder: Path) -> dict[str, str]:
     path = layout.names_index(results_folder)
     try:
         last = layout.listing(results_folder)
-        stamp = listing.stamp(last)
+        stamp = [__version__, *listing.stamp(last)]
         if (known := _read(path, stamp)) is not None:
             return known
         images = {image.id: image for image in listing.read(last).images}
@@ -59,8 +61,8 @@ def _keys_of(results_folder: Path) -> dict[str, str]:
     return keys
 
 
-def _read(path: Path, stamp: list[int]) -> dict[str, str] | None:
-    """What was remembered in the file; None if nothing valid, or about another listing than that of this stamp."""
+def _read(path: Path, stamp: list[Any]) -> dict[str, str] | None:
+    """What was remembered in the file; None if nothing valid, or about another listing or version than this stamp's."""
     try:
         value = read_json(path)
         names: dict[str, str] = value["names"]

@@ -28,8 +28,6 @@ ERROR_TEXT = 1_000_000
 """The most bytes read of an error answer."""
 CONNECTING = 4.0
 """Seconds to connect to any address of a host, unless `timeout` is shorter. Short, so that the user is soon told."""
-_SILENT = 1.0
-"""Seconds without an answer to any call after which it is found out whether a lost answer was the call's own fault."""
 _PIECE = 1 << 16
 _LONGEST_PAUSE = 15.0
 _NOT_CONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -138,16 +136,18 @@ class Network:
     def _is_its_own_fault(self, began: float, url: str, error: NoAnswer) -> bool:
         """Whether the missing answer may be due to this call alone. Raises StopRun.
 
-        It is not if the service has answered no call for a moment, and does not answer a simple HEAD request now.
+        It is not if the service does not answer a simple HEAD request either.
         """
         silent = self._contact.failed(began)
-        if not self._waits or (silent < _SILENT and self._contact.has_answered):
+        if not self._waits:
             return True
         parts = urlsplit(url)
         try:
             self._once("HEAD", f"{parts.scheme}://{parts.netloc}/", None, None, ANSWER, 0, None, lambda answer: True)
         except (_Unreachable, NoAnswer):
-            self._contact.wait_on(silent, str(error), f"and no answer to anybody for {silent:.0f} s")
+            # At first, the next call may know better why.
+            if silent >= 1:
+                self._contact.wait_on(silent, str(error), f"and no answer to anybody for {silent:.0f} s")
             return False
         self._contact.answered()
         return True

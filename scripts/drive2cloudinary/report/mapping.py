@@ -198,7 +198,7 @@ def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None],
     public_id, error = image.public_id, ""
     if proof:
         url, jpg_url, status = proof.cloudinary["secure_url"], proof.jpg_url, str(proof.status)
-        public_id, error = proof.cloudinary["public_id"], remark or proof.remark
+        public_id, error = proof.cloudinary["public_id"], "; ".join(filter(None, (remark, proof.remark)))
     elif image.skipped:
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:

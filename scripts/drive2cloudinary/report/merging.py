@@ -24,7 +24,7 @@ def merge_markers(
     `mapping.merged`. Raises MigrationError, OSError.
     """
     whole, results_folder = listing.read_confirmed(listed.parent), listed.parent
-    markers, report = MarkerIndex(results_folder), Report(whole.listed_at)
+    markers, report = MarkerIndex(results_folder), Report(listing.confirmed(results_folder).run)
     with mapping.writing(results_folder, mapping.COLUMNS) as add:
         for each in mapping.merged(whole.images, results_folder, markers, warn, limit, to_move):
             add(vars(each.row))

@@ -42,9 +42,9 @@ class Report:
     It holds a few hundred bytes for each image, so that 100,000 images fit into the memory of a small machine.
     """
 
-    def __init__(self, listed_at: str) -> None:
-        """In: the time of the run's listing (ISO, UTC), before which no image was tried in this run."""
-        self._listed_at = in_utc(listed_at)
+    def __init__(self, run: str) -> None:
+        """In: the ID of the run that listed the images; one whose failure is of another run was not tried in it."""
+        self._run = run
         self._columns: dict[str, list[Any]] = defaultdict(list)
         self._by_folder = ByFolder()
         self._folders, self._notes, self._causes = _Numbers(), _Numbers(), _Numbers()
@@ -69,7 +69,7 @@ class Report:
         delivery, path = self._deliveries.split(row) if proof else (None, "")
         is_missing = row.status in NOT_IN_CLOUDINARY and not row.is_left
         self._left += row.is_left
-        self._not_tried += each.failed is not None and in_utc(each.failed.time) < self._listed_at
+        self._not_tried += each.failed is not None and each.failed.run != self._run
         size = asset.get("bytes") or row.bytes
         values = {
             "name": shown(row.filename),

@@ -56,8 +56,8 @@ def marker_index(results_folder: Path) -> Path:
 
 
 def names_index(results_folder: Path) -> Path:
-    """Which public_ids the images hold, for the listings of other results folders."""
-    return results_folder / "logs" / "names.index"
+    """Which public_ids the images hold, for the listings of other results folders, which write it."""
+    return results_folder.with_name(f".names.{results_folder.name}.json")
 
 
 def merged(results_folder: Path) -> Path:

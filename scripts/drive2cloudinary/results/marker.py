@@ -143,7 +143,7 @@ def by_file(results_folder: Path) -> dict[str, list[str]]:
             for entry in entries:
                 if is_marker_name(entry.name):
                     found[entry.name.partition(".")[0]].append(entry.name)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     return found
 

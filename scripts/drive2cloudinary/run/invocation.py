@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from drive2cloudinary.terminal.preview import quietness
@@ -66,6 +67,11 @@ class Invocation:
     def is_silent(self) -> bool:
         """Whether the user wants no output at all (--quiet all)."""
         return "all" in quietness(self._workflow.output_settings)
+
+    @property
+    def config_arguments(self) -> Sequence[str]:
+        """The arguments of `--config`, as they were typed or stand in a profile."""
+        return self._workflow.config_settings.config_args or ()
 
     @property
     def is_verbose(self) -> bool:

@@ -83,7 +83,9 @@ class Migration:
         if not self.run.is_alive() and (anew or not self.listing.exists() or self._listed_with_other_settings):
             self._list_for_a_dry_run()
         if not self.listing.exists():
-            raise MigrationError(f"a run is listing the Drive folder of {self.results_folder}: try again in a moment")
+            raise MigrationError(
+                f"another command holds {self.results_folder}, and has not listed yet: try again in a moment"
+            )
 
     def _list_for_a_dry_run(self) -> None:
         # Imported here, because the Google client takes long.

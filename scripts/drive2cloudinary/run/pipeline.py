@@ -54,7 +54,7 @@ class Pipeline:
             _or_exit(check_settings, sys.argv[1:], Settings.__dataclass_fields__)
         process.prepare()
         self._base = base
-        settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", sys.argv)
+        settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", self.invocation.config_arguments)
         self.settings = within_resources(settings, workflow)
         if is_main:
             # The job that makes the listing reads it again; a wrong line is said before anything starts.
