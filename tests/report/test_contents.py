@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from drive2cloudinary.report.merging import merge_markers
-from drive2cloudinary.results import listing, marker
+from drive2cloudinary.results import marker
 from drive2cloudinary.results.run import Run
 from tests.emulator.pictures import flat_jpeg
-from tests.harness import Workspace, wait_for
+from tests.harness import PATIENCE, Workspace, wait_for
 from tests.report.opened import Open, written
-from tests.synthetic import results, some_names
+from tests.synthetic import some_names
 
 # One browser serves them all, in one process.
 pytestmark = pytest.mark.xdist_group("report")
@@ -86,14 +87,28 @@ def test_it_shows_what_came_of_a_run_also_of_one_that_failed(workspace: Workspac
 
 
 def test_images_that_failed_before_and_were_not_tried_again_do_not_make_a_run_complete(
-    tmp_path: Path, opened: Open
+    workspace: Workspace, opened: Open
 ) -> None:
-    listed = results(tmp_path / "results", some_names(40))
-    listing.confirm(listed.parent, "0" * 32, datetime.now(UTC).isoformat())
-    merge_markers(listed)
-    assert opened(listed.with_name("report.html")).state() == (
+    workspace.add(*(f"{number}.jpg" for number in range(12)))
+    quota = {"error": {"status": 403, "reason": "downloadQuotaExceeded", "message": "Too many downloads"}}
+    workspace.cloud.faults([{"on": "drive.media", "do": quota, "times": None}])
+    workspace.run().failed()
+    report = workspace.results / "report.html"
+    assert opened(report).state() == "Complete: the run came to every image, and 12 failed"
+
+    workspace.cloud.reset()
+    workspace.hold_uploads()
+    running = workspace.start(cores=1, timeout=PATIENCE)
+    workspace.wait_until_held(0, cores=1)
+    running.send_signal(signal.SIGINT)
+    workspace.wait_until_ending()
+    workspace.cloud.faults([])
+    running.communicate(timeout=60)
+    left = list(workspace.statuses().values()).count("failed")
+    assert 0 < left < 12
+    assert opened(report).state() == (
         "Interrupted: the run ended before it came to every image\n"
-        "1 image that failed before was not tried again: run the same command again, and it goes on from here."
+        f"{left} images that failed before were not tried again: run the same command again, and it goes on from here."
     )
 
 

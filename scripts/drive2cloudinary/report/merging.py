@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from drive2cloudinary.command import warn
 from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.report.page import Report
 from drive2cloudinary.results import listing, merged
+from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.marker_index import MarkerIndex
 from drive2cloudinary.results.run import Run
 
 
 def merge_markers(
-    listed: Path, stopped_because: str = "", limit: int | None = None, to_move: Container[str] = ()
+    listed: Path,
+    stopped_because: str = "",
+    limit: int | None = None,
+    to_move: Container[str] = (),
+    failed_before: Mapping[str, Failure | None] | None = None,
 ) -> int:
     """Write the mapping of a listing, the orphans and the report beside it; returns how many images are missing.
 
     Missing are those that should be in Cloudinary by now. All is done in one pass, because reading the markers takes
     longer than everything else. What the files were made from is recorded, too. In: listing.json; why the run was
     stopped, if its reason stands in another results folder than this one; `limit` and `to_move` as for
-    `mapping.merged`. Raises MigrationError, OSError.
+    `mapping.merged`; `failed_before` as for `Report`. Raises MigrationError, OSError.
     """
     whole, results_folder = listing.read_confirmed(listed.parent), listed.parent
-    markers, report = MarkerIndex(results_folder), Report(listing.confirmed(results_folder).run)
+    markers, report = MarkerIndex(results_folder), Report(failed_before or {})
     with mapping.writing(results_folder, mapping.COLUMNS) as add:
         for each in mapping.merged(whole.images, results_folder, markers, warn, limit, to_move):
             add(vars(each.row))

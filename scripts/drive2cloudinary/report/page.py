@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from drive2cloudinary.report.mapping import NOT_IN_CLOUDINARY, STATUSES, Merged,
 from drive2cloudinary.report.natural import natural, natural_path
 from drive2cloudinary.report.orphans import Orphan
 from drive2cloudinary.results import failure, layout
+from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Listing
 
 PAGE = Path(__file__).parent / "page"
@@ -42,9 +43,9 @@ class Report:
     It holds a few hundred bytes for each image, so that 100,000 images fit into the memory of a small machine.
     """
 
-    def __init__(self, run: str) -> None:
-        """In: the ID of the run that listed the images; one whose failure is of another run was not tried in it."""
-        self._run = run
+    def __init__(self, failed_before: Mapping[str, Failure | None]) -> None:
+        """In: Drive file ID → its failure when the run began. If that is still the same, it was not tried again."""
+        self._failed_before = failed_before
         self._columns: dict[str, list[Any]] = defaultdict(list)
         self._by_folder = ByFolder()
         self._folders, self._notes, self._causes = _Numbers(), _Numbers(), _Numbers()
@@ -69,7 +70,7 @@ class Report:
         delivery, path = self._deliveries.split(row) if proof else (None, "")
         is_missing = row.status in NOT_IN_CLOUDINARY and not row.is_left
         self._left += row.is_left
-        self._not_tried += each.failed is not None and each.failed.run != self._run
+        self._not_tried += each.failed is not None and each.failed == self._failed_before.get(row.file_id)
         size = asset.get("bytes") or row.bytes
         values = {
             "name": shown(row.filename),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,21 +12,20 @@ from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import is_line, is_time
 from drive2cloudinary.errors import ImageError, one_line
 from drive2cloudinary.files import read_json_object, write_json
-from drive2cloudinary.results import layout, listing
+from drive2cloudinary.results import layout
 from drive2cloudinary.results.format import numbered
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The failure of the last try: message, time (ISO, UTC), the `key` of its Cause, and the run that listed the image.
+    """The failure of the last try: message, time (ISO, UTC), and the `key` of its Cause.
 
-    Another version of this tool may have written the record, so the key may be unknown, and the run "".
+    Another version of this tool may have written the record, so the key may be unknown.
     """
 
     message: str
     time: str
     cause: str = Cause.REFUSED.key
-    run: str = ""
 
     @classmethod
     def of(cls, error: ImageError) -> Failure:
@@ -36,8 +35,7 @@ class Failure:
 
     def write(self, results_folder: Path, file_id: str) -> None:
         """Write the record into a results folder. Raises OSError."""
-        of_run = replace(self, run=listing.confirmed(results_folder).run)
-        write_json(path_of(results_folder, file_id), numbered(asdict(of_run)))
+        write_json(path_of(results_folder, file_id), numbered(asdict(self)))
 
 
 def path_of(results_folder: Path, file_id: str) -> Path:
@@ -52,8 +50,7 @@ def read(results_folder: Path, file_id: str) -> Failure | None:
         return None
     # Other versions write more fields. The format number does not matter: only the message depends on it.
     record = Failure(**{name: value[name] for name in Failure.__dataclass_fields__ if name in value})
-    lines = record.message, record.cause, record.run
-    return record if all(map(is_line, lines)) and is_time(record.time) else None
+    return record if is_line(record.message) and is_line(record.cause) and is_time(record.time) else None
 
 
 def file_ids(results_folder: Path) -> set[str]:

@@ -13,7 +13,8 @@ from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older, remove_unfinished
 from drive2cloudinary.listing.filters import excluded
 from drive2cloudinary.network.services import tell_on_stderr
-from drive2cloudinary.results import batches, layout, listing, marker, merged
+from drive2cloudinary.results import batches, failure, layout, listing, marker, merged
+from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Listing, NoListing
 from drive2cloudinary.results.marker_index import MarkerIndex
 from drive2cloudinary.results.pending import Pending, count_excluded, pending
@@ -39,6 +40,7 @@ class Migration:
         self.listed_now = False
         """Whether this dry run has made the listing."""
         self._to_move: set[str] | None = None
+        self._failed_before: dict[str, Failure | None] = {}
         self.excluded = 0
         """How many images of the listing are excluded and were not moved before."""
         self.is_up_to_date = False
@@ -131,6 +133,8 @@ class Migration:
         markers = MarkerIndex(self.results_folder)
         found, left = pending(listed.images, self.results_folder, markers, invalid, again, self.settings.limit)
         self._to_move = {each.image.id for each in found}
+        failed = [each.image.id for each in found if each.reason == "failed before"]
+        self._failed_before = {file_id: failure.read(self.results_folder, file_id) for file_id in failed}
         self.excluded = count_excluded(listed.images, markers)
         if not dryrun:
             markers.save()
@@ -180,7 +184,7 @@ class Migration:
         from drive2cloudinary.report.merging import merge_markers
 
         limit = None if self._to_move is None else self.settings.limit
-        merge_markers(self.listing, stopped_because, limit, self._to_move or ())
+        merge_markers(self.listing, stopped_because, limit, self._to_move or (), self._failed_before)
         return True
 
 
