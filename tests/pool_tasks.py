@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-Run = Callable[[str], str]
+from snakemake_executor_plugin_pool.host import Run
 
 
 def toys(argument: str) -> Callable[[], Run]:
     shared = memoryview(mmap.mmap(-1, 8)).cast("Q")
-    return lambda: Toys(argument, shared).run
+    return lambda: Toys(argument, shared)
 
 
 def unprepared(argument: str) -> Callable[[], Run]:
@@ -28,7 +28,7 @@ def unprepared(argument: str) -> Callable[[], Run]:
         tries += 1
         if tries < 3:
             raise ValueError(f"not yet:\n{tries}")
-        return lambda _: str(tries)
+        return Tries(tries)
 
     return prepare
 
@@ -46,15 +46,37 @@ def deadly(argument: str) -> Callable[[], Run]:
     raise AssertionError
 
 
+class Tries:
+    def __init__(self, tries: int) -> None:
+        self.tries = tries
+
+    def __call__(self, request: str) -> str:
+        return str(self.tries)
+
+    def drop(self) -> None:
+        pass
+
+
 class Toys:
     def __init__(self, argument: str, shared: memoryview[int]) -> None:
         self.argument, self.shared = argument, shared
+        self.dropped = threading.Event()
         self.both = threading.Barrier(2)
 
-    def run(self, request: str) -> str:
+    def __call__(self, request: str) -> str:
         word, _, about = request.partition(" ")
         done: str = getattr(self, word)(about)
         return done
+
+    def drop(self) -> None:
+        self.dropped.set()
+
+    def wait(self, about: str) -> str:
+        """Say in a file that it has begun, by this process. Done when it is dropped."""
+        with Path(about).open("a") as stream:
+            stream.write(f"{os.getpid()}\n")
+        self.dropped.wait(600)
+        return "dropped"
 
     def echo(self, about: str) -> str:
         return f"{about} {self.argument}"

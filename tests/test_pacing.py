@@ -86,6 +86,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The limits' clock: nobody really waits, and no machine is too slow."""
     made = Clock()
     monkeypatch.setattr(limits, "time", made)
+    monkeypatch.setattr(limits, "pause", made.sleep)
     return made
 
 

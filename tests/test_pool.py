@@ -278,6 +278,28 @@ def test_drop_cancels_what_waits_and_close_awaits_what_is_in_hand(make_pool: Mak
     pool.kill()
 
 
+def test_drop_tells_the_processes_to_end_what_only_waits(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(processes=2, threads=2)
+    begun = tmp_path / "begun"
+    futures = [pool.submit(f"wait {begun}") for _ in range(4)]
+    assert len(set(pids(begun, 4))) == 2
+    pool.drop()
+    assert [answer(future) for future in futures] == 4 * ["dropped"]
+
+
+def test_no_process_takes_the_place_of_one_that_dies_after_a_drop(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(processes=1, threads=2)
+    host, begun = host_of(pool), tmp_path / "begun"
+    futures = [pool.submit(f"sleep {begun}") for _ in range(2)]
+    (killed,) = set(pids(begun, 2))
+    pool.drop()
+    os.kill(killed, signal.SIGKILL)
+    for future in futures:
+        with pytest.raises(Ended):
+            answer(future)
+    assert set(session(host)) <= {host, killed}
+
+
 def test_kill_loses_what_is_in_hand_and_cancels_what_waits(make_pool: MakePool, tmp_path: Path) -> None:
     pool = make_pool(processes=2, threads=2)
     host = host_of(pool)

@@ -13,6 +13,10 @@ class StopRun(MigrationError):
     """No other image can succeed either (revoked token, wrong credentials, daily limit, full disk): the run ends."""
 
 
+class Interrupted(MigrationError):
+    """The run was told to stop while the call only waited. The image has not failed: it stays pending."""
+
+
 class ImageError(MigrationError):
     """The transfer of one image failed for this cause. A retry in this run is useless; the other images go on."""
 

@@ -25,6 +25,7 @@ from drive2cloudinary.errors import (
     StopRun,
     TransientError,
 )
+from drive2cloudinary.waiting import pause
 
 LONGEST_WAIT = 300.0
 """Seconds: if a service asks for a longer pause, the run ends; the same command continues later."""
@@ -117,7 +118,8 @@ def patiently(
     """A caller that retries a function after a TransientError: `patiently(5)(function, argument)`.
 
     In: the number of retries after the first try; the seconds after which it gives up; called with the error before
-    each retry. Other exceptions, and the last TransientError, are raised unchanged.
+    each retry. Other exceptions, and the last TransientError, are raised unchanged. Raises Interrupted if the run is
+    told to stop during a pause.
     """
 
     def before_sleep(state: tenacity.RetryCallState) -> None:
@@ -125,6 +127,7 @@ def patiently(
             say_retry(state.outcome.exception())
 
     return tenacity.Retrying(
+        sleep=pause,
         before_sleep=before_sleep,
         retry=tenacity.retry_if_exception_type(TransientError),
         stop=tenacity.stop_any(_Stop(retries), tenacity.stop_after_delay(longest)),

@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 
 from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
 
-from .executor import Executor, Task, drop, run_in_pool
+from .executor import Executor, Task, drop, in_hand, run_in_pool
 
-__all__ = ["Executor", "ExecutorSettings", "Task", "common_settings", "drop", "run_in_pool"]
+__all__ = ["Executor", "ExecutorSettings", "Task", "common_settings", "drop", "in_hand", "run_in_pool"]
 
 common_settings = CommonSettings(
     non_local_exec=False,

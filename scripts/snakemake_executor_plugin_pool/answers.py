@@ -13,9 +13,9 @@ Status = Literal["done", "failed", "stop", "lost", "dropped"]
 def outcome(future: Future[str]) -> tuple[Status, str]:
     """The status of a completed request, and a line that explains any status but `done`.
 
-    A task answers `done`, or `failed` or `stop` followed by a line. `stop` means that no other request can succeed
-    either. `lost`: the processes that ran the request died, or the task raised an exception. `dropped`: the pool ended
-    before the request was answered.
+    A task answers `done`, `dropped`, or `failed` or `stop` followed by a line. `stop` means that no other request can
+    succeed either. `lost`: the processes that ran the request died, or the task raised an exception. `dropped`: the
+    pool dropped the request, or ended before it was answered.
     """
     try:
         status, _, line = future.result().partition(" ")
@@ -23,5 +23,5 @@ def outcome(future: Future[str]) -> tuple[Status, str]:
         return "dropped", ""
     except (Lost, Crashed) as error:
         return "lost", str(error)
-    known: tuple[Status, ...] = ("done", "failed", "stop")
+    known: tuple[Status, ...] = ("done", "failed", "stop", "dropped")
     return next(each for each in known if each == status), line

@@ -54,6 +54,11 @@ def drop() -> None:
         _executor.drop()
 
 
+def in_hand() -> int:
+    """How many requests the processes work on."""
+    return _executor.in_hand if _executor else 0
+
+
 class Executor(RealExecutor):  # type: ignore[misc]
     """The executor that Snakemake instantiates; see the package's docstring."""
 
@@ -112,6 +117,10 @@ class Executor(RealExecutor):  # type: ignore[misc]
     def drop(self) -> None:
         if self._pool:
             self._pool.drop()
+
+    @property
+    def in_hand(self) -> int:
+        return self._pool.in_hand if self._pool else 0
 
     def cancel(self) -> None:
         """As RealExecutor.cancel: kills the processes at once."""

@@ -3,8 +3,8 @@
 pool.py starts it, by its path. It loads only the task and has no threads, so forking is safe and the processes share
 its memory. The pool is at the other end of the control socket. It writes one line of JSON: what to run. It reads one
 line back: null, or why that cannot be run. Then it sends one socket for each process that it wants. Each process keeps
-only its own socket. When the socket closes, the pool knows that the process is dead, and the process knows that it
-has to exit.
+only its own socket. Through it come the requests, and null when the pool drops what only waits. When the socket closes,
+the pool knows that the process is dead, and the process knows that it has to exit.
 """
 
 from __future__ import annotations
@@ -23,10 +23,19 @@ import traceback
 from collections.abc import Callable
 from queue import SimpleQueue
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
-Run = Callable[[str], str]
 _LONGEST_LINE = 300
+_DROP = b"null\n"
+
+
+class Run(Protocol):
+    """What a process runs. It is called with each request, in several threads at once, and returns the answer."""
+
+    def __call__(self, request: str) -> str: ...
+
+    def drop(self) -> None:
+        """End the requests that only wait; the others go on. May end the process."""
 
 
 def main() -> None:
@@ -99,6 +108,7 @@ class _Process:
         self._connection = connection
         self._prepare = prepare
         self._run: Run | None = None
+        self._is_dropping = False
         self._preparing = threading.Lock()
         self._sending = threading.Lock()
         self._requests: SimpleQueue[bytes] = SimpleQueue()
@@ -109,7 +119,15 @@ class _Process:
             for _ in range(threads):
                 threading.Thread(target=self._work, daemon=True).start()
             for line in self._connection.makefile("rb"):
-                self._requests.put(line)
+                if line == _DROP:
+                    self._drop()
+                else:
+                    self._requests.put(line)
+
+    def _drop(self) -> None:
+        self._is_dropping = True
+        if self._run:
+            self._run.drop()
 
     def _work(self) -> None:
         """The loop of one thread. An uncaught exception (out of memory, sys.exit()) ends the whole process."""
@@ -128,8 +146,11 @@ class _Process:
         """(True, the answer of `run`), or (False, its exception in one line)."""
         try:
             with self._preparing:
-                run = self._run = self._run or self._prepare()
-            return True, run(request)
+                if not self._run:
+                    self._run = self._prepare()
+                    if self._is_dropping:
+                        self._run.drop()
+            return True, self._run(request)
         except MemoryError:
             raise
         except Exception as error:

@@ -47,6 +47,10 @@ class Crashed(Exception):
     """The task raised an exception. The message is its type and text in one line; the traceback is in the log."""
 
 
+def _ended() -> Ended:
+    return Ended("the processes were ended before they answered")
+
+
 @dataclass(eq=False)
 class _Request:
     text: str
@@ -145,14 +149,14 @@ class Pool:
 
         In: `task`, "module:function", found on this process' sys.path. The host calls function(argument) once; it must
         not start threads. What it creates, such as shared memory, is shared by all processes. It returns
-        `prepare_process`, which each process calls at its first request. That returns `run`, which a process calls for
-        each request, in up to `threads` threads at once. The log is appended to. A process whose request takes longer
-        than `patience` seconds is killed. Raises OSError if the log cannot be written.
+        `prepare_process`, which each process calls at its first request. That returns what the process runs for each
+        request, in up to `threads` threads at once (host.Run). The log is appended to. A process whose request takes
+        longer than `patience` seconds is killed. Raises OSError if the log cannot be written.
         """
         self._setup = {"path": sys.path, "task": task, "argument": argument, "threads": threads}
         self._wanted, self._threads, self._patience = processes, threads, patience
         self._log = log.open("ab")
-        self._dropped = self._closed = self._killed = self._is_over = False
+        self._dropped = self._told = self._closed = self._killed = self._is_over = False
         self._waiting: deque[_Request] = deque()
         self._begun: set[_Request] = set()
         self._again: list[_Request] = []
@@ -192,7 +196,11 @@ class Pool:
         return made.future
 
     def drop(self) -> None:
-        """Cancel the requests that no process has started, and all later ones. The others go on."""
+        """Cancel the requests that no process has started, and all later ones.
+
+        The others go on, unless they only wait: the processes are told to end those (host.Run.drop). The requests of a
+        process that dies from now on are Ended.
+        """
         self._dropped = True
         self._wake()
 
@@ -220,8 +228,9 @@ class Pool:
         try:
             while not self._killed and not (self._closed and not self._begun):
                 if self._dropped:
-                    self._cancel_waiting()
-                self._start_missing()
+                    self._drop()
+                else:
+                    self._start_missing()
                 self._hand_out()
                 for key, _ in self._selector.select(self._until_next()):
                     self._read(key.data)
@@ -233,7 +242,7 @@ class Pool:
             for closed in (self._selector, self._log, self._waker, self._woken):
                 closed.close()
             for request in list(self._begun):
-                self._give(request, Ended("the processes were ended before they answered"))
+                self._give(request, _ended())
             self._cancel_waiting()
 
     def _read(self, peer: _Host | _Process | None) -> None:
@@ -261,12 +270,22 @@ class Pool:
                 future.cancel()
                 future.set_running_or_notify_cancel()
 
+    def _drop(self) -> None:
+        self._cancel_waiting()
+        while self._again:
+            self._give(self._again.pop(), _ended())
+        if not self._told:
+            self._told = True
+            for process in self._processes:
+                process.send(None)
+
     def _until_next(self) -> float | None:
         """Seconds until the next timed action; None if only a socket can wake the thread."""
         times = [request.due for process in self._processes for request in process.in_hand.values()]
         # Retries that are already due wait for a process, not for a time.
         times += [request.due for request in self._again if request.due > time.monotonic()]
-        if len(self._processes) < self._wanted and not self._hopeless and (not self._host or self._host.is_ready):
+        may_start = not self._dropped and not self._hopeless and (not self._host or self._host.is_ready)
+        if len(self._processes) < self._wanted and may_start:
             times.append(self._start_at)
         return max(0.0, min(times) - time.monotonic()) if times else None
 

@@ -9,14 +9,17 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.disk import mounted
 from tests.emulator.client import Emulator
 from tests.harness import PATIENCE, Finished, Workspace, catches, processes_of, wait_for
+from tests.proxy import closed_port, resolver
 
 Interrupt = Callable[[Workspace, "subprocess.Popen[str]"], None]
 
@@ -178,6 +181,55 @@ def test_a_wedged_process_is_killed_after_its_time(workspace: Workspace) -> None
     assert f"process {process} was killed by SIGKILL" in (workspace.results / "logs" / "pool.log").read_text()
     workspace.audit(crashes=1)
     wait_for(lambda: not workspace.processes(), 20)
+
+
+def in_retries(workspace: Workspace) -> None:
+    error = {"error": {"status": 503, "reason": "", "message": "Service Unavailable"}}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "do": error, "times": None}])
+
+
+def in_a_rate_limit(workspace: Workspace) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=250)
+    said = f"Rate Limit Exceeded. Limit of 500 api operations reached. Try again on {until:%Y-%m-%d %H:%M:%S} UTC"
+    error = {"error": {"status": 420, "reason": "", "message": said}}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "do": error, "times": None}])
+
+
+def in_an_outage(workspace: Workspace) -> None:
+    workspace.environment["CLOUDINARY_URL"] = with_prefix(workspace, f"http://127.0.0.1:{closed_port()}")
+
+
+def without_a_name_server(workspace: Workspace) -> None:
+    workspace.environment |= {"CLOUDINARY_URL": with_prefix(workspace, "http://silent.test")}
+    workspace.environment |= resolver({"silent.test": 0})
+
+
+def with_prefix(workspace: Workspace, prefix: str) -> str:
+    """The credentials with another root of Cloudinary's API."""
+    return f"{workspace.cloud.cloudinary_url.partition('?')[0]}?{urlencode({'upload_prefix': prefix})}"
+
+
+@pytest.mark.parametrize("prepare", [in_retries, in_a_rate_limit, in_an_outage, without_a_name_server])
+def test_ctrl_c_ends_a_run_at_once_in_which_everything_waits(
+    workspace: Workspace, prepare: Callable[[Workspace], None]
+) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(8)))
+    prepare(workspace)
+    running = workspace.start(cores=2, retries=20, patience=6000)
+    # Each of two processes has an image to upload and the next one downloaded.
+    wait_for(lambda: workspace.calls("drive.media") == 4)
+    os.killpg(running.pid, signal.SIGINT)
+    # Without an end to what waits, each of these takes minutes.
+    done = Finished(running.wait(30), *running.communicate())
+    done.failed(130)
+    assert done.line("stopping: 4 uploads under way are finished; Ctrl-C once more ends them")
+    assert set(workspace.statuses().values()) == {"pending"} and not workspace.failures(), done.said
+    assert "failed: " not in done.said
+    wait_for(lambda: not workspace.processes(), 20)
+    workspace.environment.clear()
+    workspace.cloud.faults([])
+    workspace.run().succeeded()
+    workspace.audit()
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C twice", "Ctrl-C and SIGHUP"])

@@ -21,6 +21,7 @@ from drive2cloudinary.network.contact import Contact
 from drive2cloudinary.network.proxies import Proxy, parsed, proxy_for
 from drive2cloudinary.network.tls import VARIABLES, trust
 from drive2cloudinary.network.watchdog import WATCHDOG, watched
+from drive2cloudinary.waiting import only_waiting, pause
 
 ANSWER = 16_000_000
 """The most bytes read of an answer that is not a file. The largest such answer, a search page, has about a million."""
@@ -110,7 +111,7 @@ class Network:
         connection is closed). The whole call may take five times the timeout, plus the time to transfer the bytes at
         20 KB/s.
         """
-        began, pause = time.monotonic(), 1.0
+        began, next_try = time.monotonic(), 1.0
         while True:
             try:
                 answer = self._once(method, url, headers, body, at_most, size, sink, wants_body)
@@ -121,9 +122,9 @@ class Network:
                 is_alone = self._contact.answered_since(began) and tried_for > self._contact.patience / 10
                 if not self._waits or is_alone:
                     raise self._no_answer(error) from error
-                self._contact.wait_on(silent, str(error), f"next try in {pause:.0f} s")
-                time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                self._contact.wait_on(silent, str(error), f"next try in {next_try:.0f} s")
+                pause(next_try)
+                next_try = min(2 * next_try, _LONGEST_PAUSE)
             except NoAnswer as error:
                 raise self._no_answer(error, self._is_its_own_fault(began, url, error)) from error
             else:
@@ -143,7 +144,10 @@ class Network:
             return True
         parts = urlsplit(url)
         try:
-            self._once("HEAD", f"{parts.scheme}://{parts.netloc}/", None, None, ANSWER, 0, None, lambda answer: True)
+            with only_waiting():
+                self._once(
+                    "HEAD", f"{parts.scheme}://{parts.netloc}/", None, None, ANSWER, 0, None, lambda answer: True
+                )
         except (_Unreachable, NoAnswer):
             # At first, the next call may know better why.
             if silent >= 1:

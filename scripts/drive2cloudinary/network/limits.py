@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from drive2cloudinary.errors import ImageError, RateLimited, TransientError
 from drive2cloudinary.network.notices import Notice
 from drive2cloudinary.network.shared_memory import Shared
+from drive2cloudinary.waiting import pause
 
 
 class RateLimit:
@@ -100,7 +101,7 @@ class RateLimit:
                     rate = min(self._per_second(), shared[self._RATE])
                     shared[self._NEXT] = now + (self._pause(shared) or units / rate * self._second)
                     return now
-            time.sleep(min(wait, self._POLL))
+            pause(min(wait, self._POLL))
             if now - asked > self._LONG:
                 self._say_slowed(units)
 
@@ -188,7 +189,7 @@ class ConcurrencyLimit:
     def slot(self) -> Iterator[None]:
         """Wait for a free slot. The call, in this context, raises RateLimited if the service refuses it."""
         while (mine := self._take()) is None:
-            time.sleep(0.01)
+            pause(0.01)
         try:
             yield
         except RateLimited as error:

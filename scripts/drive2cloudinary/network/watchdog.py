@@ -14,6 +14,8 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from drive2cloudinary.waiting import only_waiting
+
 _LOOKS_EVERY = 0.5
 """Seconds."""
 _mine = threading.local()
@@ -91,7 +93,8 @@ def watched(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnecti
 
         def connect(self) -> None:
             self._keep_to_limit()
-            super().connect()
+            with only_waiting():
+                super().connect()
             self._let_send()
 
         def request(self, *arguments: Any, **options: Any) -> None:

@@ -56,10 +56,10 @@ def leave_times_alone(workflow: Workflow) -> None:
     workflow.dag.check_and_touch_output = only_look
 
 
-def end_gracefully(notice: str, begin_no_more: Callable[[], None]) -> None:
+def end_gracefully(begin_no_more: Callable[[], None]) -> None:
     """On SIGTERM, SIGHUP or the first Ctrl-C, finish the jobs under way, then end the run.
 
-    In: a message for the user, "" for none; a function that keeps waiting jobs from starting. Snakemake's own handler
+    In: a function that keeps waiting jobs from starting, called in a thread of its own. Snakemake's own handler
     of SIGTERM takes a lock that the interrupted main thread may already hold, so it can hang; Ctrl-C inside its event
     loop ends it with tracebacks. Local jobs get Ctrl-C directly from the terminal.
     """
@@ -76,8 +76,6 @@ def end_gracefully(notice: str, begin_no_more: Callable[[], None]) -> None:
         # If the terminal is closed after Ctrl-C, end at once. After SIGHUP, do not: a closed terminal may send two.
         if heeds_hangup and number == signal.SIGINT:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        if notice:
-            os.write(sys.stderr.fileno(), f"{notice}\n".encode())
         threading.Thread(target=handler, args=(number, *interrupted)).start()
         threading.Thread(target=begin_no_more).start()
 

@@ -30,7 +30,7 @@ from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.preview import Previews
 from drive2cloudinary.terminal.progress import Progress
 from drive2cloudinary.terminal.tally import Now
-from snakemake_executor_plugin_pool import drop
+from snakemake_executor_plugin_pool import drop, in_hand
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -236,7 +236,7 @@ class Pipeline:
         compat.leave_times_alone(self._workflow)
         if self.invocation.executor == "kubernetes":
             compat.ask_as_kubernetes_answers(self._workflow)
-        compat.end_gracefully(WAITING_FOR_NODES if self.invocation.on_cluster else "", drop)
+        compat.end_gracefully(self._stop)
 
     def succeeded(self) -> None:
         """Called when the run has succeeded: print the summary."""
@@ -264,6 +264,14 @@ class Pipeline:
         if not self.invocation.in_pool and not self._stopping and self._ending.stopped_because:
             self._stopping = True
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def _stop(self) -> None:
+        """Begin no other image, and say what the run still waits for."""
+        if self.invocation.on_cluster:
+            say(WAITING_FOR_NODES, logging.WARNING)
+        elif images := in_hand():
+            say(finishing(images), logging.WARNING)
+        drop()
 
     def _now(self) -> Now:
         """What this run is at."""
@@ -299,6 +307,13 @@ class Pipeline:
             raise MigrationError(
                 f"{folder} is not a results folder of this run" if self._migrations else NEEDED
             ) from None
+
+
+def finishing(images: int) -> str:
+    """The line for a run that is told to stop. In: how many images are in hand."""
+    if images == 1:
+        return "stopping: 1 upload under way is finished; Ctrl-C once more ends it"
+    return f"stopping: {images} uploads under way are finished; Ctrl-C once more ends them"
 
 
 def _if_there(path: Path) -> list[str]:

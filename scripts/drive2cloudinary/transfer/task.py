@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drive2cloudinary import waiting
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.errors import ImageError, MigrationError, TransientError, one_line
+from drive2cloudinary.errors import ImageError, Interrupted, MigrationError, TransientError, one_line
 from drive2cloudinary.files import replacing
 from drive2cloudinary.network.limits import RateLimit
 from drive2cloudinary.network.services import Services
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 FUNCTION = f"{__name__}:prepare"
 _LOOK_AGAIN = 1.0
 """Seconds between two looks at which batches are under way."""
+_GRACE = 1.0
+"""Seconds: a stopped process in which everything waits for so long is ended."""
 _AGAIN = " again"
 THREADS = 2
 """Threads in each process: one downloads the next image while the other uploads."""
@@ -111,15 +115,46 @@ class UploadTask:
         self._transfer: Transfer | None = None
         self._connecting = threading.Lock()
         self._entries = cache(Entries)
+        self._at_work: set[int] = set()
+        """The threads that work on a request."""
 
     def __call__(self, request: str) -> str:
-        """Answer `done`, `failed LINE`, or `stop LINE` if no other image can succeed. In: as of `request_for`."""
+        """Answer `done`, `failed LINE`, `dropped` for an image that only waited when the run was told to stop, or
+        `stop LINE` if no other image can succeed. In: as of `request_for`.
+        """
+        self._at_work.add(threading.get_ident())
+        try:
+            return self._answer(request)
+        except Interrupted:
+            return "dropped"
+        finally:
+            self._at_work.discard(threading.get_ident())
+
+    def drop(self) -> None:
+        """End what only waits, now and later. What is under way goes on; when nothing is, the process ends.
+
+        Some waits cannot be ended in another way: for the name server, or for a connection.
+        """
+        waiting.stop()
+        threading.Thread(target=self._end_when_nothing_is_under_way, daemon=True).start()
+
+    def _end_when_nothing_is_under_way(self) -> None:
+        was_busy = time.monotonic()
+        while (now := time.monotonic()) - was_busy < _GRACE:
+            if self._at_work - waiting.waiting_threads():
+                was_busy = now
+            time.sleep(_GRACE / 10)
+        os._exit(0)
+
+    def _answer(self, request: str) -> str:
         if line := self._run.stopped_because:
             return f"stop {line}"
         path = marker_of(request, self._results)
         results_folder = path.parents[1]
         try:
             return self._transfer_or_record(results_folder, path, again=request.endswith(_AGAIN))
+        except Interrupted:
+            raise
         except MigrationError as error:
             return self._stop(one_line(error))
         except OSError as error:

@@ -23,6 +23,7 @@ from drive2cloudinary.results.ownership import Members
 from drive2cloudinary.retrying import patiently
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.transfer.new_asset import new_asset
+from drive2cloudinary.waiting import turn
 
 
 class Transfer:
@@ -55,7 +56,7 @@ class Transfer:
                 Cause.TOO_LARGE,
             )
         began = time.monotonic()
-        with self._downloading:
+        with turn(self._downloading):
             content = self._download(image)
         downloaded = time.monotonic()
         remark = ""
@@ -69,7 +70,7 @@ class Transfer:
         new = new_asset(image, listed, self._settings)
         to_upload = time.monotonic()
         try:
-            with self._uploading:
+            with turn(self._uploading):
                 stored = self._cloudinary.store(content, new, self._members, image.replaces, self._settings.overwrite)
         finally:
             content.close()
