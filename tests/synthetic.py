@@ -14,6 +14,7 @@ from drive2cloudinary.cloudinary import names
 from drive2cloudinary.cloudinary.errors import cloudinary_error
 from drive2cloudinary.drive.errors import drive_error
 from drive2cloudinary.errors import ImageError, NoAnswer
+from drive2cloudinary.paths import split
 from drive2cloudinary.report.merging import merge_markers
 from drive2cloudinary.results import marker
 from drive2cloudinary.results.failure import Failure
@@ -65,8 +66,8 @@ def results(folder: Path, files: Sequence[tuple[str, str]], base: str = "https:/
 def _image(number: int, path: str, name: str, dice: random.Random) -> Image:
     size = int(dice.lognormvariate(14.3, 0.9))
     md5 = hashlib.md5(str(number).encode()).hexdigest()
-    public_id = f"{names.public_id('Holiday pictures', path, name)}_{number}"
-    return Image(f"1{md5[:27]}-{number}", name, path, "image/jpeg", size, md5, "2026-01-01T00:00:00Z", public_id)
+    public_id = f"{names.public_id('Holiday pictures', split(path), name)}_{number}"
+    return Image(f"1{md5[:27]}-{number}", name, split(path), "image/jpeg", size, md5, "2026-01-01T00:00:00Z", public_id)
 
 
 def _marker(number: int, image: Image, base: str, dice: random.Random) -> Marker:

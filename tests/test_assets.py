@@ -139,7 +139,7 @@ def test_a_path_that_fits_several_images_names_none(workspace: Workspace) -> Non
         (["path,public_id", "a.jpg,/b"], "assets.csv, line 2: public_id '/b' is not one"),
         (["path,public_id", f"a.jpg,{'b' * 256}"], "assets.csv, line 2: public_id"),
         (["path,public_id", "a.jpg,x(", "b.jpg,x)"], "line 3: public_id 'x)' is that of assets.csv, line 2, too"),
-        (["path,tags", "a.jpg,x", "/a.jpg,y"], "line 3: path 'a.jpg' is that of assets.csv, line 2, too"),
+        (["path,tags", "a.jpg,x", "/a.jpg,y"], "line 3: path '/a.jpg' is that of assets.csv, line 2, too"),
         (["path,tags", '"a.jpg'], "assets.csv, line 2: unexpected end of data"),
     ],
 )

@@ -104,22 +104,22 @@ def check(public_id: str) -> None:
 
 def test_every_name_folder_and_path_becomes_a_valid_public_id() -> None:
     for name in nasty_names():
-        check(names.public_id("Photos", "", name))
-        check(names.public_id(name, name, name))
-        check(names.public_id("v1", "v2/v3", f"{name}.jpg"))
-        check(names.asset_folder(name, name))
+        check(names.public_id("Photos", (), name))
+        check(names.public_id(name, (name,), name))
+        check(names.public_id("v1", ("v2/v3", name, "v4"), f"{name}.jpg"))
+        check(names.asset_folder(name, (name, name)))
 
 
 def test_suffixes_keep_a_public_id_valid() -> None:
     for name in nasty_names()[::7]:
-        check(names.with_suffix(names.public_id(name, name, name), "1" * 33))
+        check(names.with_suffix(names.public_id(name, (name,), name), "1" * 33))
     for length in range(200, 256):
         check(names.with_suffix(f"{'a' * (length - 60)}/{'b ' * 30}"[:length].strip(), "12345678"))
 
 
 @pytest.mark.parametrize("folder", ["x" * 400, "x/" * 200, "v1/" * 100, "東" * 300, "x" * 198 + "/v12345"])
 def test_a_long_folder_leaves_room_for_the_name(folder: str) -> None:
-    one, other = (names.public_id("Photos", folder, name) for name in ("one.jpg", "other.jpg"))
+    one, other = (names.public_id("Photos", tuple(folder.split("/")), name) for name in ("one.jpg", "other.jpg"))
     check(one)
     check(other)
     assert one.endswith("/one") and other.endswith("/other")
@@ -149,17 +149,19 @@ def test_the_stem_is_the_name_without_its_extension(filename: str, stem: str) ->
 
 
 def test_ordinary_names_stay_what_they_are() -> None:
-    assert names.public_id("Photos", "2024/Summer in Rome", "Forum (1).jpg") == "Photos/2024/Summer in Rome/Forum (1)"
-    assert names.public_id("Photos", "", "東京.jpg") == "Photos/東京"
-    assert names.public_id("Photos", "a", "v12.jpg") == "Photos/a/v12", "only folders are taken for versions"
-    assert names.public_id("Photos", "v12", "a.jpg") == "Photos/_v12/a"
+    assert (
+        names.public_id("Photos", ("2024", "Summer in Rome"), "Forum (1).jpg") == "Photos/2024/Summer in Rome/Forum (1)"
+    )
+    assert names.public_id("Photos", (), "東京.jpg") == "Photos/東京"
+    assert names.public_id("Photos", ("a",), "v12.jpg") == "Photos/a/v12", "only folders are taken for versions"
+    assert names.public_id("Photos", ("v12",), "a.jpg") == "Photos/_v12/a"
 
 
 def test_no_two_images_get_one_name_whatever_they_want() -> None:
     dice = random.Random(1)
     ids = [f"1{dice.getrandbits(160):040x}"[:33] for _ in range(3000)]
     ids += [f"{number}{ids[0][-20:]}" for number in range(20)]
-    wanted = [(file_id, names.public_id("Photos", "", dice.choice(NASTY))) for file_id in ids]
+    wanted = [(file_id, names.public_id("Photos", (), dice.choice(NASTY))) for file_id in ids]
     # Somebody is called just what a suffix would make of another's name.
     wanted += [
         (f"trap{number}", names.with_suffix(name, file_id[-8:])) for number, (file_id, name) in enumerate(wanted[:50])
@@ -321,6 +323,87 @@ def test_two_runs_that_name_images_at_the_same_time_wait_for_each_other(workspac
 def waiting_for(inode: str) -> int:
     """How many processes the kernel has wait for a lock on this file."""
     return sum("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+def slashed(workspace: Workspace) -> dict[str, str]:
+    """Folders whose names hold a slash or nothing, and others that look the same as a path, with an image each.
+
+    Out: the names on the way to an image, joined by `|` → its Drive file ID.
+    """
+    folder = workspace.cloud.drive
+    year = folder("folder", name="2023")
+    places = {
+        "2023/24": folder("folder", name="2023/24"),
+        "2023": year,
+        "2023|24": folder("folder", name="24", parent=year),
+        "2023|/": folder("folder", name="/", parent=year),
+        "": folder("folder", name=""),
+    }
+    return {
+        place: workspace.add("a.jpg", parent=parent, content_base64=jpeg(place))[0] for place, parent in places.items()
+    }
+
+
+def test_a_drive_folder_whose_name_holds_a_slash_or_nothing_stays_one_folder(workspace: Workspace) -> None:
+    ids = slashed(workspace)
+    workspace.add("a.jpg")
+    done = workspace.run("--verbose", upload="{tags: ['in {folder}', 'at {path}']}", tags_from_folders=True)
+    done.succeeded()
+    rows = {row["file_id"]: row for row in workspace.audit()}
+    stored = workspace.cloud.assets()
+
+    def of(place: str) -> tuple[str, str, list[str]]:
+        row = rows[ids[place]]
+        asset = stored[row["public_id"]]
+        return row["folder_path"], row["public_id"], asset["tags"]
+
+    assert of("2023/24") == ("2023/24", "Photos/2023_24/a", ["in 2023/24", "at 2023/24", "2023/24"])
+    assert of("2023") == ("2023", "Photos/2023/a", ["in 2023", "at 2023", "2023"])
+    assert of("2023|24") == ("2023/24", "Photos/2023/24/a", ["in 24", "at 2023/24", "2023", "24"])
+    assert of("2023|/") == ("2023//", "Photos/2023/_/a", ["in /", "at 2023//", "2023", "/"])
+    assert of("") == ("", "Photos/_/a", ["in", "at"])
+    assert all(asset["asset_folder"] == asset["public_id"].rpartition("/")[0] for asset in stored.values())
+    counts = re.findall(r"^(.*): (\d) uploaded, 0 existing, 0 failed, 0 skipped, .*B$", done.said, re.MULTILINE)
+    assert counts == [
+        ("not in a subfolder", "1"),
+        ("/", "1"),
+        ("2023/", "3"),
+        ("2023///", "1"),
+        ("2023/24/", "1"),
+        ("2023/24/", "1"),
+    ]
+    text = (workspace.results / "listing.json").read_text()
+    entries = {each["id"]: each.get("folders") for each in json.loads(text)["images"]}
+    assert [entries[ids[place]] for place in ("2023/24", "", "2023|/")] == [["2023/24"], [""], ["2023", "/"]]
+    assert not entries[ids["2023|24"]] and not entries[ids["2023"]], "their paths tell it"
+    workspace.run().succeeded()
+    assert (workspace.results / "listing.json").read_text() == text
+
+
+@pytest.mark.parametrize("lost", [(), ("listing.json",)], ids=["whole", "no listing"])
+def test_an_image_that_holds_a_name_keeps_it_wherever_the_slash_came_from(
+    workspace: Workspace, lost: tuple[str, ...]
+) -> None:
+    """Earlier versions took a folder `2023/24` for two: what they left is what two folders leave."""
+    year = workspace.cloud.drive("folder", name="2023")
+    stays, changes = workspace.add("a.jpg", "b.jpg", parent=workspace.cloud.drive("folder", name="24", parent=year))
+    workspace.run().succeeded()
+    one = workspace.cloud.drive("folder", name="2023/24")
+    for file_id in (stays, changes):
+        workspace.cloud.drive("move", id=file_id, parent=one)
+    workspace.cloud.drive("replace", id=changes, content_base64=jpeg("new"))
+    for name in lost:
+        (workspace.results / name).unlink()
+    workspace.run().succeeded()
+    rows = {row["file_id"]: row for row in workspace.mapping()}
+    assert [rows[each]["public_id"] for each in (stays, changes)] == ["Photos/2023/24/a", "Photos/2023/24/b"]
+    assert sorted(each["stores"] for each in workspace.cloud.assets().values()) == [1, 2]
+
+
+def test_a_folder_of_the_settings_is_a_path_and_a_folder_in_drive_is_a_name() -> None:
+    assert names.public_id("a/b", ("c/d", "e"), "f/g.jpg") == "a/b/c_d/e/f_g"
+    assert names.asset_folder("a/b", ("/", " ", "v1/2", "")) == "a/b/_/_/v1_2/_"
+    assert names.unchanged("a/b", ("c",), "d.jpg") == "a/b/c/d"
 
 
 def test_the_first_to_hold_a_name_keeps_it_bare_and_the_others_show_their_id() -> None:

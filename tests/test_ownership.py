@@ -324,7 +324,7 @@ def test_what_the_api_does_not_promise_never_reaches_the_mapping(workspace: Work
 @pytest.mark.parametrize("url", NO_URLS)
 def test_a_marker_with_no_such_url_is_no_whole_marker(tmp_path: Path, field: str, url: object) -> None:
     good = "https://example.com/image/upload/v1/a.jpg"
-    image = Image("a", "a.jpg", "", "image/jpeg", 7, "0" * 32, "2026-01-02T03:04:05Z", "Photos/a")
+    image = Image("a", "a.jpg", (), "image/jpeg", 7, "0" * 32, "2026-01-02T03:04:05Z", "Photos/a")
     value: Json = {"drive": image.to_dict(), "status": "uploaded", "uploaded_at": "2026-01-02T03:04:05+00:00"}
     value |= {"jpg_url": good, "cloudinary": {"public_id": "a", "secure_url": good}}
     path = tmp_path / marker.name_of(image.id, image.fingerprint)

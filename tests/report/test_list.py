@@ -66,20 +66,24 @@ def test_of_many_subfolders_the_first_are_shown_until_all_are_wanted(tmp_path: P
 
 def test_folders_count_what_lies_below_them() -> None:
     tally = ByFolder()
-    for path, status, size in [
-        ("", "failed", None),
-        ("a/10", "uploaded", 5),
-        ("a/9", "pending", 7),
-        ("a b", "skipped", 1),
+    for folders, status, size in [
+        ((), "failed", None),
+        (("a", "10"), "uploaded", 5),
+        (("a", "9"), "pending", 7),
+        (("a b",), "skipped", 1),
+        (("a/9",), "uploaded", 2),
+        (("",), "uploaded", 3),
     ]:
-        tally.add(Row("", "", "", status, "", path, "", "", "", size, None))
+        tally.add(Row("", "", "", status, "", "/".join(folders), "", "", "", size, None), folders)
     found = {path: (dict(each.images), each.bytes) for path, each in tally.counts().items()}
     assert list(found.items()) == [
-        ("", ({"failed": 1}, 0)),
-        ("a", ({"uploaded": 1, "pending": 1}, 12)),
-        ("a/9", ({"pending": 1}, 7)),
-        ("a/10", ({"uploaded": 1}, 5)),
-        ("a b", ({"skipped": 1}, 1)),
+        ((), ({"failed": 1}, 0)),
+        (("",), ({"uploaded": 1}, 3)),
+        (("a",), ({"uploaded": 1, "pending": 1}, 12)),
+        (("a", "9"), ({"pending": 1}, 7)),
+        (("a", "10"), ({"uploaded": 1}, 5)),
+        (("a b",), ({"skipped": 1}, 1)),
+        (("a/9",), ({"uploaded": 1}, 2)),
     ]
 
 

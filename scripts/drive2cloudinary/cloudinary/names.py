@@ -11,6 +11,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from drive2cloudinary.paths import Folders
+
 LONGEST = 255
 _UNDERSCORED = str.maketrans(dict.fromkeys("?&#\\%<>+", "_"))
 _JOINERS = {"\u200c", "\u200d"}
@@ -34,27 +36,29 @@ def stem(filename: str) -> str:
     return name if dot and name and re.fullmatch(r"\w{1,8}", extension) else filename
 
 
-def public_id(folder_name: str, folder_path: str, filename: str) -> str:
+def public_id(folder_name: str, folders: Folders, filename: str) -> str:
     """The valid public_id of an image, before collisions are resolved.
 
-    In: the Cloudinary folder; the image's path below the migrated Drive folder ("" for that itself); its file name. All
-    three may be any text. Out: `folder_name/folder_path/stem`, each part made valid.
+    In: the Cloudinary folder, in which `/` separates folders; the names of the Drive folders that the image is in; its
+    file name. All may be any text. Out: `folder_name/folders/stem`, each part made valid: a Drive folder is one part,
+    whatever its name.
     """
-    folder = asset_folder(folder_name, folder_path)
+    folder = asset_folder(folder_name, folders)
     name = _segment(stem(filename).replace("/", "_"))
     return _join(folder, name)
 
 
-def unchanged(folder_name: str, folder_path: str, filename: str) -> str:
+def unchanged(folder_name: str, folders: Folders, filename: str) -> str:
     """The public_id that users expect, from the names as they are. It may be invalid. In: as for `public_id`."""
-    expected = "/".join(part for part in (folder_name, folder_path, stem(filename)) if part)
+    expected = "/".join([folder_name, *folders, stem(filename)])
     return unicodedata.normalize("NFC", expected)
 
 
 @lru_cache(maxsize=256)
-def asset_folder(folder_name: str, folder_path: str) -> str:
-    """The Cloudinary folder of an image, valid and at most 200 characters long."""
-    segments = [_segment(part) for part in [*folder_name.split("/"), *folder_path.split("/")] if part.strip()]
+def asset_folder(folder_name: str, folders: Folders) -> str:
+    """The Cloudinary folder of an image, valid and at most 200 characters long. In: as for `public_id`."""
+    parts = [part for part in folder_name.split("/") if part.strip()] + [name.replace("/", "_") for name in folders]
+    segments = [_segment(part) for part in parts]
     folder = "/".join(_not_a_version(segment) for segment in segments) or "_"
     if len(folder) > 200:
         folder = "/".join(_not_a_version(_segment(part)) for part in folder[:200].split("/") if part.strip())

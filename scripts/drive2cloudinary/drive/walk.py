@@ -12,6 +12,7 @@ from drive2cloudinary.drive.api import AT_ONCE, Drive
 from drive2cloudinary.drive.children import Children, cannot_list
 from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
 from drive2cloudinary.errors import ImageError, TransientError, one_line
+from drive2cloudinary.paths import Folders, folder_path
 from drive2cloudinary.settings import Settings
 
 OF_GOOGLE = "application/vnd.google-apps."
@@ -20,39 +21,41 @@ OF_GOOGLE = "application/vnd.google-apps."
 
 @dataclass(frozen=True, slots=True)
 class FoundImage:
-    """An image, and the path of its Drive folder below the root ("" for the root itself)."""
+    """An image, and the names of the Drive folders below the root that it is in."""
 
     file: DriveFile
-    folder_path: str
+    folders: Folders
 
     @property
     def path(self) -> str:
-        """Its own path below the root."""
-        return _inside(self.folder_path, self.file.name)
+        """Its own path below the root, for people."""
+        return "/".join([*self.folders, self.file.name])
 
     @property
     def order(self) -> tuple[str, str, str]:
         """The key by which public_ids are given: that of `listing.Image.order`, so that people see them in order."""
-        return self.folder_path, self.file.name, self.file.id
+        return folder_path(self.folders), self.file.name, self.file.id
 
 
 @dataclass(frozen=True)
 class _Place:
+    """A folder, and the names on the way to it from below the root, its own among them."""
+
     folder: DriveFile
-    path: str
+    folders: Folders
 
 
 @dataclass(frozen=True)
 class _Shortcut:
-    """A shortcut, and the path of the folder it is in."""
+    """A shortcut, and the names of the folders it is in."""
 
     file: DriveFile
-    path: str
+    folders: Folders
 
     @property
     def where(self) -> str:
-        """Its own path."""
-        return _inside(self.path, self.file.name)
+        """Its own path, for people."""
+        return "/".join([*self.folders, self.file.name])
 
     @property
     def target(self) -> tuple[str, str]:
@@ -105,7 +108,7 @@ class _Walk:
 
     def from_root(self, root: DriveFile) -> list[FoundImage]:
         """As `images_below`."""
-        level, shortcuts = [_Place(root, "")], list[_Shortcut]()
+        level, shortcuts = [_Place(root, ())], list[_Shortcut]()
         self._entered.add(root.id)
         while level or shortcuts:
             if level:
@@ -117,23 +120,23 @@ class _Walk:
 
     def _enter(self, places: list[_Place]) -> tuple[list[_Place], list[_Shortcut]]:
         """Add the images in these Drive folders. Returns the subfolders that are not entered yet, and the shortcuts."""
-        paths = {place.folder.id: place.path for place in places}
+        known = {place.folder.id: place.folders for place in places}
 
         def name(folder: DriveFile) -> str:
-            return paths[folder.id] or folder.name
+            return folder_path(known[folder.id]) or folder.name
 
         below: list[_Place] = []
         shortcuts: list[_Shortcut] = []
         kinds = _kinds(self._include, self._recursive)
         for file in self._children.of((place.folder for place in places), kinds, name):
-            path = min(paths[parent] for parent in file.parents if parent in paths)
+            folders = min((known[parent] for parent in file.parents if parent in known), key=folder_path)
             if file.mime_type == SHORTCUT:
-                shortcuts.append(_Shortcut(file, path))
+                shortcuts.append(_Shortcut(file, folders))
             elif self._is_image(file):
-                self._images.setdefault(file.id, FoundImage(file, path))
+                self._images.setdefault(file.id, FoundImage(file, folders))
             elif self._wants(file.mime_type) and file.id not in self._entered:
                 self._entered.add(file.id)
-                below.append(_Place(file, _inside(path, file.name)))
+                below.append(_Place(file, (*folders, file.name)))
         return below, shortcuts
 
     def _follow(self, shortcuts: list[_Shortcut]) -> list[_Place]:
@@ -143,7 +146,7 @@ class _Walk:
             if shortcut.target[0] and self._leads_on(shortcut):
                 asked.setdefault(shortcut.target, shortcut)
         targets = dict(zip(asked, self._threads.imap(self._target, asked.values()), strict=True))
-        folders: list[_Place] = []
+        places: list[_Place] = []
         for shortcut in shortcuts:
             if not self._leads_on(shortcut):
                 continue
@@ -151,12 +154,12 @@ class _Walk:
             if isinstance(target, ImageError):
                 self._warn(f"the shortcut {one_line(shortcut.where, 200)!r} leads nowhere: {target}")
             elif self._is_image(target):
-                self._images[target.id] = FoundImage(target, shortcut.path)
+                self._images[target.id] = FoundImage(target, shortcut.folders)
             elif self._wants(target.mime_type):
                 self._entered.add(target.id)
-                folders.append(_Place(target, shortcut.where))
+                places.append(_Place(target, (*shortcut.folders, shortcut.file.name)))
         self._count([image.file for image in self._images.values()])
-        return folders
+        return places
 
     def _leads_on(self, shortcut: _Shortcut) -> bool:
         """Whether a shortcut may lead to something wanted that is not found yet."""
@@ -199,9 +202,5 @@ def _kinds(include: Sequence[str], recursive: bool) -> str:
     return " or ".join([*types, f"mimeType = '{FOLDER}'"] if recursive else types)
 
 
-def _inside(path: str, name: str) -> str:
-    return f"{path}/{name}" if path else name
-
-
 def _by_path(shortcut: _Shortcut) -> tuple[str, str, str]:
-    return shortcut.path, shortcut.file.name, shortcut.file.id
+    return folder_path(shortcut.folders), shortcut.file.name, shortcut.file.id

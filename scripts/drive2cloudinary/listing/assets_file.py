@@ -59,11 +59,11 @@ def of_images(lines: Iterable[Line], images: Iterable[tuple[str, str]], warn: Ca
     file_ids = set()
     for file_id, path in images:
         file_ids.add(file_id)
-        by_path.setdefault(_plain(path), []).append(file_id)
+        by_path.setdefault(_composed(path), []).append(file_id)
     given: dict[str, Line] = {}
     unused = []
     for line in lines:
-        found: Collection[str] = by_path.get(line.path, []) if line.path else file_ids & {line.file_id}
+        found: Collection[str] = _at(line.path, by_path) if line.path else file_ids & {line.file_id}
         if line.public_id and len(found) > 1:
             raise MigrationError(
                 f"{line.where}: {one_line(line.path, 100)} fits {len(found)} images, which cannot have one public_id: "
@@ -85,7 +85,7 @@ def _line(where: str, header: Sequence[str], row: Sequence[str]) -> Line:
     if any(row[len(header) :]):
         raise MigrationError(f"{where}: more cells than columns")
     cells = dict.fromkeys(COLUMNS, "") | dict(zip(header, row, strict=False))
-    file_id, path, public_id = cells["file_id"], _plain(cells["path"]), unicodedata.normalize("NFC", cells["public_id"])
+    file_id, path, public_id = cells["file_id"], _composed(cells["path"]), _composed(cells["public_id"])
     if bool(file_id) == bool(path):
         raise MigrationError(f"{where}: {'both file_id and path' if file_id else 'no file_id and no path'}")
     if file_id and not is_id(file_id):
@@ -112,11 +112,16 @@ def _check_unique(lines: Iterable[Line], key: str) -> None:
     seen: dict[str, str] = {}
     for line in lines:
         value: str = getattr(line, key)
-        same = names.asset_key(value) if key == "public_id" else value
+        same = names.asset_key(value) if key == "public_id" else value.strip("/")
         if value and seen.setdefault(same, line.where) != line.where:
             raise MigrationError(f"{line.where}: {key} {one_line(value, 60)!r} is that of {seen[same]}, too")
 
 
-def _plain(path: str) -> str:
-    """A path as it is compared: composed characters, as most keyboards type them, and no slash at either end."""
-    return unicodedata.normalize("NFC", path).strip("/")
+def _at(path: str, by_path: dict[str, list[str]]) -> list[str]:
+    """The images at a path. A slash at its ends may be typed for nothing, or belong to a folder's name in Drive."""
+    return by_path.get(path) or by_path.get(path.strip("/"), [])
+
+
+def _composed(text: str) -> str:
+    """A text as it is compared: with composed characters, as most keyboards type them."""
+    return unicodedata.normalize("NFC", text)

@@ -102,7 +102,7 @@ def make_listing(
     )
     folder_name = settings.cloudinary_folder(root.name)
     given = public_ids.assign(
-        ((each.file.id, names.public_id(folder_name, each.folder_path, each.file.name)) for each in ordered),
+        ((each.file.id, names.public_id(folder_name, each.folders, each.file.name)) for each in ordered),
         *_held_names(results_folder, ordered, last, markers, lines, claims or {}),
     )
     images = []
@@ -158,7 +158,7 @@ def _image(settings: Settings, found: FoundImage, public_id: str, line: assets_f
     return Image(
         id=file.id,
         name=file.name,
-        folder_path=found.folder_path,
+        folders=found.folders,
         mime_type=file.mime_type,
         size=file.size,
         md5=file.md5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from drive2cloudinary.paths import Folders
 from drive2cloudinary.report.mapping import Row
 from drive2cloudinary.report.natural import natural_path
 
@@ -21,23 +22,23 @@ class ByFolder:
     """Counts the rows of a mapping by folder, one row after the other."""
 
     def __init__(self) -> None:
-        self._own: dict[str, FolderCounts] = defaultdict(FolderCounts)
+        self._own: dict[Folders, FolderCounts] = defaultdict(FolderCounts)
 
-    def add(self, row: Row) -> None:
-        counts = self._own[row.folder_path]
+    def add(self, row: Row, folders: Folders) -> None:
+        """Count a row. In: the names of the Drive folders that the image is in, which folder_path need not tell."""
+        counts = self._own[folders]
         counts.images[row.status] += 1
         counts.bytes += row.bytes or 0
 
-    def counts(self) -> dict[str, FolderCounts]:
+    def counts(self) -> dict[Folders, FolderCounts]:
         """Path → its counts, in natural order: each folder that has images in it or below it.
 
-        The path "" has only what lies in no subfolder, so that folders that are not nested add up to the whole.
+        The path () has only what lies in no subfolder, so that folders that are not nested add up to the whole.
         """
-        found: dict[str, FolderCounts] = defaultdict(FolderCounts)
-        for path, own in self._own.items():
-            parts = path.split("/")
-            for depth in range(len(parts)):
-                counts = found["/".join(parts[: depth + 1])]
+        found: dict[Folders, FolderCounts] = defaultdict(FolderCounts)
+        for folders, own in self._own.items():
+            for depth in range(1, len(folders) + 1) if folders else [0]:
+                counts = found[folders[:depth]]
                 counts.images.update(own.images)
                 counts.bytes += own.bytes
-        return {path: found[path] for path in sorted(found, key=natural_path)}
+        return {folders: found[folders] for folders in sorted(found, key=natural_path)}

@@ -15,6 +15,7 @@ from drive2cloudinary.checks import is_id, is_md5, is_text, is_whole_number
 from drive2cloudinary.cloudinary import names
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import NotAFile, read_json, replacing
+from drive2cloudinary.paths import Folders
 from drive2cloudinary.results import failure, layout, listing, marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Image
@@ -66,10 +67,12 @@ OF_FOLDER = ("folder_id", "folder")
 class Merged:
     """One image of a listing: its row, and what the row was made from.
 
-    proof: its marker, if it is in Cloudinary. failed: the record of its failure; a pending image has neither.
+    folders: as in the listing. proof: its marker, if it is in Cloudinary. failed: the record of its failure; a pending
+    image has neither.
     """
 
     row: Row
+    folders: Folders
     proof: Marker | None
     failed: Failure | None
 
@@ -218,7 +221,7 @@ def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None],
         bytes=image.size,
         md5=image.md5,
     )
-    return Merged(row, proof, failed)
+    return Merged(row, image.folders, proof, failed)
 
 
 def cell(value: object) -> str:

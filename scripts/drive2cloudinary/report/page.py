@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -20,6 +20,7 @@ from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import in_utc
 from drive2cloudinary.cloudinary import asset_urls, formats, names
 from drive2cloudinary.files import replacing
+from drive2cloudinary.paths import Folders, split
 from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.report.mapping import NOT_IN_CLOUDINARY, STATUSES, Merged, Row
 from drive2cloudinary.report.natural import natural, natural_path
@@ -48,12 +49,13 @@ class Report:
         self._failed_before = failed_before
         self._columns: dict[str, list[Any]] = defaultdict(list)
         self._by_folder = ByFolder()
-        self._folders, self._notes, self._causes = _Numbers(), _Numbers(), _Numbers()
+        self._folders = _Numbers[Folders]()
+        self._notes, self._causes = _Numbers[str](), _Numbers[str]()
         self._deliveries = _Deliveries()
         self._counts: Counter[str] = Counter()
         self._left = self._not_tried = 0
         self._stored_bytes = 0
-        self._sorted_folders: list[str] = []
+        self._sorted_folders: list[Folders] = []
 
     @property
     def missing(self) -> int:
@@ -74,7 +76,7 @@ class Report:
         size = asset.get("bytes") or row.bytes
         values = {
             "name": shown(row.filename),
-            "folder": self._folders.of(row.folder_path),
+            "folder": self._folders.of(each.folders),
             "status": STATUSES.index(row.status),
             "note": self._notes.of(shown(row.error)),
             "cause": self._causes.of(failure.cause_of(each.failed).title if is_missing else ""),
@@ -90,7 +92,7 @@ class Report:
         }
         for name, value in values.items():
             self._columns[name].append(value)
-        self._by_folder.add(row)
+        self._by_folder.add(row, each.folders)
         self._counts[row.status] += 1
         if delivery is not None:
             self._stored_bytes += size or 0
@@ -119,7 +121,7 @@ class Report:
             stopped_because=stopped_because,
             bytes=self._stored_bytes,
             groups=self._groups(),
-            orphans=sorted(orphans, key=lambda each: (natural_path(each.folder_path), natural(each.filename)))[
+            orphans=sorted(orphans, key=lambda each: (natural_path(split(each.folder_path)), natural(each.filename)))[
                 :ORPHANS
             ],
             orphans_total=len(orphans),
@@ -135,7 +137,7 @@ class Report:
         """Sort the images naturally. The mapping's order, which others may rely on, is that of the characters."""
         folders = self._folders.all()
         self._sorted_folders = sorted(folders, key=natural_path)
-        ranks = {path: rank for rank, path in enumerate(self._sorted_folders)}
+        ranks = {each: rank for rank, each in enumerate(self._sorted_folders)}
         self._columns["folder"] = [ranks[folders[number]] for number in self._columns["folder"]]
         names = list(map(natural, self._columns["name"]))
         order = sorted(range(len(names)), key=names.__getitem__)
@@ -149,14 +151,14 @@ class Report:
         return {
             "columns": self._columns,
             "statuses": STATUSES,
-            "folders": [shown(path) for path in self._sorted_folders],
+            "folders": [_shown_names(each) for each in self._sorted_folders],
             "notes": self._notes.all(),
             "causes": self._causes.all(),
             "deliveries": self._deliveries.prefixes,
             "only_stored": self._deliveries.only_stored,
             "by_folder": [
-                [shown(path), *(counts.images[status] for status in STATUSES), counts.bytes]
-                for path, counts in self._by_folder.counts().items()
+                [_shown_names(each), *(counts.images[status] for status in STATUSES), counts.bytes]
+                for each, counts in self._by_folder.counts().items()
             ],
         }
 
@@ -175,7 +177,7 @@ class Report:
                 "is_pending": cause is Cause.NOT_REACHED,
                 "images": [
                     {
-                        "folder": shown(self._sorted_folders[columns["folder"][place]]),
+                        "folder": "/".join(_shown_names(self._sorted_folders[columns["folder"][place]])),
                         "name": columns["name"][place],
                         "note": notes[columns["note"][place]],
                     }
@@ -219,16 +221,23 @@ def shown(text: str) -> str:
     return "".join(f"⟨U+{ord(each):04X}⟩" if names.hidden(each) else each for each in text)
 
 
-class _Numbers:
-    """Numbers for texts, from 0 in the order in which they come."""
+def _shown_names(folders: Folders) -> list[str]:
+    return [shown(name) or "⟨no name⟩" for name in folders]
+
+
+_Numbered = TypeVar("_Numbered", str, Folders)
+
+
+class _Numbers(Generic[_Numbered]):
+    """Numbers for texts or paths, from 0 in the order in which they come."""
 
     def __init__(self) -> None:
-        self._known: dict[str, int] = {}
+        self._known: dict[_Numbered, int] = {}
 
-    def of(self, text: str) -> int:
-        return self._known.setdefault(text, len(self._known))
+    def of(self, value: _Numbered) -> int:
+        return self._known.setdefault(value, len(self._known))
 
-    def all(self) -> list[str]:
+    def all(self) -> list[_Numbered]:
         return list(self._known)
 
 

@@ -15,6 +15,7 @@ from drive2cloudinary.causes import Cause
 from drive2cloudinary.checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
 from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import NotAFile, open_file, parsed, read_json_object, replacing, write_json
+from drive2cloudinary.paths import Folders, folder_path, split
 from drive2cloudinary.results import layout
 from drive2cloudinary.results.format import numbered, without_number
 
@@ -23,18 +24,19 @@ from drive2cloudinary.results.format import numbered, without_number
 class Image:
     """One Drive file of the listing.
 
-    folder_path: relative to the migrated Drive folder, "" for that itself. size (in bytes) and md5: None if Drive has
-    none. modified_time: as Drive writes it (RFC 3339). replaces: for an image whose content changed, the asset of its
-    old marker (its version and etag if it is our own, and the marker's file name). skipped: the setting that excludes
-    it. resource_key: needed for a link-shared file. no_download: this account may view the file, but not download it.
-    photos: it came from Google Photos, so Drive's md5 may be wrong. pixels: width × height, of an image with more than
-    FREE_PLAN_PIXELS; None for all others. type: of its asset, private or authenticated; "" is upload. Like the
-    public_id, it stays what it is once the asset exists. tags, caption and alt: its own, besides those of the settings.
+    folders: the names of the folders that it is in, below the migrated Drive folder. size (in bytes) and md5: None if
+    Drive has none. modified_time: as Drive writes it (RFC 3339). replaces: for an image whose content changed, the
+    asset of its old marker (its version and etag if it is our own, and the marker's file name). skipped: the setting
+    that excludes it. resource_key: needed for a link-shared file. no_download: this account may view the file, but not
+    download it. photos: it came from Google Photos, so Drive's md5 may be wrong. pixels: width × height, of an image
+    with more than FREE_PLAN_PIXELS; None for all others. type: of its asset, private or authenticated; "" is upload.
+    Like the public_id, it stays what it is once the asset exists. tags, caption and alt: its own, besides those of the
+    settings.
     """
 
     id: str
     name: str
-    folder_path: str
+    folders: Folders
     mime_type: str
     size: int | None
     md5: str | None
@@ -63,17 +65,24 @@ class Image:
         return self.folder_path, self.name, self.id
 
     @property
+    def folder_path(self) -> str:
+        """The path of its folder below the migrated Drive folder, for people; "" for that itself."""
+        return folder_path(self.folders)
+
+    @property
     def path(self) -> str:
-        """The path in Drive below the migrated Drive folder, for messages."""
-        return f"{self.folder_path}/{self.name}" if self.folder_path else self.name
+        """Its own path in Drive below the migrated Drive folder, for people."""
+        return "/".join([*self.folders, self.name])
 
     def to_dict(self) -> dict[str, Any]:
-        """The listing's entry, without empty optional fields."""
-        values = ((name, getattr(self, name)) for name in self.__slots__)
-        return {name: value for name, value in values if value or name not in _OPTIONAL}
+        """The listing's entry, without empty optional fields. `folders` is one: most paths tell it by their slashes."""
+        values = ((name, getattr(self, name)) for name in ("id", "name", "folder_path", *self.__slots__[2:]))
+        entry = {name: value for name, value in values if value or name not in _OPTIONAL}
+        if self.folders == split(self.folder_path):
+            del entry["folders"]
+        return entry
 
 
-_SHARED = ("folder_path", "mime_type")
 _OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "pixels", "type", "tags", "caption", "alt"}
 
 
@@ -248,8 +257,13 @@ def image_of(entry: Any) -> Image:
     _check(known, _FIELDS)
     if "tags" in known:
         known["tags"] = tuple(known["tags"])
-    # Texts that many images share are kept once.
-    known |= {name: sys.intern(known[name]) for name in _SHARED if name in known}
+    path = known.pop("folder_path")
+    known["folders"] = tuple(known.get("folders", split(path)))
+    if folder_path(known["folders"]) != path:
+        raise ValueError("folders is not folder_path")
+    if "mime_type" in known:
+        # A text that many images share is kept once.
+        known["mime_type"] = sys.intern(known["mime_type"])
     image = Image(**known)
     if image.replaces and image.replaces["marker"].partition(".")[0] != image.id:
         raise ValueError("replaces names the marker of another image")
@@ -309,6 +323,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "id": is_id,
     "name": is_text,
     "folder_path": is_text,
+    "folders": lambda value: isinstance(value, list) and all(map(is_text, value)),
     "mime_type": is_text,
     "size": lambda value: value is None or is_whole_number(value),
     "md5": lambda value: value is None or is_md5(value),

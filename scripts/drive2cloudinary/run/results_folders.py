@@ -56,7 +56,7 @@ def _key(folder_name: str) -> str:
 
     A part of the path that has no letter or digit counts as it is: the asset_keys of 🎄 and 🎁 are the same.
     """
-    folder = names.asset_folder(folder_name, "")
+    folder = names.asset_folder(folder_name, ())
     parts = zip(names.asset_key(folder).split("/"), folder.split("/"), strict=True)
     return "/".join(key or part for key, part in parts)
 

@@ -15,6 +15,7 @@ from rich.filesize import decimal
 from drive2cloudinary.checks import in_utc
 from drive2cloudinary.cloudinary import account, formats, names
 from drive2cloudinary.errors import StopRun, one_line
+from drive2cloudinary.paths import Folders
 from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.pending import Pending, Reason
 from drive2cloudinary.settings import FREE_PLAN, FREE_PLAN_PIXELS, Settings
@@ -115,13 +116,13 @@ def print_images(pending: Sequence[Pending], named: bool) -> None:
         for each in pending:
             print(f"{each.reason:<13} {one_line(each.image.path, 1000)}")
         return
-    folders: dict[str, list[Image]] = {}
+    by_folder: dict[Folders, list[Image]] = {}
     for each in pending:
-        folders.setdefault(each.image.folder_path, []).append(each.image)
-    for folder, images in list(folders.items())[:FOLDERS]:
-        print(f"{folder_in_words(folder)}: {how_many(len(images))}, {_size(images)}")
-    if len(folders) > FOLDERS:
-        print(f"and {len(folders) - FOLDERS:,} more folders")
+        by_folder.setdefault(each.image.folders, []).append(each.image)
+    for folders, images in list(by_folder.items())[:FOLDERS]:
+        print(f"{folder_in_words(folders)}: {how_many(len(images))}, {_size(images)}")
+    if len(by_folder) > FOLDERS:
+        print(f"and {len(by_folder) - FOLDERS:,} more folders")
     print("the option -p names each image")
 
 
@@ -131,12 +132,12 @@ def warnings(images: Sequence[Image], drive_folder: str, settings: Settings) -> 
     In: the pending images, and the name of the Drive folder.
     """
     folder = settings.cloudinary_folder(drive_folder)
-    if names.looks_like_a_transformation(names.asset_folder(folder, "")):
+    if names.looks_like_a_transformation(names.asset_folder(folder, ())):
         yield f"in a URL without a version, Cloudinary takes {one_line(folder, 100)}/ for a transformation"
     renamed = [
         f"{image.path} → {image.public_id}"
         for image in images
-        if image.public_id != names.unchanged(folder, image.folder_path, image.name)
+        if image.public_id != names.unchanged(folder, image.folders, image.name)
     ]
     if renamed:
         yield _line(renamed, "of another name in Cloudinary than in Drive")

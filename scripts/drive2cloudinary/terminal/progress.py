@@ -19,7 +19,7 @@ from drive2cloudinary.errors import one_line
 from drive2cloudinary.report import mapping
 from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.report.mapping import Summary
-from drive2cloudinary.results import batches, failure, marker
+from drive2cloudinary.results import batches, failure, layout, listing, marker
 from drive2cloudinary.terminal.console import HEADLINE, Console, say
 from drive2cloudinary.terminal.tally import Listed, Now, Tally, folder_in_words, how_many, in_words
 
@@ -199,8 +199,9 @@ def say_folders(mappings: Iterable[Path]) -> None:
     """Print the counts of each subfolder of several mappings. Raises MigrationError."""
     for path in mappings:
         by_folder = ByFolder()
+        folders = {image.id: image.folders for image in listing.read(layout.listing(path.parent)).images}
         for row in mapping.read(path):
-            by_folder.add(row)
+            by_folder.add(row, folders[row.file_id])
         for folder, counts in by_folder.counts().items():
             say(f"{folder_in_words(folder)}: {in_words(counts.images)}, {decimal(counts.bytes)}")
 

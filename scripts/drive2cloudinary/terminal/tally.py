@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rich.filesize import decimal
 
 from drive2cloudinary.errors import one_line
+from drive2cloudinary.paths import Folders, folder_path
 
 
 class Listed(NamedTuple):
@@ -147,9 +148,9 @@ def how_many(number: int) -> str:
     return f"{number:,} image{'' if number == 1 else 's'}"
 
 
-def folder_in_words(path: str) -> str:
+def folder_in_words(folders: Folders) -> str:
     """A Drive folder's path for people, as in `album 4/`."""
-    return f"{one_line(path, 300)}/" if path else "not in a subfolder"
+    return f"{one_line(folder_path(folders), 300)}/" if folders else "not in a subfolder"
 
 
 def in_words(counted: Counter[str]) -> str:

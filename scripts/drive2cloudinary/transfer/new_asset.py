@@ -15,7 +15,7 @@ def new_asset(image: Image, listed: Listing, settings: Settings) -> NewAsset:
     upload = settings.upload
     return NewAsset(
         public_id=image.public_id,
-        asset_folder=names.asset_folder(listed.cloudinary_folder, image.folder_path),
+        asset_folder=names.asset_folder(listed.cloudinary_folder, image.folders),
         display_name=names.display_name(image.name),
         filename=names.sent_filename(image.name),
         context={"drive_id": image.id, **_context(image, settings)},
@@ -30,13 +30,14 @@ def new_asset(image: Image, listed: Listing, settings: Settings) -> NewAsset:
 
 def _tags(image: Image, drive_folder: str, settings: Settings) -> Iterator[str]:
     """The tags of all images, those of the image's folders, and its own. In: the name of the migrated Drive folder."""
-    path = image.folder_path or drive_folder
+    folder = image.folders[-1] if image.folders else drive_folder
+    path = image.folder_path if image.folders else drive_folder
     for tag in settings.upload.tags:
         # In this order, because a folder may be named {path}.
         parts = tag.split("{path}")
-        yield path.join(part.replace("{folder}", path.rpartition("/")[2]) for part in parts)
+        yield path.join(part.replace("{folder}", folder) for part in parts)
     if settings.tags_from_folders:
-        yield from image.folder_path.split("/")
+        yield from image.folders
     yield from image.tags
 
 

@@ -22,13 +22,18 @@ const report = await read();
 const { columns } = report;
 const total = columns.name?.length ?? 0;
 
+/** A folder's path for people. In: the names on the way to it; a name may hold a slash. */
+function pathOf(folders) {
+  return folders.join("/");
+}
+
 /** One image, by its place in the columns. */
 function imageAt(place) {
   const image = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[place]]));
   const { folder, status, note, cause } = image;
   return {
     ...image,
-    folder: report.folders[folder],
+    folder: pathOf(report.folders[folder]),
     status: report.statuses[status],
     note: report.notes[note],
     cause: report.causes[cause],

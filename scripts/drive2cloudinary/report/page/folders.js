@@ -1,23 +1,23 @@
 /* The table of the folders: how many images of each status; a click shows them in the list. */
 
 const FIRST = 10;
-const byFolder = report.by_folder.map(([path, ...numbers]) => {
+const byFolder = report.by_folder.map(([folders, ...numbers]) => {
   const bytes = numbers.pop();
   const images = numbers.reduce((sum, number) => sum + number, 0);
-  return { path, name: path || "not in a subfolder", numbers, images, bytes };
+  return { folders, name: folders.length ? pathOf(folders) : "not in a subfolder", numbers, images, bytes };
 });
 const usedStatuses = [...report.statuses.keys()].filter((index) => byFolder.some(({ numbers }) => numbers[index]));
 const folderRows = find("folders").querySelector("tbody");
 
-function folderRow({ path, name, numbers, images, bytes }) {
-  const parts = name.split("/");
-  const button = element("button", { type: "button", class: "link", "aria-label": name }, element("bdi", {}, parts.at(-1)));
+function folderRow({ folders, name, numbers, images, bytes }) {
+  const text = element("bdi", {}, folders.at(-1) ?? name);
+  const button = element("button", { type: "button", class: "link", "aria-label": name }, text);
   button.addEventListener("click", () => {
     for (const id of ["search", "status", "cause"]) find(id).value = "";
-    find("folder").value = JSON.stringify({ path });
+    find("folder").value = JSON.stringify(folders);
     searchAndGo();
   });
-  const head = element("th", { role: "rowheader", scope: "row", class: `depth${Math.min(parts.length - 1, 4)}` }, button);
+  const head = element("th", { role: "rowheader", scope: "row", class: `depth${Math.min(Math.max(folders.length - 1, 0), 4)}` }, button);
   const cells = usedStatuses.map((index) => {
     const [status, number] = [report.statuses[index], numbers[index]];
     return element("td", { role: "cell", class: number ? status : "none", "data-label": status }, count(number));
@@ -30,14 +30,14 @@ function folderRow({ path, name, numbers, images, bytes }) {
     element("td", { role: "cell", "data-label": images === 1 ? "image" : "images" }, count(images)),
     element("td", { role: "cell" }, size(bytes)),
   );
-  made.dataset.path = path;
+  made.dataset.folders = JSON.stringify(folders);
   return made;
 }
 
-/** Mark the row of the folder that the list shows. In: its path, null if it shows all. */
-function markFolder(path) {
+/** Mark the row of the folder that the list shows. In: the names on the way to it, null if the list shows all. */
+function markFolder(folders) {
   for (const each of folderRows.rows) {
-    const isShown = path !== null && each.dataset.path === path;
+    const isShown = folders !== null && each.dataset.folders === JSON.stringify(folders);
     each.classList.toggle("shown", isShown);
     each.querySelector("button").setAttribute("aria-pressed", isShown);
   }

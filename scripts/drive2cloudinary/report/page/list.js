@@ -26,7 +26,7 @@ const searched = (texts) => (texts.length ? normalized(texts.join("\n")).split("
 const texts = {
   names: searched(columns.name ?? []),
   ids: searched(columns.id ?? []),
-  folders: searched(report.folders),
+  folders: searched(report.folders.map(pathOf)),
   notes: searched(report.notes),
 };
 
@@ -52,9 +52,14 @@ function among(column, values, isWanted) {
   return (place) => wanted[columns[column][place]];
 }
 
-/** The chosen folder's path, "" for what is in no subfolder; null for all. */
+/** The names on the way to the chosen folder, [] for what is in no subfolder; null for all. */
 function chosenFolder() {
-  return find("folder").value ? JSON.parse(find("folder").value).path : null;
+  return find("folder").value ? JSON.parse(find("folder").value) : null;
+}
+
+/** Whether a folder is the chosen one or lies below it. Below [] is only what lies in no subfolder. */
+function isIn(folders, chosen) {
+  return chosen.length ? chosen.every((name, depth) => folders[depth] === name) : !folders.length;
 }
 
 function search() {
@@ -64,7 +69,7 @@ function search() {
   if (status) tests.push(among("status", report.statuses, (each) => each === status));
   if (cause) tests.push(among("cause", report.causes, (each) => each === cause));
   if (folder !== null) {
-    tests.push(among("folder", report.folders, (each) => each === folder || (folder && each.startsWith(`${folder}/`))));
+    tests.push(among("folder", report.folders, (each) => isIn(each, folder)));
   }
   state.found = ordered().filter((place) => tests.every((test) => test(place)));
   state.page = 0;
@@ -289,7 +294,7 @@ function prepare() {
   options(find("cause"), found("cause", report.causes));
   options(
     find("folder"),
-    byFolder.map(({ path, name, images }) => [JSON.stringify({ path }), `${name} (${count(images)})`]),
+    byFolder.map(({ folders, name, images }) => [JSON.stringify(folders), `${name} (${count(images)})`]),
   );
   find("cause").parentElement.hidden = !report.causes.some(Boolean);
   for (const [by, text] of Object.entries(SORTS)) {
