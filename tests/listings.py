@@ -34,7 +34,7 @@ def found_below(workspace: Workspace, **config: object) -> tuple[list[FoundImage
     settings = Settings.from_json(workspace.settings(**config))
     drive, said = Drive.of(settings), list[int]()
     root = drive.file(workspace.cloud.folder_id)
-    return images_below(drive, root, settings, lambda warning: None, said.append), said
+    return images_below(drive, root, settings, lambda warning: None, said.append).images, said
 
 
 def albums(workspace: Workspace, count: int, **more: object) -> list[str]:

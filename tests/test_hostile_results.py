@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from drive2cloudinary.drive.walk import Walked
 from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import remove_unfinished, replacing
 from drive2cloudinary.listing.making import last_listing, make_listing
@@ -104,7 +105,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def next_listing() -> None:
         root: Any = type("Root", (), {"name": "Photos"})
-        new = make_listing(settings, root, [], last_listing(folder))
+        new = make_listing(settings, root, Walked([], []), last_listing(folder))
         new.write(folder.parent / "new.json")
         assert listing.read(folder.parent / "new.json") == new
 

@@ -24,6 +24,10 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_text, value))
+
+
 def is_id(value: Any) -> bool:
     """A file or folder ID of Drive, which becomes a file name."""
     return isinstance(value, str) and len(value) <= LONGEST_ID and _ID.fullmatch(value) is not None

@@ -246,6 +246,7 @@ class Drive:
             for node in self._tree.listed(parents)
             if node.parents
             and node.visible
+            and not self._tree.is_shut(node)
             and (shared or node.drive_id is None)
             and (drive_id is None or node.drive_id == drive_id)
             and (parents is not None or self._is_in_corpus(node))

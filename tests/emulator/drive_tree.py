@@ -112,6 +112,11 @@ class Tree:
         """True if the node or a folder above it is in the trash."""
         return node.trashed or any(self.is_trashed(self.nodes[up]) for up in node.parents if up in self.nodes)
 
+    def is_shut(self, node: Node) -> bool:
+        """True if the account may open none of the folders that a node is in: no search finds it then."""
+        above = [self.nodes[up] for up in node.parents if up in self.nodes]
+        return bool(above) and all(up.capabilities.get("canListChildren") is False or self.is_shut(up) for up in above)
+
     # Loading
 
     def load(self, photos: Path) -> None:
@@ -172,7 +177,8 @@ class Tree:
         Changing, by "id": "replace" with new content, "rename" with "name", "move" with "parent", "trash" (undone by
         "trashed": false), "delete" for good, "set" with abusive, shared, resourceKey, resource_key_required,
         resource_key_told (false: no answer repeats it), parents, capabilities, modifiedTime, or any field of the API:
-        it is then shown as it is set, and left out for null.
+        it is then shown as it is set, and left out for null. "close" makes a folder one of limited access, which the
+        account sees but may not open (undone by "closed": false).
         """
         change = dict(change)
         kind = change.pop("op")
@@ -196,6 +202,10 @@ class Tree:
             node.trashed = bool(change.get("trashed", True))
         elif kind == "set":
             self._override(node, change)
+        elif kind == "close":
+            closed = bool(change.get("closed", True))
+            node.capabilities["canListChildren"] = not closed
+            node.overrides["inheritedPermissionsDisabled"] = closed
         else:
             raise ValueError(f"unknown operation {kind!r}")
         return node.id

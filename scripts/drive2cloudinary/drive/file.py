@@ -15,11 +15,14 @@ FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
 FILE_FIELDS = (
     "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,spaces,"
-    "capabilities/canDownload,shortcutDetails(targetId,targetMimeType,targetResourceKey),imageMediaMetadata(width,height)"
+    "capabilities(canDownload,canListChildren),shortcutDetails(targetId,targetMimeType,targetResourceKey),imageMediaMetadata(width,height)"
 )
 WITH_DESCRIPTION = f"{FILE_FIELDS},description"
 """FILE_FIELDS, and the description, which may be long."""
-PLACE_FIELDS = "id,name,mimeType,parents,driveId,resourceKey,ownedByMe,owners(displayName,emailAddress)"
+PLACE_FIELDS = (
+    "id,name,mimeType,parents,driveId,resourceKey,ownedByMe,owners(displayName,emailAddress),"
+    "capabilities/canListChildren"
+)
 """The fields that tell in which folder a file is, and whose it is."""
 
 
@@ -30,9 +33,10 @@ class DriveFile:
     size (in bytes) and md5 are None if Drive has none; resource_key is "" if none is needed; drive_id is the ID of the
     shared drive or "". target: for a shortcut, the (id, MIME type, resource key) of its target, if Drive knows it.
     owned: the account owns the file; owner: the name and address of who does, "" in a shared drive (both only if the
-    field was requested). can_download is False if the account may view the file but not download it. photos: the file
-    came from Google Photos. width, height: of an image in pixels, as stored; None if Drive does not know. description:
-    any text that a user has written ("" unless the field was requested).
+    field was requested). can_download is False if the account may view the file but not download it. is_closed: this is
+    a folder that the account sees but may not open ("limited access"); a query for its children finds nothing, without
+    an error. photos: the file came from Google Photos. width, height: of an image in pixels, as stored; None if Drive
+    does not know. description: any text that a user has written ("" unless the field was requested).
     """
 
     id: str
@@ -49,6 +53,7 @@ class DriveFile:
     owned: bool = False
     owner: str = ""
     can_download: bool = True
+    is_closed: bool = False
     photos: bool = False
     width: int | None = None
     height: int | None = None
@@ -60,6 +65,7 @@ class DriveFile:
         try:
             md5 = answer.get("md5Checksum")
             picture = answer.get("imageMediaMetadata", {})
+            capabilities = answer.get("capabilities", {})
             details = answer.get("shortcutDetails") if answer["mimeType"] == SHORTCUT else None
             file = cls(
                 id=answer["id"],
@@ -77,7 +83,9 @@ class DriveFile:
                 trashed=answer.get("trashed") is True,
                 owned=answer.get("ownedByMe") is True,
                 owner=", ".join(map(_person, answer.get("owners", ()))),
-                can_download=answer.get("capabilities", {}).get("canDownload") is not False,
+                can_download=capabilities.get("canDownload") is not False,
+                # It is false for everything that is no folder.
+                is_closed=answer["mimeType"] == FOLDER and capabilities.get("canListChildren") is False,
                 photos="photos" in answer.get("spaces", ()),
                 width=_length(picture.get("width")),
                 height=_length(picture.get("height")),

@@ -67,6 +67,7 @@ def shared_with_me(drive: Drive) -> Seen:
     inside: set[str] = set()
     images: list[DriveFile] = []
     with ThreadPool(AT_ONCE) as threads:
+        level = [folder for folder in level if not folder.is_closed]
         children = Children(drive, threads, FOLDERS_PER_QUERY, FILE_FIELDS, lambda files: None)
         while level:
             below = []
@@ -75,7 +76,7 @@ def shared_with_me(drive: Drive) -> Seen:
                     images.append(file)
                     continue
                 inside.add(file.id)
-                if file.id not in found:
+                if file.id not in found and not file.is_closed:
                     below.append(file)
                 # The walk knows the parents; the metadata of a shared folder may omit them.
                 found[file.id] = file

@@ -38,6 +38,14 @@ class FoundImage:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """What is in a Drive folder: each image once, and the folders below it that the account may not open."""
+
+    images: list[FoundImage]
+    closed: list[Folders]
+
+
+@dataclass(frozen=True)
 class _Place:
     """A folder, and the names on the way to it from below the root, its own among them."""
 
@@ -70,14 +78,14 @@ def images_below(
     settings: Settings,
     warn: Callable[[str], None],
     found: Callable[[int], None],
-) -> list[FoundImage]:
+) -> Walked:
     """Every image in a Drive folder, and in its subfolders if `recursive` is set. Shortcuts are followed.
 
     In: `warn`, called for each broken shortcut; `found`, called after each answer of Drive with new images, with their
-    number so far (by any thread, but never by two at once). Out: each image once, at
+    number so far (by any thread, but never by two at once). Out: each image, and each closed folder, is at
     its real path if that is below the root, else at the path of the first shortcut to it. A folder is entered only
     once, so a shortcut to an ancestor makes no loop. Raises MigrationError, which names the folder, if anything could
-    not be read: a listing must be complete.
+    not be read: a listing must be complete, but for the closed folders.
     """
     # A ThreadPool's threads are daemons: an error or Ctrl-C does not wait for them, even in a pause between two tries.
     with ThreadPool(AT_ONCE) as threads:
@@ -105,8 +113,9 @@ class _Walk:
         self._counted: set[str] = set()
         self._images: dict[str, FoundImage] = {}
         self._entered: set[str] = set()
+        self._closed: list[Folders] = []
 
-    def from_root(self, root: DriveFile) -> list[FoundImage]:
+    def from_root(self, root: DriveFile) -> Walked:
         """As `images_below`."""
         level, shortcuts = [_Place(root, ())], list[_Shortcut]()
         self._entered.add(root.id)
@@ -116,7 +125,7 @@ class _Walk:
                 shortcuts += more
             else:
                 level, shortcuts = self._follow(sorted(shortcuts, key=_by_path)), []
-        return list(self._images.values())
+        return Walked(list(self._images.values()), sorted(self._closed, key=folder_path))
 
     def _enter(self, places: list[_Place]) -> tuple[list[_Place], list[_Shortcut]]:
         """Add the images in these Drive folders. Returns the subfolders that are not entered yet, and the shortcuts."""
@@ -135,9 +144,16 @@ class _Walk:
             elif self._is_image(file):
                 self._images.setdefault(file.id, FoundImage(file, folders))
             elif self._wants(file.mime_type) and file.id not in self._entered:
-                self._entered.add(file.id)
-                below.append(_Place(file, (*folders, file.name)))
+                below += self._opened(file, (*folders, file.name))
         return below, shortcuts
+
+    def _opened(self, folder: DriveFile, folders: Folders) -> list[_Place]:
+        """The folder as a place to enter; [] if the account may not."""
+        self._entered.add(folder.id)
+        if folder.is_closed:
+            self._closed.append(folders)
+            return []
+        return [_Place(folder, folders)]
 
     def _follow(self, shortcuts: list[_Shortcut]) -> list[_Place]:
         """Add the images that shortcuts point to. Returns the folders they point to that are not entered yet."""
@@ -156,8 +172,7 @@ class _Walk:
             elif self._is_image(target):
                 self._images[target.id] = FoundImage(target, shortcut.folders)
             elif self._wants(target.mime_type):
-                self._entered.add(target.id)
-                places.append(_Place(target, (*shortcut.folders, shortcut.file.name)))
+                places += self._opened(target, (*shortcut.folders, shortcut.file.name))
         self._count([image.file for image in self._images.values()])
         return places
 

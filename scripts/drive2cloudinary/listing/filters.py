@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from fnmatch import fnmatchcase
 
+from drive2cloudinary.paths import Folders
 from drive2cloudinary.results.listing import Image
 from drive2cloudinary.settings import Settings
 
@@ -17,6 +18,12 @@ def excluded(settings: Settings, image: Image) -> str:
     matching = (each for each in settings.exclude if each == image.id or fnmatchcase(path, _composed(each)))
     pattern = next(matching, None)
     return f"exclude has {pattern}" if pattern else ""
+
+
+def excludes_folder(settings: Settings, folders: Folders) -> bool:
+    """Whether `exclude` leaves out whatever a Drive folder holds, as PATH/* does, of it or of a folder above it."""
+    anything = _composed("/".join([*folders, "\0" * 8]))
+    return any(fnmatchcase(anything, _composed(pattern)) for pattern in settings.exclude)
 
 
 def _composed(text: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import glob
+import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,15 +19,20 @@ from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.children import cannot_list
 from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
 from drive2cloudinary.drive.signin import token_warning
-from drive2cloudinary.drive.walk import FoundImage, images_below
-from drive2cloudinary.errors import ImageError, StopRun, TransientError, one_line
+from drive2cloudinary.drive.walk import FoundImage, Walked, images_below
+from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError, one_line
 from drive2cloudinary.files import open_lock
 from drive2cloudinary.listing import assets_file, held_names, public_ids
-from drive2cloudinary.listing.filters import excluded
+from drive2cloudinary.listing.filters import excluded, excludes_folder
 from drive2cloudinary.network.notices import Tell
+from drive2cloudinary.paths import Folders, folder_path
 from drive2cloudinary.results import failure, layout, listing, marker
-from drive2cloudinary.results.listing import Image, Listing, NoListing
+from drive2cloudinary.results.listing import Image, Listing, NoListing, image_of
+from drive2cloudinary.results.marker import Marker
 from drive2cloudinary.settings import FREE_PLAN_PIXELS, Settings
+
+CLOSED_NAMED = 5
+"""The most closed folders that a line names."""
 
 
 def list_images(
@@ -36,10 +44,10 @@ def list_images(
     called with messages about waiting; `found`, called now and then with the number of images so far. Out: the time of
     the listing, for `listing.confirm`.
     """
-    root, images = find_images(settings, tell, found)
+    root, walked = find_images(settings, tell, found)
     with naming_lock(settings.results_folder.parent):
         last = last_listing(settings.results_folder)
-        made = make_listing(settings, root, images, last)
+        made = make_listing(settings, root, walked, last)
         is_readable = listing.is_by_lines(layout.listing(settings.results_folder))
         if last is None or not is_readable or not listing.finds_the_same(made, last):
             made.write(output)
@@ -48,18 +56,52 @@ def list_images(
 
 def find_images(
     settings: Settings, tell: Tell, found: Callable[[int], None] = lambda images: None
-) -> tuple[DriveFile, list[FoundImage]]:
-    """The Drive folder of the settings, and all images in it. Raises MigrationError. In: as for `list_images`."""
+) -> tuple[DriveFile, Walked]:
+    """The Drive folder of the settings, and all images in it. In: as for `list_images`.
+
+    Raises MigrationError, also if the account may not open a folder in it that `exclude` does not leave out.
+    """
     warning = token_warning(Path(settings.token))
     if warning:
         warn(warning)
     drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)
-    return root, images_below(drive, root, settings, warn, found=found)
+    walked = images_below(drive, root, settings, warn, found=found)
+    if closed := [each for each in walked.closed if not excludes_folder(settings, each)]:
+        raise _cannot_open(drive, settings, closed)
+    return root, walked
+
+
+def _cannot_open(drive: Drive, settings: Settings, closed: Sequence[Folders]) -> MigrationError:
+    """The error that ends the listing of a Drive folder in which the account may not open some folders."""
+    named = closed[:CLOSED_NAMED]
+    paths = ", ".join(one_line(folder_path(each), 200) for each in named)
+    patterns = [*settings.exclude, *(f"{glob.escape(folder_path(each))}/*" for each in named)]
+    # A comma separates patterns, unless they are a list.
+    typed = json.dumps(patterns, ensure_ascii=False) if "," in "".join(patterns) else ",".join(patterns)
+    exclude = f"exclude={shlex.quote(one_line(typed, 1000))}"
+    if len(closed) == 1:
+        what = f"{paths}: {_account(drive)} may not open this folder: share it with this account, or leave it out by"
+    else:
+        more = f" and {len(closed) - len(named)} more" if len(closed) > len(named) else ""
+        what = f"{paths}{more}: {_account(drive)} may not open these folders: share them with this account, or leave"
+        what += f" them out{', each like this:' if more else ' by'}"
+    return MigrationError(f"cannot list {what} {exclude}")
+
+
+def _account(drive: Drive) -> str:
+    """The signed-in account for a message: its name is no reason for another error."""
+    try:
+        return drive.account() or "this account"
+    except MigrationError:
+        return "this account"
 
 
 def root_folder(drive: Drive, settings: Settings) -> DriveFile:
-    """The Drive folder to migrate; a shortcut is followed. Raises StopRun if it is not a folder or cannot be read."""
+    """The Drive folder to migrate; a shortcut is followed.
+
+    Raises StopRun if it is not a folder, or cannot be read or opened.
+    """
     try:
         root = drive.file(settings.folder_id, settings.resource_key)
         if root.target and root.target[1] == FOLDER:
@@ -74,13 +116,18 @@ def root_folder(drive: Drive, settings: Settings) -> DriveFile:
     if root.mime_type != FOLDER:
         kind = "a shortcut" if root.mime_type == SHORTCUT else f"a file ({root.mime_type})"
         raise StopRun(f"folder_id {settings.folder_id} is {kind}, not a folder")
+    if root.is_closed:
+        raise StopRun(
+            f"{_account(drive)} may not open the Drive folder {one_line(root.name, 200)} ({settings.folder_id}): share "
+            "it with this account, or check folder_id"
+        )
     return root
 
 
 def make_listing(
     settings: Settings,
     root: DriveFile,
-    found: Iterable[FoundImage],
+    walked: Walked,
     last_listed: Listing | None,
     claims: Mapping[str, str] | None = None,
 ) -> Listing:
@@ -94,7 +141,7 @@ def make_listing(
     from this call until the listing is written.
     """
     results_folder = settings.results_folder
-    ordered = sorted(found, key=lambda each: each.order)
+    ordered = sorted(walked.images, key=lambda each: each.order)
     markers = marker.by_file(results_folder)
     last = _images_of(last_listed, settings, bool(markers))
     lines = assets_file.of_images(
@@ -114,8 +161,42 @@ def make_listing(
         kind = _type(results_folder, settings, *known)
         images.append(replace(image, replaces=replaces, skipped=excluded(settings, image), type=kind))
     _warn_of_kept_types(settings, images)
+    kept = _in_closed_folders(results_folder, walked, last, markers)
+    images += (replace(each, skipped=excluded(settings, each), closed=True) for each in kept)
+    _warn_of_closed(walked.closed, len(kept))
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Listing(settings.folder_id, root.name, folder_name, listed_at, settings.of_listing, images)
+    return Listing(
+        settings.folder_id, root.name, folder_name, listed_at, settings.of_listing, images, tuple(walked.closed)
+    )
+
+
+def _in_closed_folders(
+    results_folder: Path, walked: Walked, last: Mapping[str, Image], markers: Mapping[str, list[str]]
+) -> list[Image]:
+    """The images that were copied from folders which the account may not open any more, as they were last known.
+
+    They were not found, but nothing says that they are gone. The last listing knows best where an image was; without
+    one, its marker does.
+    """
+    if not walked.closed:
+        return []
+    found = []
+    for file_id in sorted(markers.keys() - {each.file.id for each in walked.images}):
+        image = last.get(file_id)
+        if not image and (newest := _newest(results_folder, markers[file_id])):
+            image = image_of(newest[0].drive)
+        if image and any(image.folders[: len(each)] == each for each in walked.closed):
+            found.append(image)
+    return found
+
+
+def _warn_of_closed(closed: Sequence[Folders], kept: int) -> None:
+    if closed:
+        paths = ", ".join(one_line(folder_path(each), 200) for each in closed[:CLOSED_NAMED])
+        more = f" and {len(closed) - CLOSED_NAMED} more" if len(closed) > CLOSED_NAMED else ""
+        before = f"; {kept} images copied before keep their rows" if kept > 1 else ""
+        before = "; 1 image copied before keeps its row" if kept == 1 else before
+        warn(f"excluded, and this account may not open it: {paths}{more}{before}")
 
 
 def _held_names(
@@ -236,11 +317,17 @@ def _replaces(results_folder: Path, image: Image, markers: list[str], last: Imag
     """
     if marker.name_of(image.id, image.fingerprint) in markers:
         return None
-    known = [(each, name) for name in markers if (each := marker.read(marker.named(results_folder, name)))]
+    known = _newest(results_folder, markers)
     if not known:
         return last.replaces if last else None
-    # The version is a time by Cloudinary's clock, which is more reliable than ours.
-    newest, name = max(known, key=lambda each: (each[0].cloudinary.get("version") or 0, each[0].uploaded_at))
+    newest, name = known
     # An asset with status `existing` was there before this migration, so it is not our own.
     own = ("version", "etag") if newest.status == "uploaded" else ()
     return {key: newest.cloudinary.get(key) for key in own} | {"marker": name}
+
+
+def _newest(results_folder: Path, names: Iterable[str]) -> tuple[Marker, str] | None:
+    """The newest valid marker of an image, and its file name; None if none is valid. In: the names of its markers."""
+    known = [(each, name) for name in names if (each := marker.read(marker.named(results_folder, name)))]
+    # The version is a time by Cloudinary's clock, which is more reliable than ours.
+    return max(known, key=lambda each: (each[0].cloudinary.get("version") or 0, each[0].uploaded_at), default=None)

@@ -60,6 +60,8 @@ def drawn(tree: Branch) -> Tree:
 
 def _label(branch: Branch) -> Text:
     count = f"{branch.images:,} image{'' if branch.images == 1 else 's'}" if branch.images else "no images"
+    if branch.folder.is_closed:
+        count = "closed: this account may not open it"
     if branch.images != branch.here:
         count += f", {branch.here:,} directly in it"
     return Text.assemble(

@@ -29,6 +29,7 @@ NOT_IN_CLOUDINARY = ("failed", "pending")
 because the setting `limit` leaves them for another run."""
 _LEFT = "not tried: limit="
 _NOT_REACHED = "not tried: the run ended before"
+_CLOSED = "its folder in Drive can no longer be opened by this account"
 _KEPT = "excluded, and changed in Drive since: Cloudinary has its older content"
 
 
@@ -201,7 +202,8 @@ def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None],
     public_id, error = image.public_id, ""
     if proof:
         url, jpg_url, status = proof.cloudinary["secure_url"], proof.jpg_url, str(proof.status)
-        public_id, error = proof.cloudinary["public_id"], "; ".join(filter(None, (remark, proof.remark)))
+        remarks = remark, _CLOSED if image.closed else "", proof.remark
+        public_id, error = proof.cloudinary["public_id"], "; ".join(filter(None, remarks))
     elif image.skipped:
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:

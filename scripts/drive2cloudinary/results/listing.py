@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.checks import is_id, is_md5, is_public_id, is_text, is_time, is_whole_number
+from drive2cloudinary.checks import is_id, is_md5, is_public_id, is_text, is_texts, is_time, is_whole_number
 from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import NotAFile, open_file, parsed, read_json_object, replacing, write_json
 from drive2cloudinary.paths import Folders, folder_path, split
@@ -31,7 +31,7 @@ class Image:
     download it. photos: it came from Google Photos, so Drive's md5 may be wrong. pixels: width × height, of an image
     with more than FREE_PLAN_PIXELS; None for all others. type: of its asset, private or authenticated; "" is upload.
     Like the public_id, it stays what it is once the asset exists. tags, caption and alt: its own, besides those of the
-    settings.
+    settings. closed: it was copied before, and its folder is one of Listing.closed now, so this is what was known then.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Image:
     tags: Sequence[str] = ()
     caption: str = ""
     alt: str = ""
+    closed: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -83,14 +84,27 @@ class Image:
         return entry
 
 
-_OPTIONAL = {"replaces", "skipped", "resource_key", "no_download", "photos", "pixels", "type", "tags", "caption", "alt"}
+_OPTIONAL = {
+    "replaces",
+    "skipped",
+    "resource_key",
+    "no_download",
+    "photos",
+    "pixels",
+    "type",
+    "tags",
+    "caption",
+    "alt",
+    "closed",
+}
 
 
 @dataclass(frozen=True)
 class Listing:
     """A complete listing: the Drive folder (ID and name), the Cloudinary folder, the time (ISO, UTC).
 
-    settings: Settings.of_listing, {} in listings of early versions. In the file, the images are sorted by ID, so that
+    settings: Settings.of_listing, {} in listings of early versions. closed: the Drive folders that the account may not
+    open, all of which the setting `exclude` leaves out. In the file, the images are sorted by ID, so that
     one can be found by bisection.
     """
 
@@ -100,10 +114,11 @@ class Listing:
     listed_at: str
     settings: dict[str, Any]
     images: Sequence[Image] = field(default_factory=list)
+    closed: Sequence[Folders] = ()
 
     def write(self, path: Path) -> None:
         """Write the listing to a file atomically, one line for each image. Raises OSError."""
-        head = numbered({name: getattr(self, name) for name in _HEAD})
+        head = numbered({name: getattr(self, name) for name in _HEAD if name != "closed" or self.closed})
         with replacing(path) as stream:
             stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "images": [')
             for number, image in enumerate(sorted(self.images, key=lambda each: each.id)):
@@ -113,7 +128,7 @@ class Listing:
 
 def finds_the_same(one: Listing, other: Listing) -> bool:
     """Whether two listings differ in nothing but the time."""
-    of_both = [(each.folder_id, each.folder, each.cloudinary_folder, each.settings) for each in (one, other)]
+    of_both = [[getattr(each, name) for name in _HEAD if name != "listed_at"] for each in (one, other)]
     return of_both[0] == of_both[1] and {each.id: each for each in one.images} == {
         each.id: each for each in other.images
     }
@@ -286,6 +301,8 @@ def _head(value: Any, path: Path) -> Listing:
     # Listings of early versions have neither.
     head = {"cloudinary_folder": "", "settings": {}, **{name: value[name] for name in _HEAD if name in value}}
     _check(head, _HEAD)
+    if "closed" in head:
+        head["closed"] = tuple(map(tuple, head["closed"]))
     return Listing(**head)
 
 
@@ -303,8 +320,7 @@ def _is_of_listing(value: Any) -> bool:
         and {"folder_name", "recursive", "include"} <= value.keys()
         and is_text(value["folder_name"])
         and isinstance(value["recursive"], bool)
-        and isinstance(value["include"], list)
-        and all(map(is_text, value["include"]))
+        and is_texts(value["include"])
     )
 
 
@@ -323,7 +339,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "id": is_id,
     "name": is_text,
     "folder_path": is_text,
-    "folders": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "folders": is_texts,
     "mime_type": is_text,
     "size": lambda value: value is None or is_whole_number(value),
     "md5": lambda value: value is None or is_md5(value),
@@ -336,9 +352,10 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "photos": lambda value: isinstance(value, bool),
     "pixels": lambda value: value is None or is_whole_number(value),
     "type": lambda value: value in ("", "private", "authenticated"),
-    "tags": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "tags": is_texts,
     "caption": is_text,
     "alt": is_text,
+    "closed": lambda value: isinstance(value, bool),
 }
 _HEAD: dict[str, Callable[[Any], bool]] = {
     "folder_id": is_id,
@@ -346,6 +363,7 @@ _HEAD: dict[str, Callable[[Any], bool]] = {
     "cloudinary_folder": is_text,
     "listed_at": is_time,
     "settings": _is_of_listing,
+    "closed": lambda value: isinstance(value, list) and all(map(is_texts, value)),
 }
 _HEAD_END, _END = b"[\n", (b"]}\n", b"]}")
 _LONGEST_HEAD = 1_000_000

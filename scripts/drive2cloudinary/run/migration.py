@@ -11,7 +11,7 @@ from pathlib import Path
 from drive2cloudinary.command import CANCELLED, WARNING
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older, remove_unfinished
-from drive2cloudinary.listing.filters import excluded
+from drive2cloudinary.listing.filters import excluded, excludes_folder
 from drive2cloudinary.network.services import tell_on_stderr
 from drive2cloudinary.results import batches, failure, layout, listing, marker, merged
 from drive2cloudinary.results.failure import Failure
@@ -108,9 +108,10 @@ class Migration:
     @property
     def _listed_with_other_settings(self) -> bool:
         try:
-            made_with, now = listing.head(self.listing).settings, self.settings.of_listing
+            head, now = listing.head(self.listing), self.settings.of_listing
             # Listings of earlier versions know fewer settings.
-            return any(now.get(name) != value for name, value in made_with.items())
+            differ = any(now.get(name) != value for name, value in head.settings.items())
+            return differ or not all(excludes_folder(self.settings, each) for each in head.closed)
         except NoListing:
             # Whoever reads all of it says so.
             return False

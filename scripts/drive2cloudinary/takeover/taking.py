@@ -70,7 +70,7 @@ def take_over(
         raise MigrationError("no cache could be read: give the files data/cache/gdrive_upload_cache_….json")
     Run(settings.results_folder).begin(new_id())
     root, found = find_images(settings, tell_on_stderr)
-    files = {each.file.id: each.file for each in found}
+    files = {each.file.id: each.file for each in found.images}
     markers = marker.by_file(settings.results_folder)
     done = {
         file_id
