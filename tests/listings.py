@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drive2cloudinary.cloudinary import formats
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.walk import FoundImage, images_below
 from drive2cloudinary.results import listing
@@ -34,7 +35,7 @@ def found_below(workspace: Workspace, **config: object) -> tuple[list[FoundImage
     settings = Settings.from_json(workspace.settings(**config))
     drive, said = Drive.of(settings), list[int]()
     root = drive.file(workspace.cloud.folder_id)
-    return images_below(drive, root, settings, lambda warning: None, said.append).images, said
+    return images_below(drive, root, settings, formats.mime_type, lambda warning: None, said.append).images, said
 
 
 def albums(workspace: Workspace, count: int, **more: object) -> list[str]:

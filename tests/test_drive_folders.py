@@ -36,7 +36,8 @@ def elsewhere(workspace: Workspace) -> str:
 
 def test_own_folders_are_a_tree_with_ids_and_counts(workspace: Workspace) -> None:
     top, my_drive = workspace.cloud.folder_id, workspace.cloud.nodes()[0]["id"]
-    workspace.add("1.jpg", "2.jpg")
+    workspace.add("1.jpg")
+    workspace.add("2.jpg", "data.bin", mime="application/octet-stream")
     workspace.cloud.drive("add", name="notes.txt", content_base64="aGVsbG8=")
     album = folder(workspace, "album", top)
     workspace.add("3.jpg", parent=album)

@@ -259,6 +259,43 @@ def test_documents_videos_and_what_is_in_the_trash_are_left_out(workspace: Works
     assert paths(listed(workspace)) == ["one.jpg"]
 
 
+def test_a_picture_that_is_called_something_else_is_an_image(workspace: Workspace) -> None:
+    """Some programs write pictures as a MIME type that says nothing; Drive still knows the extension."""
+    cloud = workspace.cloud
+    for name in ("a.jpg", "b.PNG", "c.heic"):
+        workspace.add(name, mime="application/octet-stream")
+    workspace.add("d.jpeg", mime="binary/octet-stream")
+    for name in ("data.bin", "no extension", "paper.pdf", "film.mp4"):
+        workspace.add(name, mime="application/octet-stream")
+    workspace.add("told.dat", mime="application/octet-stream", fileExtension="tif")
+    (far,) = workspace.add("far.webp", parent="root", mime="application/octet-stream")
+    cloud.drive("shortcut", name="link", target=far)
+    (data,) = workspace.add("far.bin", parent="root", mime="application/octet-stream")
+    cloud.drive("shortcut", name="link to data", target=data)
+    cloud.reset()
+    images = {image.name: image.mime_type for image in listed(workspace)}
+    assert images == {
+        "a.jpg": "image/jpeg",
+        "b.PNG": "image/png",
+        "c.heic": "image/heif",
+        "d.jpeg": "image/jpeg",
+        "told.dat": "image/tiff",
+        "far.webp": "image/webp",
+    }
+    assert workspace.calls("drive.list") == 1 and found_below(workspace)[1] == [5, 6]
+    done = workspace.run(include='["image/jpeg"]')
+    done.succeeded()
+    rows = {row["filename"]: (row["status"], row["error"]) for row in workspace.mapping()}
+    assert rows["a.jpg"] == rows["d.jpeg"] == ("uploaded", "")
+    assert rows["b.PNG"] == ("skipped", "include has no image/png") and len(rows) == 6
+    both = listed(workspace, include=("application/pdf", "application/octet-stream"))
+    assert {image.mime_type for image in both if image.name != "d.jpeg"} == {"application/octet-stream"}
+    assert [image.name for image in both if image.skipped] == ["d.jpeg"] and len(both) == 11
+    assert {image.name for image in listed(workspace, include=("application/pdf",)) if not image.skipped} == {
+        "paper.pdf"
+    }
+
+
 def test_recursive_false_takes_the_folder_itself_alone(workspace: Workspace) -> None:
     inner = workspace.cloud.drive("folder", name="Inner")
     (there,) = workspace.add("inner.jpg", parent=inner)

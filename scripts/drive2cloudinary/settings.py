@@ -41,7 +41,7 @@ _COMPUTED = ("resource_key", "results_name")
 REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
 """Settings of earlier versions → what to use instead."""
 FOLDERS_PER_QUERY = 22
-"""The most Drive folders in one query. With IDs of 33 characters, a shared drive's ID and a page token of 150
+"""The most Drive folders in one query. With IDs of 33 characters, a shared drive's ID and a page token of 120
 characters, the URL stays below 2,048 characters; Google's client would send a longer one as a POST."""
 
 PLACEHOLDERS = ("folder", "path")

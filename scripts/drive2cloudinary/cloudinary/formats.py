@@ -18,20 +18,21 @@ _ONLY_STORED = {
     "dng": ["image/x-adobe-dng"],
     "djvu": ["image/vnd.djvu", "image/x-djvu", "image/x.djvu"],
 }
-"""Extension → MIME types of formats that can be uploaded, but not delivered as a JPG."""
+"""Extension → MIME types of formats that can be uploaded, but not delivered as a JPG, first the one that Drive uses."""
 _SHOWN = {
     "ai": ["application/illustrator"],
     "avif": ["image/avif"],
     "bmp": ["image/bmp", "image/x-bmp", "image/x-ms-bmp"],
     "eps": ["application/postscript", "image/x-eps"],
     "gif": ["image/gif"],
-    "heic": ["image/heic", "image/heic-sequence"],
+    # Drive calls HEIC image/heif.
+    "heic": ["image/heif", "image/heic", "image/heic-sequence"],
     "heif": ["image/heif", "image/heif-sequence"],
     "ico": ["image/x-icon", "image/vnd.microsoft.icon"],
     "jp2": ["image/jp2"],
     "jpg": ["image/jpeg", "image/jpg", "image/pjpeg"],
-    "jpeg": [],
-    "jpe": [],
+    "jpeg": ["image/jpeg"],
+    "jpe": ["image/jpeg"],
     "jxl": ["image/jxl"],
     "pdf": ["application/pdf"],
     "png": ["image/png", "image/apng"],
@@ -39,10 +40,10 @@ _SHOWN = {
     "svg": ["image/svg+xml"],
     "tga": ["image/x-tga", "image/x-targa", "image/tga"],
     "tif": ["image/tiff"],
-    "tiff": [],
+    "tiff": ["image/tiff"],
     "webp": ["image/webp"],
 }
-"""Extension → MIME types of formats that can be delivered as a JPG."""
+"""Extension → MIME types of formats that can be delivered as a JPG, first the one that Drive uses."""
 
 
 def fate(mime_type: str, filename: str) -> Fate:
@@ -55,6 +56,12 @@ def fate(mime_type: str, filename: str) -> Fate:
     if kinds & _names(_ONLY_STORED):
         return "only stored"
     return "shown" if kinds & _names(_SHOWN) else "not taken"
+
+
+def mime_type(extension: str) -> str:
+    """The MIME type of the format that has this extension, "" if Cloudinary knows none. In: without a dot."""
+    kinds = {**_ONLY_STORED, **_SHOWN}.get(extension.lower())
+    return kinds[0] if kinds else ""
 
 
 def _names(table: dict[str, list[str]]) -> set[str]:

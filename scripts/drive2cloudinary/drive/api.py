@@ -96,7 +96,7 @@ class Drive:
 
         Raises ImageError if it is deleted, in the bin or not shared with this account, StopRun or TransientError.
         """
-        request = self._service.files().get(fileId=file_id, fields=fields, supportsAllDrives=True)
+        request = self._service.files().get(fileId=file_id, fields=f"{fields},trashed", supportsAllDrives=True)
         _with_keys(request, {file_id: resource_key})
         found = self._patiently(lambda: DriveFile.from_answer(self._json(request, GET)))
         if found.trashed:

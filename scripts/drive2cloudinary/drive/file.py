@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drive2cloudinary.checks import LARGEST_NUMBER
@@ -13,14 +14,18 @@ from drive2cloudinary.settings import ID
 
 FOLDER = "application/vnd.google-apps.folder"
 SHORTCUT = "application/vnd.google-apps.shortcut"
+GENERIC = ("application/octet-stream", "binary/octet-stream")
+"""MIME types that say nothing of a file. Some programs give them to pictures, too."""
+GENERIC_PREFIXES = ("application/octet", "binary/")
+"""What finds them in a query, which is to be short (FOLDERS_PER_QUERY)."""
 FILE_FIELDS = (
-    "id,name,mimeType,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,trashed,spaces,"
-    "capabilities(canDownload,canListChildren),shortcutDetails(targetId,targetMimeType,targetResourceKey),imageMediaMetadata(width,height)"
+    "id,name,mimeType,fileExtension,size,md5Checksum,modifiedTime,parents,driveId,resourceKey,spaces,"
+    "capabilities(canDownload,canListChildren),shortcutDetails,imageMediaMetadata(width,height)"
 )
 WITH_DESCRIPTION = f"{FILE_FIELDS},description"
 """FILE_FIELDS, and the description, which may be long."""
 PLACE_FIELDS = (
-    "id,name,mimeType,parents,driveId,resourceKey,ownedByMe,owners(displayName,emailAddress),"
+    "id,name,mimeType,fileExtension,parents,driveId,resourceKey,ownedByMe,owners(displayName,emailAddress),"
     "capabilities/canListChildren"
 )
 """The fields that tell in which folder a file is, and whose it is."""
@@ -30,13 +35,14 @@ PLACE_FIELDS = (
 class DriveFile:
     """The metadata of a file, folder or shortcut in Drive.
 
-    size (in bytes) and md5 are None if Drive has none; resource_key is "" if none is needed; drive_id is the ID of the
-    shared drive or "". target: for a shortcut, the (id, MIME type, resource key) of its target, if Drive knows it.
-    owned: the account owns the file; owner: the name and address of who does, "" in a shared drive (both only if the
-    field was requested). can_download is False if the account may view the file but not download it. is_closed: this is
-    a folder that the account sees but may not open ("limited access"); a query for its children finds nothing, without
-    an error. photos: the file came from Google Photos. width, height: of an image in pixels, as stored; None if Drive
-    does not know. description: any text that a user has written ("" unless the field was requested).
+    extension: what Drive itself takes for the name's extension, "" if it takes nothing for one. size (in bytes) and md5
+    are None if Drive has none; resource_key is "" if none is needed; drive_id is the ID of the shared drive or "".
+    target: for a shortcut, the (id, MIME type, resource key) of its target, if Drive knows it. owned: the account owns
+    the file; owner: the name and address of who does, "" in a shared drive (both only if the field was requested).
+    can_download is False if the account may view the file but not download it. is_closed: this is a folder that the
+    account sees but may not open ("limited access"); a query for its children finds nothing, without an error. photos:
+    the file came from Google Photos. width, height: of an image in pixels, as stored; None if Drive does not know.
+    description: any text that a user has written ("" unless the field was requested).
     """
 
     id: str
@@ -58,6 +64,7 @@ class DriveFile:
     width: int | None = None
     height: int | None = None
     description: str = ""
+    extension: str = ""
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
@@ -90,6 +97,7 @@ class DriveFile:
                 width=_length(picture.get("width")),
                 height=_length(picture.get("height")),
                 description=answer.get("description", ""),
+                extension=sys.intern(answer.get("fileExtension", "")),
             )
             ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
             texts = [
@@ -133,3 +141,12 @@ def _size(text: Any) -> int:
     if size > LARGEST_NUMBER:
         raise ValueError("size is no 64-bit number")
     return size
+
+
+def known_by_extension(file: DriveFile, type_of: Callable[[str], str]) -> DriveFile:
+    """The file, of a type that says what it is: some programs write pictures as a type that says nothing.
+
+    In: a function from an extension to the MIME type of a picture, "" if it is the extension of none.
+    """
+    kind = type_of(file.extension) if file.mime_type in GENERIC else ""
+    return replace(file, mime_type=kind) if kind else file

@@ -9,17 +9,17 @@ created, opened, or was given directly).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
 
 from drive2cloudinary.drive.api import AT_ONCE, Drive
 from drive2cloudinary.drive.children import Children
-from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, DriveFile
+from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, GENERIC_PREFIXES, DriveFile, known_by_extension
 from drive2cloudinary.settings import FOLDERS_PER_QUERY
 
 FOLDERS = f"mimeType = '{FOLDER}'"
-IMAGES = "mimeType contains 'image/'"
+IMAGES = " or ".join(f"mimeType contains '{prefix}'" for prefix in ("image/", *GENERIC_PREFIXES))
 
 
 @dataclass
@@ -43,7 +43,11 @@ class Seen:
     images: list[DriveFile] = field(default_factory=list)
 
 
-def own(drive: Drive) -> Seen:
+TypeOf = Callable[[str], str]
+"""From an extension to the MIME type of a picture, as for `known_by_extension`."""
+
+
+def own(drive: Drive, type_of: TypeOf) -> Seen:
     """My Drive, and each own folder outside of it: in another user's folder, or without a parent.
 
     The trees include what others have put there. Raises ImageError, StopRun or TransientError, as do all functions
@@ -56,13 +60,14 @@ def own(drive: Drive) -> Seen:
     for folder in found.values():
         if folder.owned and folder.id != top.id and not _is_below_own(folder.id, parents, found, top.id):
             roots.append(folder)
-    return Seen(_grow(roots, found.values(), drive.search(IMAGES)))
+    return Seen(_grow(roots, found.values(), _images(drive.search(IMAGES), type_of)))
 
 
-def shared_with_me(drive: Drive) -> Seen:
+def shared_with_me(drive: Drive, type_of: TypeOf) -> Seen:
     """Each folder and each image shared with the account, unless it is inside another of these folders."""
     shared = _by_id(drive.search(f"sharedWithMe and ({FOLDERS} or {IMAGES})"))
     given = {file.id: file for file in shared.values() if file.mime_type == FOLDER}
+    by_themselves = _images((file for file in shared.values() if file.id not in given), type_of)
     found, level = dict(given), list(given.values())
     inside: set[str] = set()
     images: list[DriveFile] = []
@@ -82,20 +87,25 @@ def shared_with_me(drive: Drive) -> Seen:
                 found[file.id] = file
             level = below
     roots = [folder for folder in given.values() if folder.id not in inside]
+    images = _images(images, type_of)
     below_folders = {image.id for image in images}
-    single = [file for file in shared.values() if file.id not in given and file.id not in below_folders]
+    single = [file for file in by_themselves if file.id not in below_folders]
     return Seen(
         sorted(_grow(roots, found.values(), images), key=_by_name),
         sorted(single, key=lambda file: (file.name.casefold(), file.id)),
     )
 
 
-def shared_drives(drive: Drive) -> Seen:
+def shared_drives(drive: Drive, type_of: TypeOf) -> Seen:
     """Each shared drive of the account."""
     trees = []
     for top in drive.shared_drives():
-        trees += _grow([top], [top, *drive.search(FOLDERS, top.id)], drive.search(IMAGES, top.id))
+        trees += _grow([top], [top, *drive.search(FOLDERS, top.id)], _images(drive.search(IMAGES, top.id), type_of))
     return Seen(sorted(trees, key=_by_name))
+
+
+def _images(files: Iterable[DriveFile], type_of: TypeOf) -> list[DriveFile]:
+    return [file for file in files if known_by_extension(file, type_of).mime_type.startswith("image/")]
 
 
 def _grow(roots: Iterable[DriveFile], folders: Iterable[DriveFile], images: Iterable[DriveFile]) -> list[Branch]:

@@ -10,7 +10,7 @@ from multiprocessing.pool import ThreadPool
 
 from drive2cloudinary.drive.api import AT_ONCE, Drive
 from drive2cloudinary.drive.children import Children, cannot_list
-from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
+from drive2cloudinary.drive.file import FOLDER, GENERIC, GENERIC_PREFIXES, SHORTCUT, DriveFile, known_by_extension
 from drive2cloudinary.errors import ImageError, TransientError, one_line
 from drive2cloudinary.paths import Folders, folder_path
 from drive2cloudinary.settings import Settings
@@ -76,20 +76,23 @@ def images_below(
     drive: Drive,
     root: DriveFile,
     settings: Settings,
+    type_of: Callable[[str], str],
     warn: Callable[[str], None],
     found: Callable[[int], None],
 ) -> Walked:
     """Every image in a Drive folder, and in its subfolders if `recursive` is set. Shortcuts are followed.
 
-    In: `warn`, called for each broken shortcut; `found`, called after each answer of Drive with new images, with their
-    number so far (by any thread, but never by two at once). Out: each image, and each closed folder, is at
-    its real path if that is below the root, else at the path of the first shortcut to it. A folder is entered only
-    once, so a shortcut to an ancestor makes no loop. Raises MigrationError, which names the folder, if anything could
-    not be read: a listing must be complete, but for the closed folders.
+    In: `type_of`, from an extension to the MIME type of a picture (see `known_by_extension`): a file of a type that
+    says nothing is known by it, unless `include` names the type that it has; `warn`, called for each broken shortcut;
+    `found`, called after each answer of Drive with new images, with their number so far (by any thread, but never by
+    two at once). Out: each image, and each closed folder, is at its real path if that is below the root, else at the
+    path of the first shortcut to it. A folder is entered only once, so a shortcut to an ancestor makes no loop. Raises
+    MigrationError, which names the folder, if anything could not be read: a listing must be complete, but for the
+    closed folders.
     """
     # A ThreadPool's threads are daemons: an error or Ctrl-C does not wait for them, even in a pause between two tries.
     with ThreadPool(AT_ONCE) as threads:
-        return _Walk(drive, threads, settings, warn, found).from_root(root)
+        return _Walk(drive, threads, settings, type_of, warn, found).from_root(root)
 
 
 class _Walk:
@@ -100,12 +103,14 @@ class _Walk:
         drive: Drive,
         threads: ThreadPool,
         settings: Settings,
+        type_of: Callable[[str], str],
         warn: Callable[[str], None],
         found: Callable[[int], None],
     ) -> None:
         self._drive = drive
         self._threads = threads
         self._recursive, self._include = settings.recursive, settings.include
+        self._type_of = type_of
         self._warn = warn
         self._found = found
         self._fields = drive.fields
@@ -137,7 +142,7 @@ class _Walk:
         below: list[_Place] = []
         shortcuts: list[_Shortcut] = []
         kinds = _kinds(self._include, self._recursive)
-        for file in self._children.of((place.folder for place in places), kinds, name):
+        for file in map(self._known, self._children.of((place.folder for place in places), kinds, name)):
             folders = min((known[parent] for parent in file.parents if parent in known), key=folder_path)
             if file.mime_type == SHORTCUT:
                 shortcuts.append(_Shortcut(file, folders))
@@ -180,16 +185,19 @@ class _Walk:
         """Whether a shortcut may lead to something wanted that is not found yet."""
         _, mime_type, _ = shortcut.file.target or ("", "", "")
         known = shortcut.target[0] in self._images or shortcut.target[0] in self._entered
-        return not known and (not mime_type or self._wants(mime_type))
+        return not known and (not mime_type or mime_type in GENERIC or self._wants(mime_type))
 
     def _target(self, shortcut: _Shortcut) -> DriveFile | ImageError:
         """What a shortcut points to, or why it cannot be read. Raises MigrationError if that may pass."""
         try:
-            return self._drive.file(*shortcut.target, self._fields)
+            return self._known(self._drive.file(*shortcut.target, self._fields))
         except TransientError as error:
             raise cannot_list(f"what the shortcut {shortcut.where} leads to", error) from error
         except ImageError as error:
             return error
+
+    def _known(self, file: DriveFile) -> DriveFile:
+        return file if self._wants(file.mime_type) else known_by_extension(file, self._type_of)
 
     def _is_image(self, file: DriveFile) -> bool:
         return file.mime_type != FOLDER and self._wants(file.mime_type)
@@ -202,14 +210,16 @@ class _Walk:
 
     def _count(self, files: Iterable[DriveFile]) -> None:
         before = len(self._counted)
-        self._counted.update(file.id for file in files if self._is_image(file))
+        self._counted.update(file.id for file in map(self._known, files) if self._is_image(file))
         if len(self._counted) > before:
             self._found(len(self._counted))
 
 
 def _kinds(include: Sequence[str], recursive: bool) -> str:
     """The condition on MIME types in Drive's query language, in which `contains` matches a prefix."""
-    prefixes = dict.fromkeys(["image/", *(re.split(r"[*?[]", pattern, maxsplit=1)[0] for pattern in include)])
+    prefixes = dict.fromkeys(
+        ["image/", *GENERIC_PREFIXES, *(re.split(r"[*?[]", pattern, maxsplit=1)[0] for pattern in include)]
+    )
     quoted = [prefix.replace("\\", r"\\").replace("'", r"\'") for prefix in prefixes if prefix]
     if len(quoted) < len(prefixes):
         return f"mimeType != '{OF_GOOGLE}'"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drive2cloudinary.cloudinary import names, texts
+from drive2cloudinary.cloudinary import formats, names, texts
 from drive2cloudinary.command import warn
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.children import cannot_list
@@ -66,7 +66,7 @@ def find_images(
         warn(warning)
     drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)
-    walked = images_below(drive, root, settings, warn, found=found)
+    walked = images_below(drive, root, settings, formats.mime_type, warn, found)
     if closed := [each for each in walked.closed if not excludes_folder(settings, each)]:
         raise _cannot_open(drive, settings, closed)
     return root, walked

@@ -9,15 +9,17 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from drive2cloudinary.cloudinary import formats
 from drive2cloudinary.command import warn
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.file import DriveFile
-from drive2cloudinary.drive.folder_tree import Branch, Seen, own, shared_drives, shared_with_me
+from drive2cloudinary.drive.folder_tree import Branch, Seen, TypeOf, own, shared_drives, shared_with_me
 from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.settings import Settings
 
-NONE: dict[Callable[[Drive], Seen], str] = {
+Which = Callable[[Drive, TypeOf], Seen]
+NONE: dict[Which, str] = {
     own: "There is no folder in this Drive.",
     shared_with_me: "No folder and no image is shared with this account.",
     shared_drives: "This account is in no shared drive.",
@@ -27,7 +29,7 @@ NONE: dict[Callable[[Drive], Seen], str] = {
 BY_THEMSELVES = "Images shared by themselves (to move them, add a shortcut to each to a folder of yours):"
 
 
-def print_trees(settings: Settings, which: Callable[[Drive], Seen]) -> None:
+def print_trees(settings: Settings, which: Which) -> None:
     """Print the trees and images that `which` finds in the Drive of the token's account. Raises MigrationError."""
     token = Path(settings.token)
     warning = token_warning(token)
@@ -35,7 +37,7 @@ def print_trees(settings: Settings, which: Callable[[Drive], Seen]) -> None:
         warn(warning)
     drive = Drive.of(settings)
     with Console(stderr=True).status("Reading Drive …"):
-        seen = which(drive)
+        seen = which(drive, formats.mime_type)
     # Wider than any line, so that rich does not break an ID: if the terminal wraps it, it can still be copied whole.
     terminal = Console(highlight=False, width=10_000)
     for tree in seen.trees:
