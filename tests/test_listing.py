@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from drive2cloudinary.drive.file import DriveFile
+from drive2cloudinary.results import listing
 from tests.emulator.client import Emulator
 from tests.harness import Workspace, jpeg
 from tests.listings import albums, found_below, listed, paths, run_list
@@ -228,11 +231,6 @@ def test_an_answer_that_is_no_list_is_asked_for_again(workspace: Workspace, body
         '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "md5Checksum": "../x"}]}',
         '{"files": [{"id": "x", "name": ["x"], "mimeType": "image/png"}]}',
         '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "size": "many"}]}',
-        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "imageMediaMetadata": {"width": "8"}}]}',
-        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "imageMediaMetadata": {"height": -8}}]}',
-        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "imageMediaMetadata": {"width": 4294967296}}]}',
-        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "imageMediaMetadata": [8, 8]}]}',
-        '{"files": [{"id": "x", "name": "x", "mimeType": "image/png", "description": 7}]}',
         '{"files": [], "nextPageToken": 7}',
         "not JSON",
     ],
@@ -243,6 +241,38 @@ def test_an_answer_that_is_not_what_the_api_promises_is_a_line_and_no_listing(wo
     done.failed()
     assert len(done.lines) == 1 and "Drive" in done.said, done.said
     assert not (workspace.results / "listing.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("detail", "value"),
+    [
+        ("imageMediaMetadata", {"width": "8"}),
+        ("imageMediaMetadata", {"height": -8}),
+        ("imageMediaMetadata", {"width": 1 << 32}),
+        ("imageMediaMetadata", [8, 8]),
+        ("description", 7),
+        ("fileExtension", ["jpg"]),
+        ("capabilities", "all"),
+        ("spaces", 1),
+    ],
+)
+def test_a_detail_that_is_not_what_the_api_promises_counts_as_missing(detail: str, value: object) -> None:
+    told = {"id": "x", "name": "a.jpg", "mimeType": "image/jpeg", "md5Checksum": "0" * 32}
+    assert DriveFile.from_answer({**told, detail: value}) == replace(DriveFile.from_answer(told), odd=(detail,))
+    assert DriveFile.from_answer({**told, detail: None}) == DriveFile.from_answer(told)
+
+
+def test_a_detail_that_counts_as_missing_is_said_once_with_its_files(workspace: Workspace) -> None:
+    workspace.add("one.jpg")
+    album = workspace.cloud.drive("folder", name="Album")
+    workspace.add(*(f"{n}.jpg" for n in range(5)), parent=album, imageMediaMetadata={"width": "wide"})
+    done = run_list(workspace)
+    done.succeeded()
+    assert done.lines == [
+        "warning: Drive's imageMediaMetadata is not what its API promises, and counts as missing: Album/0.jpg, "
+        "Album/1.jpg, Album/2.jpg and 2 more"
+    ]
+    assert len(listing.read(workspace.results / "listing.json").images) == 6
 
 
 def test_documents_videos_and_what_is_in_the_trash_are_left_out(workspace: Workspace) -> None:

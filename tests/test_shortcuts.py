@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drive2cloudinary.results import listing
 from tests.harness import Workspace
 from tests.listings import found_below, listed, paths, run_list
 
@@ -61,6 +62,34 @@ def test_a_shortcut_that_leads_nowhere_is_a_warning_and_the_others_go_on(workspa
     done.succeeded()
     done.line("warning", "'broken'", "leads nowhere")
     assert workspace.statuses() == {"one.jpg": "uploaded"}
+
+
+def test_shortcuts_that_do_not_say_where_to_are_warnings_and_the_others_go_on(workspace: Workspace) -> None:
+    cloud = workspace.cloud
+    (far,) = workspace.add("far.jpg", parent="root")
+    workspace.add("one.jpg")
+    cloud.drive("shortcut", name="whole", target=far)
+    details: list[object] = [
+        {"targetMimeType": "image/jpeg"},
+        {"targetId": None},
+        {"targetId": "../../x", "targetMimeType": "image/jpeg"},
+        {"targetId": 7},
+        [far],
+        "to nowhere",
+        {},
+    ]
+    for number, each in enumerate(details):
+        cloud.drive("shortcut", name=f"broken {number}", target=far, shortcutDetails=each)
+    kinds: list[object] = [{"targetId": far}, {"targetId": far, "targetMimeType": ["image/jpeg"]}]
+    for each in kinds:
+        cloud.drive("shortcut", name="of an unknown kind", target=far, shortcutDetails=each)
+    cloud.reset()
+    done = run_list(workspace, retries=5)
+    done.succeeded()
+    said = "leads nowhere: Drive does not say where to"
+    assert done.lines == [f"warning: the shortcut 'broken {number}' {said}" for number in range(len(details))]
+    assert paths(list(listing.read(workspace.results / "listing.json").images)) == ["far.jpg", "one.jpg"]
+    assert workspace.calls("drive.list") == 1 and workspace.calls("drive.get") == 2
 
 
 def test_a_shortcut_to_a_folder_serves_as_the_folder(workspace: Workspace) -> None:

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from drive2cloudinary.checks import LARGEST_NUMBER
 from drive2cloudinary.errors import TransientError, one_line
@@ -42,7 +42,8 @@ class DriveFile:
     can_download is False if the account may view the file but not download it. is_closed: this is a folder that the
     account sees but may not open ("limited access"); a query for its children finds nothing, without an error. photos:
     the file came from Google Photos. width, height: of an image in pixels, as stored; None if Drive does not know.
-    description: any text that a user has written ("" unless the field was requested).
+    description: any text that a user has written ("" unless the field was requested). odd: the details that Drive has
+    sent, and not as its API promises; they count as missing.
     """
 
     id: str
@@ -65,15 +66,31 @@ class DriveFile:
     height: int | None = None
     description: str = ""
     extension: str = ""
+    odd: tuple[str, ...] = ()
 
     @classmethod
     def from_answer(cls, answer: Any) -> DriveFile:
-        """Read and check Drive's JSON for a file. Raises TransientError if it is not what the API promises."""
+        """Read and check Drive's JSON for a file. Raises TransientError if it is not what the API promises.
+
+        That is: if it does not say which file it is, where, or with which content. One of the other details that is
+        not what the API promises is taken as missing, and named in `odd`.
+        """
+        odd: list[str] = []
+
+        def detail(name: str, read: Callable[[Any], _Read], missing: _Read) -> _Read:
+            if answer.get(name) is None:
+                return missing
+            try:
+                return read(answer[name])
+            except (KeyError, TypeError, ValueError, AttributeError):
+                odd.append(name)
+                return missing
+
         try:
             md5 = answer.get("md5Checksum")
-            picture = answer.get("imageMediaMetadata", {})
-            capabilities = answer.get("capabilities", {})
-            details = answer.get("shortcutDetails") if answer["mimeType"] == SHORTCUT else None
+            is_folder = answer["mimeType"] == FOLDER
+            can_download, can_list = detail("capabilities", _capabilities, (True, True))
+            width, height = detail("imageMediaMetadata", _picture, _picture({}))
             file = cls(
                 id=answer["id"],
                 name=answer["name"],
@@ -85,31 +102,22 @@ class DriveFile:
                 parents=tuple(map(sys.intern, answer.get("parents", ()))),
                 drive_id=sys.intern(answer.get("driveId", "")),
                 resource_key=answer.get("resourceKey", ""),
-                target=details
-                and (details["targetId"], details.get("targetMimeType", ""), details.get("targetResourceKey", "")),
+                target=_target(answer.get("shortcutDetails")) if answer["mimeType"] == SHORTCUT else None,
                 trashed=answer.get("trashed") is True,
                 owned=answer.get("ownedByMe") is True,
-                owner=", ".join(map(_person, answer.get("owners", ()))),
-                can_download=capabilities.get("canDownload") is not False,
+                owner=detail("owners", lambda owners: ", ".join(map(_person, owners)), ""),
+                can_download=can_download,
                 # It is false for everything that is no folder.
-                is_closed=answer["mimeType"] == FOLDER and capabilities.get("canListChildren") is False,
-                photos="photos" in answer.get("spaces", ()),
-                width=_length(picture.get("width")),
-                height=_length(picture.get("height")),
-                description=answer.get("description", ""),
-                extension=sys.intern(answer.get("fileExtension", "")),
+                is_closed=is_folder and not can_list,
+                photos=detail("spaces", lambda spaces: "photos" in spaces, False),
+                width=width,
+                height=height,
+                description=detail("description", _text, ""),
+                extension=sys.intern(detail("fileExtension", _text, "")),
+                odd=tuple(odd),
             )
-            ids = [file.id, *file.parents, *([file.target[0]] if file.target else [])]
-            texts = [
-                file.name,
-                file.mime_type,
-                file.modified_time,
-                file.drive_id,
-                file.resource_key,
-                file.description,
-                *(file.target or ()),
-            ]
-            if not all(isinstance(text, str) for text in texts) or not all(re.fullmatch(ID, i) for i in ids):
+            texts = [file.name, file.mime_type, file.modified_time, file.drive_id, file.resource_key]
+            if not all(isinstance(text, str) for text in texts) or not all(map(_is_id, (file.id, *file.parents))):
                 raise ValueError("wrong types")
             if file.md5 and not re.fullmatch(r"[0-9a-f]{32}", file.md5):
                 raise ValueError("md5Checksum is none")
@@ -118,6 +126,39 @@ class DriveFile:
                 f"Drive's answer is not what its API promises: {one_line(repr(error), 100)}"
             ) from error
         return file
+
+
+_Read = TypeVar("_Read")
+
+
+def _is_id(value: Any) -> bool:
+    return re.fullmatch(ID, value) is not None
+
+
+def _text(value: Any) -> str:
+    """Raises TypeError if the value is no text."""
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _target(details: Any) -> tuple[str, str, str] | None:
+    """The ID, MIME type and resource key in the details of a shortcut; None if they do not say where it leads to."""
+    if not isinstance(details, dict):
+        return None
+    names = ("targetId", "targetMimeType", "targetResourceKey")
+    target_id, mime_type, key = (each if isinstance(each := details.get(name), str) else "" for name in names)
+    return (target_id, mime_type, key) if _is_id(target_id) else None
+
+
+def _capabilities(value: Any) -> tuple[bool, bool]:
+    """Whether the account may download a file, and list the children of a folder. Raises AttributeError."""
+    return value.get("canDownload") is not False, value.get("canListChildren") is not False
+
+
+def _picture(value: Any) -> tuple[int | None, int | None]:
+    """Width and height in pixels. Raises AttributeError, ValueError."""
+    return _length(value.get("width")), _length(value.get("height"))
 
 
 def _length(value: Any) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,6 +18,9 @@ from drive2cloudinary.settings import Settings
 
 OF_GOOGLE = "application/vnd.google-apps."
 """The prefix of the MIME types of folders, shortcuts, Docs …, which have no content to download."""
+
+ODD_NAMED = 3
+"""The most files that a warning names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class _Walk:
         self._images: dict[str, FoundImage] = {}
         self._entered: set[str] = set()
         self._closed: list[Folders] = []
+        self._odd: dict[str, set[str]] = defaultdict(set)
 
     def from_root(self, root: DriveFile) -> Walked:
         """As `images_below`."""
@@ -130,6 +135,10 @@ class _Walk:
                 shortcuts += more
             else:
                 level, shortcuts = self._follow(sorted(shortcuts, key=_by_path)), []
+        for detail, odd in self._odd.items():
+            named = ", ".join(one_line(path, 200) for path in sorted(odd)[:ODD_NAMED])
+            others = f" and {len(odd) - ODD_NAMED} more" if len(odd) > ODD_NAMED else ""
+            self._warn(f"Drive's {detail} is not what its API promises, and counts as missing: {named}{others}")
         return Walked(list(self._images.values()), sorted(self._closed, key=folder_path))
 
     def _enter(self, places: list[_Place]) -> tuple[list[_Place], list[_Shortcut]]:
@@ -144,6 +153,7 @@ class _Walk:
         kinds = _kinds(self._include, self._recursive)
         for file in map(self._known, self._children.of((place.folder for place in places), kinds, name)):
             folders = min((known[parent] for parent in file.parents if parent in known), key=folder_path)
+            self._note_odd(file, folders)
             if file.mime_type == SHORTCUT:
                 shortcuts.append(_Shortcut(file, folders))
             elif self._is_image(file):
@@ -151,6 +161,10 @@ class _Walk:
             elif self._wants(file.mime_type) and file.id not in self._entered:
                 below += self._opened(file, (*folders, file.name))
         return below, shortcuts
+
+    def _note_odd(self, file: DriveFile, folders: Folders) -> None:
+        for detail in file.odd:
+            self._odd[detail].add("/".join([*folders, file.name]))
 
     def _opened(self, folder: DriveFile, folders: Folders) -> list[_Place]:
         """The folder as a place to enter; [] if the account may not."""
@@ -174,7 +188,9 @@ class _Walk:
             target = targets.get(shortcut.target, ImageError("Drive does not say where to"))
             if isinstance(target, ImageError):
                 self._warn(f"the shortcut {one_line(shortcut.where, 200)!r} leads nowhere: {target}")
-            elif self._is_image(target):
+                continue
+            self._note_odd(target, shortcut.folders)
+            if self._is_image(target):
                 self._images[target.id] = FoundImage(target, shortcut.folders)
             elif self._wants(target.mime_type):
                 places += self._opened(target, (*shortcut.folders, shortcut.file.name))
