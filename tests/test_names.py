@@ -133,19 +133,56 @@ def test_display_names_are_printable_and_never_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filename", "stem"),
+    ("filename", "extension", "stem"),
     [
-        ("a.jpg", "a"),
-        ("a.b.jpeg", "a.b"),
-        (".hidden", ".hidden"),
-        ("no extension", "no extension"),
-        ("ends with a dot.", "ends with a dot."),
-        ("Dr. Who and the very long story", "Dr. Who and the very long story"),
-        ("", ""),
+        ("a.jpg", "", "a"),
+        ("photo.JPG", "JPG", "photo"),
+        ("a.b.jpeg", "", "a.b"),
+        ("a.b.jpg", "jpg", "a.b"),
+        ("IMG.jpeg.heic", "heic", "IMG.jpeg"),
+        (".hidden", "", ".hidden"),
+        (".jpg", "jpg", ".jpg"),
+        ("no extension", "", "no extension"),
+        ("ends with a dot.", "", "ends with a dot."),
+        ("Dr. Who and the very long story", "", "Dr. Who and the very long story"),
+        ("Scan 05.01.2024", "", "Scan 05.01.2024"),
+        ("Scan 05.01.2024", "2024", "Scan 05.01.2024"),
+        ("Scan 05.01.2024.jpg", "jpg", "Scan 05.01.2024"),
+        ("v1.2_final", "", "v1.2_final"),
+        ("Mr. Smith", "jpg", "Mr. Smith"),
+        ("archive.tar.gz", "gz", "archive.tar"),
+        ("raw.NEF", "nef", "raw"),
+        ("raw.nef", "", "raw.nef"),
+        ("film.mp4", "mp4", "film"),
+        ("", "", ""),
     ],
 )
-def test_the_stem_is_the_name_without_its_extension(filename: str, stem: str) -> None:
-    assert names.stem(filename) == stem
+def test_the_stem_is_the_name_without_its_extension(filename: str, extension: str, stem: str) -> None:
+    assert names.stem(filename, extension) == stem
+
+
+def test_a_name_without_an_extension_keeps_its_dots(workspace: Workspace) -> None:
+    held, *_ = workspace.add("Scan 05.01.jpg", "photo.jpg", "photo.png")
+    workspace.run().succeeded()
+    # An image that holds a name keeps it, as those do from which an earlier version has cut what follows a dot.
+    workspace.cloud.drive("rename", id=held, name="Scan 05.01.2023")
+    workspace.cloud.drive("replace", id=held, content_base64=jpeg("new"))
+    workspace.add("Scan 05.01.2024", "Scan 05.01", "Dr. Who", "v1.2_final", "raw.NEF", mime="image/jpeg")
+    dry = workspace.dry_run("-R", "list_images")
+    warned = dry.line("of another name in Cloudinary than in Drive")
+    assert sorted(re.findall("([^,:]+) → ", warned)) == [" Scan 05.01", " Scan 05.01.2023"]
+    workspace.run().succeeded()
+    rows = {row["filename"]: (row["local_filename"], row["public_id"]) for row in workspace.mapping()}
+    for name in ("Scan 05.01.2024", "Dr. Who", "v1.2_final"):
+        public_id = as_stored(f"Photos/{name}", "specials")
+        assert rows[name] == (name, public_id)
+        assert workspace.cloud.assets()[public_id]["display_name"] == name
+    assert rows["raw.NEF"] == ("raw", "Photos/raw")
+    assert rows["Scan 05.01.2023"] == ("Scan 05.01.2023", "Photos/Scan_05.01")
+    assert rows["Scan 05.01"][1].startswith("Photos/Scan_05.01_") and len(workspace.cloud.assets()) == 8
+    entries = json.loads((workspace.results / "listing.json").read_text())["images"]
+    assert {each["name"]: each["extension"] for each in entries if "extension" in each} == {"raw.NEF": "NEF"}
+    assert sorted(public_id for name, (_, public_id) in rows.items() if name.startswith("photo"))[0] == "Photos/photo"
 
 
 def test_ordinary_names_stay_what_they_are() -> None:

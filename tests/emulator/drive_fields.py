@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ CAPABILITY_FIELDS = """
     canRename canShare canTrash canUntrash
 """
 IMAGE_FIELDS = "width height rotation time cameraMake cameraModel isoSpeed location"
+EXTENSION = re.compile(r"\.(arw|avif|cr[23]|dat|dng|gz|hei[cf]|jxl|nef|psd|tga|webp)$", re.IGNORECASE)
 CAPABILITIES = dict.fromkeys(CAPABILITY_FIELDS.split())
 SHORTCUT_DETAILS = dict.fromkeys(["targetId", "targetMimeType", "targetResourceKey"])
 USER = dict.fromkeys([*ACCOUNT, "photoLink"])
@@ -218,7 +220,9 @@ def _digest(algorithm: str) -> Callable[[Tree, Node], str | None]:
 
 
 def _extension(tree: Tree, node: Node) -> str | None:
-    return node.name.rpartition(".")[2] if node.content and "." in node.name else None
+    """What the name ends with, if it is "a valid extension": which are, is unverified; `2024` and `Who` are none."""
+    known = mimetypes.guess_type(node.name, strict=False)[0] or EXTENSION.search(node.name)
+    return node.name.rpartition(".")[2] if node.content and known else None
 
 
 GETTERS: dict[str, Callable[[Tree, Node], Any]] = {

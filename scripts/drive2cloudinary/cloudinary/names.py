@@ -11,6 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from drive2cloudinary.cloudinary import formats
 from drive2cloudinary.paths import Folders
 
 LONGEST = 255
@@ -30,27 +31,32 @@ class _Plain(dict[int, int]):
 _PLAIN = _Plain()
 
 
-def stem(filename: str) -> str:
-    """A file name without its extension: `a.b.jpg` → `a.b`; `.hidden` and `no extension` are unchanged."""
-    name, dot, extension = filename.rpartition(".")
-    return name if dot and name and re.fullmatch(r"\w{1,8}", extension) else filename
+def stem(filename: str, extension: str = "") -> str:
+    """A file name without its extension: `a.b.jpg` → `a.b`; `.hidden` and `Scan 05.01.2024` are unchanged.
+
+    What stands behind the last dot is one if it is that of a picture's format, or if Drive takes it for one. In: what
+    Drive takes for the extension, "" if unknown. Digits alone are never one.
+    """
+    name, _, last = filename.rpartition(".")
+    is_drives = last.casefold() == extension.casefold() and not last.isdecimal()
+    return name if name and last and (is_drives or formats.mime_type(last)) else filename
 
 
-def public_id(folder_name: str, folders: Folders, filename: str) -> str:
+def public_id(folder_name: str, folders: Folders, filename: str, extension: str = "") -> str:
     """The valid public_id of an image, before collisions are resolved.
 
     In: the Cloudinary folder, in which `/` separates folders; the names of the Drive folders that the image is in; its
-    file name. All may be any text. Out: `folder_name/folders/stem`, each part made valid: a Drive folder is one part,
-    whatever its name.
+    file name, and its extension as for `stem`. All may be any text. Out: `folder_name/folders/stem`, each part made
+    valid: a Drive folder is one part, whatever its name.
     """
     folder = asset_folder(folder_name, folders)
-    name = _segment(stem(filename).replace("/", "_"))
+    name = _segment(stem(filename, extension).replace("/", "_"))
     return _join(folder, name)
 
 
-def unchanged(folder_name: str, folders: Folders, filename: str) -> str:
+def unchanged(folder_name: str, folders: Folders, filename: str, extension: str = "") -> str:
     """The public_id that users expect, from the names as they are. It may be invalid. In: as for `public_id`."""
-    expected = "/".join([folder_name, *folders, stem(filename)])
+    expected = "/".join([folder_name, *folders, stem(filename, extension)])
     return unicodedata.normalize("NFC", expected)
 
 
@@ -65,9 +71,12 @@ def asset_folder(folder_name: str, folders: Folders) -> str:
     return folder
 
 
-def display_name(filename: str) -> str:
-    """The name for Cloudinary's media library, which adds the extension itself: at most 255 characters."""
-    return _printable(stem(filename).replace("/", "_"))[:LONGEST].strip() or "_"
+def display_name(filename: str, extension: str = "") -> str:
+    """The name for Cloudinary's media library, which adds the extension itself: at most 255 characters.
+
+    In: as for `stem`.
+    """
+    return _printable(stem(filename, extension).replace("/", "_"))[:LONGEST].strip() or "_"
 
 
 def sent_filename(filename: str) -> str:

@@ -149,7 +149,7 @@ def make_listing(
     )
     folder_name = settings.cloudinary_folder(root.name)
     given = public_ids.assign(
-        ((each.file.id, names.public_id(folder_name, each.folders, each.file.name)) for each in ordered),
+        ((each.file.id, _wanted_name(folder_name, each)) for each in ordered),
         *_held_names(results_folder, ordered, last, markers, lines, claims or {}),
     )
     images = []
@@ -249,6 +249,7 @@ def _image(settings: Settings, found: FoundImage, public_id: str, line: assets_f
         no_download=not file.can_download,
         photos=file.photos,
         pixels=_pixels_if_many(file),
+        extension=_extension_if_needed(file),
         **_own_values(settings, file, line),
     )
 
@@ -259,6 +260,15 @@ def _warn_of_kept_types(settings: Settings, images: Iterable[Image]) -> None:
             f"upload.type is {settings.upload.type}, but changed images keep the type of their asset, and with it "
             f"their URL: {len(kept)} of them, such as {one_line(kept[0].path, 100)}"
         )
+
+
+def _wanted_name(folder_name: str, found: FoundImage) -> str:
+    return names.public_id(folder_name, found.folders, found.file.name, found.file.extension)
+
+
+def _extension_if_needed(file: DriveFile) -> str:
+    """What Drive takes for the extension, "" if the name says it."""
+    return file.extension if names.stem(file.name, file.extension) != names.stem(file.name) else ""
 
 
 def _pixels_if_many(file: DriveFile) -> int | None:

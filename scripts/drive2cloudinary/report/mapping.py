@@ -211,7 +211,7 @@ def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None],
         url, jpg_url, status = UPLOAD_FAILED, UPLOAD_FAILED, "failed" if failed else "pending"
         error = failed.message if failed else left or _NOT_REACHED
     row = Row(
-        local_filename=names.stem(image.name),
+        local_filename=names.stem(image.name, image.extension),
         cloudinary_url=url,
         jpg_url=jpg_url,
         status=status,

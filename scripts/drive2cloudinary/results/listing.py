@@ -31,7 +31,9 @@ class Image:
     download it. photos: it came from Google Photos, so Drive's md5 may be wrong. pixels: width × height, of an image
     with more than FREE_PLAN_PIXELS; None for all others. type: of its asset, private or authenticated; "" is upload.
     Like the public_id, it stays what it is once the asset exists. tags, caption and alt: its own, besides those of the
-    settings. closed: it was copied before, and its folder is one of Listing.closed now, so this is what was known then.
+    settings. extension: what Drive takes for the name's extension; "" if there is none, or if it is that of a picture's
+    format, which the name tells. closed: it was copied before, and its folder is one of Listing.closed now, so this is
+    what was known then.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Image:
     tags: Sequence[str] = ()
     caption: str = ""
     alt: str = ""
+    extension: str = ""
     closed: bool = False
 
     @property
@@ -95,6 +98,7 @@ _OPTIONAL = {
     "tags",
     "caption",
     "alt",
+    "extension",
     "closed",
 }
 
@@ -355,6 +359,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "tags": is_texts,
     "caption": is_text,
     "alt": is_text,
+    "extension": is_text,
     "closed": lambda value: isinstance(value, bool),
 }
 _HEAD: dict[str, Callable[[Any], bool]] = {

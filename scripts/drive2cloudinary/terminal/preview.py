@@ -137,7 +137,7 @@ def warnings(images: Sequence[Image], drive_folder: str, settings: Settings) -> 
     renamed = [
         f"{image.path} → {image.public_id}"
         for image in images
-        if image.public_id != names.unchanged(folder, image.folders, image.name)
+        if image.public_id != names.unchanged(folder, image.folders, image.name, image.extension)
     ]
     if renamed:
         yield _line(renamed, "of another name in Cloudinary than in Drive")

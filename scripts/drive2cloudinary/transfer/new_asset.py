@@ -16,7 +16,7 @@ def new_asset(image: Image, listed: Listing, settings: Settings) -> NewAsset:
     return NewAsset(
         public_id=image.public_id,
         asset_folder=names.asset_folder(listed.cloudinary_folder, image.folders),
-        display_name=names.display_name(image.name),
+        display_name=names.display_name(image.name, image.extension),
         filename=names.sent_filename(image.name),
         context={"drive_id": image.id, **_context(image, settings)},
         # Twice the same tag is one tag.
