@@ -144,7 +144,7 @@ def test_valid_public_ids_are_delivered(upload: Upload, http: Any, public_id: st
         (JPEG, {"context": {"caption": "x" * 1025}}, "context is invalid"),
         (JPEG, {"context": {"caption": "a\tb"}}, "context is invalid"),
         (JPEG, {"metadata": {"unknown": "x"}}, "Invalid value  for parameter kind"),
-        (JPEG, {"moderation": "unknown"}, "Unsupported moderation kind"),
+        (JPEG, {"moderation": "unknown"}, "Moderation kind not supported"),
         (JPEG, {"unsigned": True}, "Upload preset must be specified"),
         (JPEG, {"resource_type": "video"}, "Unsupported video format"),
     ],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -111,10 +110,10 @@ class Assets:
         """The stored bytes."""
         return os.pread(self._bytes, asset.bytes, asset.offset)
 
-    def next_version(self, key: Key) -> int:
-        """The Unix time in seconds, but always more than the current version."""
+    def next_version(self, key: Key, now: float) -> int:
+        """The Unix time in seconds by the service's clock, but always more than the current version."""
         old = self._all.get(key)
-        return max(int(time.time()), old.version + 1 if old else 0)
+        return max(int(now), old.version + 1 if old else 0)
 
     def _note(self, asset: Asset) -> None:
         _write(self._journal, json.dumps(asset.as_json(), ensure_ascii=False).encode() + b"\n")

@@ -7,6 +7,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from .chunks import ChunkError, Chunks
 from .faults import flip
 from .form import Form, FormError, read_form
 from .intake import Refused, Taken, take
-from .naming import FALSE, as_stored, is_valid, parse_context, parse_pairs, public_id_of, stem_of
+from .naming import FALSE, TRUE, as_stored, is_valid, parse_context, parse_pairs, public_id_of, stem_of
 from .record import Record
 from .signing import is_signed, sign_url, string_to_sign
 from .wire import Call, Reply, nonempty, split_target
@@ -31,6 +32,8 @@ TYPES = ("upload", "private", "authenticated")
 MODERATIONS = ("manual", "aws_rek", "webpurify")
 RESOURCES = ("image", "video", "raw", "auto")
 REWRITES = ("specials", "off")
+MISSING_IN_2019 = ["etag", "asset_id", "version_id", "original_filename", "context"]
+"""What answers with `existing: true` were recorded without."""
 
 
 @dataclass(slots=True)
@@ -38,7 +41,10 @@ class Account:
     """The product environment: its credentials, limits and modes.
 
     `at_once` 0 is no limit; `delay` is in seconds; `rewrites` is what becomes of a public_id (`naming.as_stored`);
-    `presets` are the upload presets, name → parameters; `metadata_fields` the external IDs of structured metadata.
+    `presets` are the upload presets, name → parameters, of which `default_preset` is that of signed uploads which name
+    none; `metadata_fields` the external IDs of structured metadata; `verdicts` what comes of each kind of moderation.
+    `existing_as_in_2019`: how `existing: true` was recorded then. `raw_urls`: URLs of answers are not percent-encoded.
+    `clock`: how many seconds the service's clock is ahead of this machine's.
     """
 
     cloud: str
@@ -53,6 +59,16 @@ class Account:
     base: str = ""
     presets: dict[str, dict[str, str]] = field(default_factory=dict)
     metadata_fields: list[str] = field(default_factory=list)
+    default_preset: str = ""
+    verdicts: dict[str, str] = field(default_factory=dict)
+    existing_as_in_2019: bool = False
+    raw_urls: bool = False
+    clock: float = 0.0
+
+    @property
+    def now(self) -> float:
+        """The Unix time by the service's clock."""
+        return time.time() + self.clock
 
 
 class ApiError(Exception):
@@ -111,7 +127,12 @@ class CloudinaryApi:
         return reply
 
     async def answer(self, call: Call) -> Reply:
-        """Carries out the call, or answers an error."""
+        """Carries out the call, or answers an error; with the time by the service's clock."""
+        reply = self._answered(call)
+        reply.headers["Date"] = format_datetime(datetime.fromtimestamp(self._account.now, UTC), usegmt=True)
+        return reply
+
+    def _answered(self, call: Call) -> Reply:
         if call.op == "cloudinary.admin":
             return self.error(401, "", "The Admin API is not emulated: a migration must not call it.")
         if call.op == "cloudinary.other":
@@ -150,7 +171,7 @@ class CloudinaryApi:
             wanted = string_to_sign(fields)
             raise ApiError(401, f"Invalid Signature {fields['signature']}. String to sign - '{wanted}'.")
         told = int(fields["timestamp"])
-        if told < time.time() - HOUR:
+        if told < self._account.now - HOUR:
             moment = datetime.fromtimestamp(told, UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
             raise ApiError(401, f"Stale request - reported time is {moment} which is more than 1 hour ago")
 
@@ -158,7 +179,7 @@ class CloudinaryApi:
 
     def _upload(self, call: Call, resource_type: str, form: Form) -> Json:
         fields = form.fields
-        if preset := fields.get("upload_preset"):
+        if preset := fields.get("upload_preset") or self._account.default_preset:
             if preset not in self._account.presets:
                 raise ApiError(400, "Upload preset not found")
             # What the call itself says wins.
@@ -189,7 +210,10 @@ class CloudinaryApi:
             taken = take(resource_type, form, data or b"")
         except Refused as error:
             raise ApiError(400, str(error)) from error
-        return self._store(public_id, form, taken, bool(call.fault.get("corrupt")))
+        stored = self._store(public_id, form, taken, bool(call.fault.get("corrupt")))
+        if fields.get("async") in TRUE:
+            return {"status": "pending", "batch_id": secrets.token_hex(32)}
+        return stored
 
     def _store(self, public_id: str, form: Form, taken: Taken, corrupt: bool) -> Json:
         """Stores the bytes, unless they would replace an asset and `overwrite` is false."""
@@ -206,8 +230,8 @@ class CloudinaryApi:
             resource_type=taken.resource_type,
             type=key[1],
             asset_id=old.asset_id if old else secrets.token_hex(16),
-            version=self._assets.next_version(key),
-            created_at=old.created_at if old else time.time(),
+            version=self._assets.next_version(key, self._account.now),
+            created_at=old.created_at if old else self._account.now,
             format=taken.format,
             width=taken.width,
             height=taken.height,
@@ -239,7 +263,8 @@ class CloudinaryApi:
         ending = f".{asset.format}" if asset.resource_type != "raw" else ""
         signature = f"/{sign_url(asset.public_id + ending, account.secret)}" if asset.type != "upload" else ""
         kind = f"/{account.cloud}/{asset.resource_type}/{asset.type}{signature}"
-        path = f"{kind}/v{asset.version}/{quote(asset.public_id)}{ending}"
+        shown = asset.public_id if account.raw_urls else quote(asset.public_id)
+        path = f"{kind}/v{asset.version}/{shown}{ending}"
         signed = f"public_id={asset.public_id}&version={asset.version}{account.secret}"
         answer: Json = {
             "asset_id": asset.asset_id,
@@ -269,7 +294,9 @@ class CloudinaryApi:
         if asset.metadata:
             answer["metadata"] = asset.metadata
         if asset.moderation:
-            answer["moderation"] = [{"status": "pending", "kind": asset.moderation}]
+            answer["moderation"] = [
+                {"status": account.verdicts.get(kind, "pending"), "kind": kind} for kind in asset.moderation.split("|")
+            ]
         if asset.context:
             answer["context"] = {"custom": asset.context}
         absent = [] if asset.resource_type == "image" else ["width", "height"]
@@ -277,6 +304,7 @@ class CloudinaryApi:
         if existing:
             answer["existing"] = True
             absent += ["etag", "original_filename"] if account.existing_without_etag else []
+            absent += MISSING_IN_2019 if account.existing_as_in_2019 else []
         return {name: value for name, value in answer.items() if name not in absent}
 
     def _destroy(self, resource_type: str, fields: dict[str, str]) -> Reply:
@@ -310,7 +338,7 @@ def _check_parameters(form: Form, metadata_fields: list[str]) -> None:
     # What the service answers for an unknown field: pycloudinary, issue 358.
     if set(parse_pairs(fields.get("metadata", ""))) - set(metadata_fields):
         raise ApiError(400, "Invalid value  for parameter kind")
-    if fields.get("moderation", "manual") not in MODERATIONS:
-        raise ApiError(400, f"Unsupported moderation kind {fields['moderation']}")
+    if set(fields.get("moderation", "manual").split("|")) - set(MODERATIONS):
+        raise ApiError(400, "Moderation kind not supported")
     if "/" in fields.get("display_name", ""):
         raise ApiError(400, f"display_name ({fields['display_name']}) is invalid")

@@ -41,6 +41,11 @@ MODES = (
     "rewrites",
     "presets",
     "metadata_fields",
+    "default_preset",
+    "verdicts",
+    "existing_as_in_2019",
+    "raw_urls",
+    "clock",
 )
 
 
@@ -126,8 +131,8 @@ class Control:
             resource_type="image",
             type="upload",
             asset_id=secrets.token_hex(16),
-            version=self._assets.next_version(("image", "upload", public_id)),
-            created_at=time.time(),
+            version=self._assets.next_version(("image", "upload", public_id), self._account.now),
+            created_at=self._account.now,
             format=seen.format,
             width=seen.width,
             height=seen.height,

@@ -183,7 +183,7 @@ class Port:
         for name in do.get("without", ()):
             reply.headers.pop(name, None)
         if "answer" in do and reply.status == 200:
-            reply = Reply.of_json({**json.loads(reply.body), **do["answer"]})
+            reply.body = Reply.of_json({**json.loads(reply.body), **do["answer"]}).body
         if do.get("lose"):
             raise Dropped
         if do.get("corrupt") and call.op in ("drive.media", "delivery"):

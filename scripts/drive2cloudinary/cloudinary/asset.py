@@ -9,7 +9,7 @@ from typing import Any
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.cloudinary import asset_urls, names
 from drive2cloudinary.errors import ImageError, TransientError, one_line
-from drive2cloudinary.urls import is_url
+from drive2cloudinary.urls import encoded, is_url
 
 ASSET_FIELDS = {
     "public_id": str,
@@ -73,7 +73,8 @@ def stored(answer: Mapping[str, Any], new: NewAsset) -> Stored:
         if name in needed if value in (None, "") else not _is_promised(name, value):
             raise TransientError(f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}")
         asset[name] = value
-    asset["secure_url"] = asset_urls.signed(asset["secure_url"])
+    # Answers were recorded with spaces and letters of other languages in it.
+    asset["secure_url"] = asset_urls.signed(encoded(asset["secure_url"]))
     if answer.get("type", new.type) != new.type:
         raise TransientError(
             f"Cloudinary's answer is not what its API promises: type is {one_line(answer['type'], 60)!r}"
@@ -92,7 +93,7 @@ def _is_promised(name: str, value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
     if not isinstance(value, str) or len(value) > LONGEST_TEXT or any(map(names.hidden, value)):
         return False
-    return name != "secure_url" or is_url(value)
+    return name != "secure_url" or is_url(encoded(value))
 
 
 def plain_etag(etag: object) -> object:

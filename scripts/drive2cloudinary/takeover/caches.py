@@ -16,13 +16,14 @@ from typing import Any
 from drive2cloudinary.checks import is_id, is_text
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.files import read_json
+from drive2cloudinary.urls import encoded
 
 
 @dataclass(frozen=True)
 class Entry:
     """What a cache says of an image that was moved. Only the types are checked: see cloudinary/original_url.py.
 
-    public_id: "" if the cache has none. uploaded_at: in UTC; None if the cache does not say it.
+    url: percent-encoded. public_id: "" if the cache has none. uploaded_at: in UTC; None if the cache does not say it.
     """
 
     url: str
@@ -79,7 +80,7 @@ def _entry(about: Any) -> Entry | None:
     if not isinstance(about, dict) or not is_text(about.get("cloudinary_url")):
         return None
     public_id = about.get("public_id") or ""
-    return Entry(about["cloudinary_url"], str(public_id), _moment(about.get("timestamp")))
+    return Entry(encoded(about["cloudinary_url"]), str(public_id), _moment(about.get("timestamp")))
 
 
 def _moment(text: Any) -> datetime | None:
