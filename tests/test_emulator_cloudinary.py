@@ -42,6 +42,7 @@ def upload(emulator: Emulator) -> Upload:
     """The client's upload of bytes, with this emulator's credentials."""
     emulator.reset()
     emulator.settings(fixed_folders=False, existing_without_etag=False, at_once=0, delay=0, rewrites="off")
+    emulator.settings(existing_as_in_2019=False, raw_urls=False, clock=0, default_preset="", verdicts={})
     account = cloudinary_options(emulator.cloudinary_url)
 
     def call(data: bytes, **options: Any) -> dict[str, Any]:
@@ -197,6 +198,22 @@ def test_presets_metadata_and_moderation_are_kept(emulator: Emulator, upload: Up
     assert emulator.assets()["kept"]["moderation"] == "manual"
     again = upload(JPEG, public_id="kept")
     assert again["tags"] == [] and "metadata" not in again, "overwriting clears them"
+
+
+def test_answers_of_other_forms_that_were_recorded(emulator: Emulator, upload: Upload) -> None:
+    emulator.settings(existing_as_in_2019=True, raw_urls=True, clock=600)
+    emulator.settings(presets={"later": {"async": "true"}}, verdicts={"webpurify": "rejected"})
+    answer = upload(JPEG, public_id="other, form", context={"a": "b"}, moderation="manual|webpurify")
+    assert answer["secure_url"].endswith("/other, form.jpg") and abs(answer["version"] - time.time() - 600) < 60
+    statuses = [{"kind": "manual", "status": "pending"}, {"kind": "webpurify", "status": "rejected"}]
+    assert sorted(answer["moderation"], key=lambda each: str(each["kind"])) == statuses
+    again = upload(JPEG, public_id="other, form", overwrite=False)
+    absent = {"etag", "asset_id", "version_id", "original_filename", "context"}
+    assert again["existing"] and answer.keys() - again.keys() == absent
+    emulator.settings(default_preset="later")
+    later = upload(JPEG, public_id="later")
+    assert later.keys() == {"status", "batch_id"} and later["status"] == "pending"
+    assert "later" in emulator.assets()
 
 
 def test_a_backslash_at_the_end_of_a_context_value_eats_the_next_key(upload: Upload) -> None:

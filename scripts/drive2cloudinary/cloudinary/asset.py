@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from drive2cloudinary.causes import Cause
+from drive2cloudinary.checks import in_utc, is_time
 from drive2cloudinary.cloudinary import asset_urls, names
-from drive2cloudinary.errors import ImageError, TransientError, one_line
+from drive2cloudinary.errors import ImageError, StopRun, TransientError, one_line
 from drive2cloudinary.urls import encoded, is_url
 
 ASSET_FIELDS = {
@@ -22,6 +23,8 @@ ASSET_FIELDS = {
     "width": int,
     "height": int,
 }
+_WHOLE_SECONDS = 1.0
+"""Seconds by which a time can be too early: both created_at and the header Date leave out the fraction."""
 LONGEST_TEXT = 5000
 """The most characters of a field in an answer: a public_id of 255 emoji makes a URL of more than 3,000."""
 
@@ -49,7 +52,10 @@ class NewAsset:
 
 @dataclass(frozen=True)
 class Stored:
-    """The asset as in Cloudinary's answer (the keys of ASSET_FIELDS), and whether it had existed before."""
+    """The asset as in Cloudinary's answer, and whether it had existed before.
+
+    The keys are those of ASSET_FIELDS; moderation, as in a marker; and, unchecked, context and created_at.
+    """
 
     asset: dict[str, Any]
     existing: bool
@@ -60,32 +66,58 @@ def with_etag(found: Stored, etag: str) -> Stored:
     return replace(found, asset={**found.asset, "etag": etag})
 
 
+class Renamed(ImageError):
+    """Cloudinary's answer is about an asset of another name than was asked for, namely `found`."""
+
+    def __init__(self, found: Stored, new: NewAsset) -> None:
+        super().__init__(
+            f"Cloudinary answered about {one_line(found.asset['public_id'])}, not {new.public_id}", Cause.RENAMED
+        )
+        self.found = found
+
+
+def preset_in_words(name: str) -> str:
+    """The upload preset that takes effect. In: the setting upload.upload_preset."""
+    return f"the preset {name} (upload.upload_preset)" if name else "the account's default preset for signed uploads"
+
+
 def stored(answer: Mapping[str, Any], new: NewAsset) -> Stored:
     """Read the answer to an upload.
 
-    Raises TransientError if it is not what the API promises, ImageError if it names another public_id.
+    Raises TransientError if it is not what the API promises, Renamed if it names another public_id, StopRun if it
+    promises no more than an upload later on: {"status": "pending", "batch_id": …}.
     """
+    if answer.get("status") == "pending" and "secure_url" not in answer:
+        raise StopRun(
+            "Cloudinary puts uploads off instead of storing them, so that nothing can be proved: take async out of "
+            f"{preset_in_words(new.upload_preset)}, then run the same command again"
+        )
     existing = answer.get("existing", False) is True
     needed = {"public_id", "secure_url"} if existing else {"public_id", "secure_url", "etag"}
-    asset: dict[str, Any] = {"context": answer.get("context")}
+    asset: dict[str, Any] = {"context": answer.get("context"), "created_at": answer.get("created_at")}
     for name in ASSET_FIELDS:
         value = plain_etag(answer.get(name)) if name == "etag" else answer.get(name)
         if name in needed if value in (None, "") else not _is_promised(name, value):
             raise TransientError(f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}")
         asset[name] = value
     # Answers were recorded with spaces and letters of other languages in it.
+    asset["moderation"] = _moderation(answer.get("moderation"))
     asset["secure_url"] = asset_urls.signed(encoded(asset["secure_url"]))
     if answer.get("type", new.type) != new.type:
         raise TransientError(
             f"Cloudinary's answer is not what its API promises: type is {one_line(answer['type'], 60)!r}"
         )
     if names.asset_key(asset["public_id"]) != names.asset_key(new.public_id):
-        raise ImageError(
-            f"Cloudinary answered about {one_line(asset['public_id'])}, not {new.public_id}", Cause.RENAMED
-        )
+        raise Renamed(Stored(asset, existing), new)
     if not existing and drive_id_of(asset) not in (None, new.context["drive_id"]):
         raise TransientError("Cloudinary's answer is not what its API promises: it is about another image")
     return Stored(asset, existing)
+
+
+def _moderation(value: object) -> dict[str, str]:
+    """Kind of moderation → its status, from [{"kind": "aws_rek", "status": "rejected", …}]."""
+    found = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return {one_line(each.get("kind"), 50): one_line(each.get("status"), 50) for each in found}
 
 
 def _is_promised(name: str, value: object) -> bool:
@@ -120,3 +152,25 @@ def is_own(found: Stored, new: NewAsset, replaces: Mapping[str, Any] | None) -> 
         return bool(drive_id == new.context["drive_id"])
     known = {key: value for key, value in (replaces or {}).items() if key in ("etag", "version") and value}
     return any(found.asset[key] == value for key, value in known.items())
+
+
+def is_of_this_upload(found: Stored, new: NewAsset, md5: str) -> bool:
+    """Whether an answer, whatever name it has, proves that this upload made the asset. In: the md5 of what was sent."""
+    return not found.existing and (drive_id_of(found.asset) == new.context["drive_id"] or found.asset["etag"] == md5)
+
+
+def is_of_lost_upload(found: Stored, new: NewAsset, tried_at: float | None) -> bool:
+    """Whether an upload whose answer was lost made an existing asset that has the bytes that were sent.
+
+    In: when the first such upload began, in seconds by the service's clock; None if that is unknown. The context
+    decides. Answers without one were recorded, too. Then only an asset that was created after we had begun is ours,
+    because our uploads create one only where there is none: created_at stays when an asset is overwritten. Somebody
+    else would have to store the same bytes under the same name within these seconds to be taken for us. In doubt it is
+    not ours.
+    """
+    if found.asset["context"] is not None:
+        return bool(drive_id_of(found.asset) == new.context["drive_id"])
+    created_at = found.asset["created_at"]
+    if tried_at is None or not is_time(created_at):
+        return False
+    return in_utc(created_at).timestamp() >= tried_at - _WHOLE_SECONDS

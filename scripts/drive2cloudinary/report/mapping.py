@@ -24,12 +24,15 @@ from drive2cloudinary.results.marker_index import MarkerIndex
 
 UPLOAD_FAILED = "UPLOAD_FAILED"
 STATUSES = ("uploaded", "existing", "failed", "pending", "skipped")
+IN_CLOUDINARY = ("uploaded", "existing")
 NOT_IN_CLOUDINARY = ("failed", "pending")
 """The statuses of images that were to be moved and have no URL. Pending: not tried, because the run ended before, or
 because the setting `limit` leaves them for another run."""
 _LEFT = "not tried: limit="
 _NOT_REACHED = "not tried: the run ended before"
 _CLOSED = "its folder in Drive can no longer be opened by this account"
+_REJECTED = "rejected by moderation"
+_UNDECIDED = "moderation had not decided"
 _KEPT = "excluded, and changed in Drive since: Cloudinary has its older content"
 
 
@@ -37,8 +40,8 @@ _KEPT = "excluded, and changed in Drive since: Cloudinary has its older content"
 class Row:
     """One image. The fields are the columns of mapping.csv; status is one of STATUSES.
 
-    error: why the image failed, is pending or was excluded; for an image in Cloudinary, a remark about
-    its transfer, usually "".
+    error: why the image failed, is pending or was excluded; for an image in Cloudinary, what moderation made of it, and
+    a remark about its transfer, usually "".
     """
 
     local_filename: str
@@ -57,6 +60,16 @@ class Row:
     def is_left(self) -> bool:
         """Whether the setting `limit` leaves the image for another run."""
         return self.status == "pending" and self.error.startswith(_LEFT)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether Cloudinary's moderation has rejected the image, so that it may not be delivered."""
+        return self.status in IN_CLOUDINARY and self.error.startswith(_REJECTED)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether Cloudinary's moderation had not decided when the image was stored."""
+        return self.status in IN_CLOUDINARY and self.error.startswith(_UNDECIDED)
 
 
 COLUMNS = tuple(Row.__dataclass_fields__)
@@ -160,26 +173,31 @@ def counts(json_path: Path) -> Counter[str]:
 @dataclass(frozen=True)
 class Summary:
     """What several mappings say: the number of rows by status; how many images the setting `limit` leaves for another
-    run; the images that should be in Cloudinary and are not, grouped by their failures' causes.
+    run; how many moderation has rejected, and of how many it had not decided; the images that should be in Cloudinary
+    and are not, grouped by their failures' causes.
     """
 
     counts: Counter[str]
     left: int
+    rejected: int
+    undecided: int
     failures: list[failure.Group]
 
 
 def summary(json_paths: Iterable[Path]) -> Summary:
     """Sum up several mapping.json. Raises as `read`."""
     counts: Counter[str] = Counter()
-    left = 0
+    left = rejected = undecided = 0
     failed = []
     for path in json_paths:
         for row in read(path):
             counts[row.status] += 1
             left += row.is_left
+            rejected += row.is_rejected
+            undecided += row.is_undecided
             if row.status in NOT_IN_CLOUDINARY and not row.is_left:
                 failed.append((row.file_id, failure.read(path.parent, row.file_id)))
-    return Summary(counts, left, failure.grouped(failed))
+    return Summary(counts, left, rejected, undecided, failure.grouped(failed))
 
 
 def _is_row(row: Row) -> bool:
@@ -202,8 +220,9 @@ def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None],
     public_id, error = image.public_id, ""
     if proof:
         url, jpg_url, status = proof.cloudinary["secure_url"], proof.jpg_url, str(proof.status)
-        remarks = remark, _CLOSED if image.closed else "", proof.remark
-        public_id, error = proof.cloudinary["public_id"], "; ".join(filter(None, remarks))
+        public_id = proof.cloudinary["public_id"]
+        remarks = _moderated(proof, bool(image.skipped)), remark, _CLOSED if image.closed else "", proof.remark
+        error = "; ".join(filter(None, remarks))
     elif image.skipped:
         url, jpg_url, status, error = "", "", "skipped", image.skipped
     else:
@@ -224,6 +243,19 @@ def _merged(image: Image, results_folder: Path, invalid: Callable[[Path], None],
         md5=image.md5,
     )
     return Merged(row, image.folders, proof, failed)
+
+
+def _moderated(proof: Marker, is_excluded: bool) -> str:
+    """The remark about an image that moderation has not approved, "" for others.
+
+    Of an excluded image it begins with another word, so that it does not count: the user has decided about it.
+    """
+    words = ""
+    if proof.rejected_by:
+        words = f"{_REJECTED} ({', '.join(proof.rejected_by)}): Cloudinary may not deliver it"
+    elif proof.undecided:
+        words = f"{_UNDECIDED} ({', '.join(proof.undecided)}) when it was stored"
+    return f"excluded; {words}" if words and is_excluded else words
 
 
 def cell(value: object) -> str:

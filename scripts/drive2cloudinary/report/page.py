@@ -53,7 +53,7 @@ class Report:
         self._notes, self._causes = _Numbers[str](), _Numbers[str]()
         self._deliveries = _Deliveries()
         self._counts: Counter[str] = Counter()
-        self._left = self._not_tried = 0
+        self._left = self._not_tried = self._rejected = self._undecided = 0
         self._stored_bytes = 0
         self._sorted_folders: list[Folders] = []
 
@@ -72,6 +72,8 @@ class Report:
         delivery, path = self._deliveries.split(row) if proof else (None, "")
         is_missing = row.status in NOT_IN_CLOUDINARY and not row.is_left
         self._left += row.is_left
+        self._rejected += row.is_rejected
+        self._undecided += row.is_undecided
         self._not_tried += each.failed is not None and each.failed == self._failed_before.get(row.file_id)
         size = asset.get("bytes") or row.bytes
         values = {
@@ -118,6 +120,8 @@ class Report:
             pending=counts["pending"] - self._left,
             left=self._left,
             not_tried=self._not_tried,
+            rejected=self._rejected,
+            undecided=self._undecided,
             stopped_because=stopped_because,
             bytes=self._stored_bytes,
             groups=self._groups(),

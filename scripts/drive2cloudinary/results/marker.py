@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from drive2cloudinary.checks import is_number, is_public_id, is_text, is_time, is_whole_number
+from drive2cloudinary.checks import is_line, is_number, is_public_id, is_text, is_time, is_whole_number
 from drive2cloudinary.files import read_json_object
 from drive2cloudinary.results import layout
 from drive2cloudinary.results.format import numbered, without_number
@@ -25,9 +25,10 @@ class Marker:
     """The content of a marker.
 
     drive: the listing's entry of the image. cloudinary: public_id, asset_id, version, secure_url, format, bytes, etag,
-    width and height from Cloudinary's answer. status: uploaded, or existing if the same bytes had been there before.
-    uploaded_at: ISO time in UTC. remark: what the user should know about the transfer, usually "". seconds: how long
-    "download" and "upload" took, as measured by Transfer.run; {} in markers of early versions.
+    width and height from Cloudinary's answer; and, if there is any, moderation, kind → status when it was stored.
+    status: uploaded, or existing if the same bytes had been there before. uploaded_at: ISO time in UTC. remark: what
+    the user should know about the transfer, usually "". seconds: how long "download" and "upload" took, as measured by
+    Transfer.run; {} in markers of early versions.
     """
 
     drive: dict[str, Any]
@@ -37,6 +38,21 @@ class Marker:
     uploaded_at: str
     remark: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rejected_by(self) -> list[str]:
+        """The kinds of moderation that have rejected the asset."""
+        return [kind for kind, status in self._moderation.items() if status == "rejected"]
+
+    @property
+    def undecided(self) -> list[str]:
+        """The kinds of moderation that had not decided when the asset was stored."""
+        return [kind for kind, status in self._moderation.items() if status not in ("approved", "rejected")]
+
+    @property
+    def _moderation(self) -> dict[str, str]:
+        found: dict[str, str] = self.cloudinary.get("moderation", {})
+        return found
 
     def to_json(self) -> str:
         """The marker as one line of ASCII, without empty optional fields."""
@@ -109,6 +125,8 @@ def _is_asset(value: Any) -> bool:
         and is_public_id(value["public_id"])
         and all(is_whole_number(value[name]) for name in _NUMBERS if value.get(name) is not None)
         and all(is_text(value[name]) for name in _TEXTS if value.get(name) is not None)
+        and isinstance(moderation := value.get("moderation", {}), dict)
+        and all(map(is_line, [*moderation, *moderation.values()]))
     )
 
 

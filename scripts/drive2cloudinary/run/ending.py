@@ -33,16 +33,16 @@ class Ending:
         """Why this run was stopped, in one line; "" if it was not."""
         return next((line for each in self._migrations if (line := each.run.stopped_because)), "")
 
-    def succeeded(self, verbose: bool) -> None:
+    def succeeded(self, verbose: bool) -> bool:
         """Print the summary, unless the user asked for less than the whole migration. Raises MigrationError, OSError.
 
-        In: also print the counts of each subfolder.
+        In: also print the counts of each subfolder. Out: whether each image is where it should be.
         """
         if not all(each.is_merged for each in self._migrations):
-            return
+            return True
         if all(each.is_up_to_date for each in self._migrations):
             say("nothing has changed since the last run: mapping and report stay as they are")
-        self._say_outcome(self._migrations, "", verbose)
+        return self._say_outcome(self._migrations, "", verbose).is_good
 
     def failed(self, verbose: bool) -> None:
         """Write the missing mappings and reports, and print what was not listed, and the summary. In: as above."""
@@ -83,17 +83,17 @@ class Ending:
 
         merge_mappings([each.mapping for each in self._migrations if each.mapping.exists()], folder)
 
-    def _say_outcome(self, migrations: Sequence[Migration], stopped_because: str, verbose: bool) -> None:
+    def _say_outcome(self, migrations: Sequence[Migration], stopped_because: str, verbose: bool) -> Outcome:
         mappings = [each.mapping for each in migrations]
         if verbose:
             say_folders(mappings)
-        self._progress.sum_up(
-            Outcome(
-                summary=mapping.summary(mappings),
-                mapping=layout.mapping_csv(self._combined_in or migrations[0].results_folder),
-                reports=[each.report for each in migrations],
-                gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans))},
-                unmerged=len(self._migrations) - len(migrations),
-                stopped_because=stopped_because,
-            )
+        outcome = Outcome(
+            summary=mapping.summary(mappings),
+            mapping=layout.mapping_csv(self._combined_in or migrations[0].results_folder),
+            reports=[each.report for each in migrations],
+            gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans))},
+            unmerged=len(self._migrations) - len(migrations),
+            stopped_because=stopped_because,
         )
+        self._progress.sum_up(outcome)
+        return outcome

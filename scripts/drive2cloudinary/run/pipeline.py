@@ -242,13 +242,15 @@ class Pipeline:
         """Called when the run has succeeded: print the summary."""
         _let_end()
         compat.all_is_done()
+        is_good = True
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
         else:
-            _or_exit(self._ending.succeeded, self.invocation.is_verbose)
+            is_good = _or_exit(self._ending.succeeded, self.invocation.is_verbose)
         if self._wrong_lines:
             where = self.settings.folders if isinstance(self.settings.folders, str) else "folders"
             say(f"wrong lines of {where} left out: {len(self._wrong_lines)}", logging.ERROR)
+        if self._wrong_lines or not is_good:
             sys.exit(1)
 
     def failed(self) -> None:

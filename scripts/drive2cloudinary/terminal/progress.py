@@ -45,6 +45,11 @@ class Outcome:
     unmerged: int
     stopped_because: str
 
+    @property
+    def is_good(self) -> bool:
+        """Whether each image that this run came to is in Cloudinary, and none was rejected there."""
+        return not (self.summary.failures or self.summary.rejected)
+
 
 class Progress(logging.Handler):
     """Counts the images by the events of Snakemake and of the executor, and prints the progress."""
@@ -116,10 +121,10 @@ class Progress(logging.Handler):
 
     def sum_up(self, outcome: Outcome) -> None:
         """Print the summary of a run: counts, bytes, time, the result files, and what to do."""
-        counted, failures, reports = outcome.summary.counts, outcome.summary.failures, outcome.reports
+        counted, reports = outcome.summary.counts, outcome.reports
         if Console.the:
             Console.the.stop_bar()
-        level = logging.ERROR if failures else logging.INFO
+        level = logging.INFO if outcome.is_good else logging.ERROR
         here = counted["uploaded"] + counted["existing"]
         wanted = here + counted["failed"] + counted["pending"]
         of_all = "" if here == wanted else f" of {wanted:,}"
@@ -131,9 +136,11 @@ class Progress(logging.Handler):
         say(f"mapping: {outcome.mapping}{hint}; {report}", level)
         for path, gone in outcome.gone.items():
             say(f"no longer in the Drive folder: {how_many(gone)}, still in Cloudinary: see {path}")
+        if undecided := outcome.summary.undecided:
+            say(f"moderation: {how_many(undecided)} not decided when stored: see Cloudinary's Media Library")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
-        if not (failures or outcome.unmerged or outcome.summary.left or outcome.stopped_because):
+        if outcome.is_good and not (outcome.unmerged or outcome.summary.left or outcome.stopped_because):
             say("to do: nothing, all images are where they should be")
 
     def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
@@ -216,7 +223,15 @@ def _to_do(outcome: Outcome) -> Iterator[str]:
             yield f"{how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}"
     if stopped_because:
         pending = outcome.summary.counts["pending"] - outcome.summary.left
-        yield f"{how_many(pending)} pending, because the run was stopped: {stopped_because}"
+        what = f"{how_many(pending)} pending, because the run was stopped" if pending else "the run was stopped"
+        yield f"{what}: {stopped_because}"
+    if rejected := outcome.summary.rejected:
+        yield (
+            f"{how_many(rejected)} rejected by moderation, so Cloudinary may not deliver "
+            f"{'it' if rejected == 1 else 'them'}: the column error of the mapping says which. Replace the file in "
+            "Drive, or exclude it; or approve the image in Cloudinary's Media Library, delete its marker in the folder "
+            "markers, and run again."
+        )
     if outcome.summary.left:
         yield f"{how_many(outcome.summary.left)} left for later by the setting limit. Run again without it."
 

@@ -75,9 +75,10 @@ class Transfer:
         finally:
             content.close()
         uploaded = time.monotonic()
+        moderation = {"moderation": found} if (found := stored.asset["moderation"]) else {}
         return Marker(
             drive=image.to_dict(),
-            cloudinary={name: stored.asset[name] for name in ASSET_FIELDS},
+            cloudinary={name: stored.asset[name] for name in ASSET_FIELDS} | moderation,
             jpg_url=jpg_url(stored.asset["secure_url"], stored.asset["format"]),
             status="existing" if stored.existing else "uploaded",
             uploaded_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
