@@ -94,7 +94,9 @@ def test_an_answer_for_another_name_is_a_failure_that_overwriting_would_not_mend
     rows = {row["filename"]: row for row in workspace.mapping()}
     assert rows["two.jpg"]["public_id"] == "Photos/(two)", "the answer's, which is a form of the one asked for"
     assert stores(workspace) == {"one": 1, "two": 1, "three": 1}
-    assert not workspace.calls("cloudinary.destroy")
+    assert workspace.calls("cloudinary.destroy") == workspace.calls("cloudinary.destroy", "Elsewhere/one") == 1, (
+        "what this very upload has stored does not stay; what exists does"
+    )
 
 
 def test_no_advice_but_that_for_a_foreign_asset_is_to_overwrite() -> None:
@@ -171,6 +173,35 @@ def test_a_foreign_asset_with_the_same_bytes_does_not_become_ours_by_a_lost_answ
     change(workspace, ids)
     workspace.run().failed()
     assert causes(workspace) == {"same.jpg": "name_taken"} and stores(workspace) == {"same": 0}
+
+
+@pytest.mark.parametrize("clock", [0, 1500, -1500])
+def test_an_upload_whose_answer_was_lost_is_our_own_though_no_context_says_so(workspace: Workspace, clock: int) -> None:
+    """Answers about an existing asset were recorded without context and etag. The service's own clock decides."""
+    workspace.cloud.settings(existing_as_in_2019=True, clock=clock)
+    ids = add(workspace, "lost", "unread", "foreign", "foreign unread", "labelled")
+    for name in ("foreign", "foreign unread"):
+        workspace.cloud.plant(f"Photos/{name}", base64.b64decode(jpeg(f"{name}.jpg")))
+    lost: Json = {"on": "cloudinary.upload", "do": {"lose": True}, "times": 1}
+    unread: Json = {"on": "cloudinary.upload", "do": {"answer": {"version": "x"}}, "times": 1}
+    labelled = {"custom": {"by": "others"}}
+    rules = [
+        {**lost, "match": "Photos/lost"},
+        {**unread, "match": "Photos/unread"},
+        {**unread, "match": "Photos/foreign unread"},
+        {**lost, "match": "Photos/foreign"},
+        {**lost, "match": "Photos/labelled"},
+        answers("labelled", 1, context=labelled),
+    ]
+    workspace.cloud.faults(rules)
+    workspace.run(cores=1).succeeded()
+    expected = {"lost": "uploaded", "unread": "uploaded"}
+    foreign = ("foreign", "foreign unread", "labelled")
+    assert statuses(workspace) == expected | dict.fromkeys(foreign, "existing")
+    change(workspace, ids)
+    workspace.run(cores=1).failed()
+    assert causes(workspace) == dict.fromkeys((f"{name}.jpg" for name in foreign), "name_taken")
+    assert stores(workspace) == {"lost": 2, "unread": 2, "foreign": 0, "foreign_unread": 0, "labelled": 1}
 
 
 def test_no_image_takes_the_asset_of_another_one_of_the_migration(workspace: Workspace) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from typing import Any
 
 import cloudinary
@@ -18,7 +19,18 @@ import cloudinary.uploader
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.cloudinary.account import SET_CREDENTIALS, api_proxy, check_credentials
-from drive2cloudinary.cloudinary.asset import NewAsset, Stored, drive_id_of, is_own, stored, with_etag
+from drive2cloudinary.cloudinary.asset import (
+    NewAsset,
+    Renamed,
+    Stored,
+    drive_id_of,
+    is_of_lost_upload,
+    is_of_this_upload,
+    is_own,
+    preset_in_words,
+    stored,
+    with_etag,
+)
 from drive2cloudinary.cloudinary.errors import delivery_error
 from drive2cloudinary.cloudinary.http import connect
 from drive2cloudinary.content import Content
@@ -27,6 +39,9 @@ from drive2cloudinary.network.http import Network
 from drive2cloudinary.network.services import Services
 from drive2cloudinary.retrying import calling, patiently
 from drive2cloudinary.settings import Settings
+
+_MAY_BE_STORED = (Cause.NO_ANSWER, Cause.SERVICE)
+"""The causes of a passing error after which the upload may have been carried out all the same."""
 
 
 class Cloudinary:
@@ -42,7 +57,7 @@ class Cloudinary:
         proxy = api_proxy()
         self._network = Network(services.cloudinary, settings.timeout, proxy=proxy)
         self._cdn = Network(services.cdn, settings.timeout, waits=False, proxy=proxy)
-        connect(self._network)
+        self._connector = connect(self._network)
         self._patiently = patiently(settings.retries, say_retry=services.retries.say_retry)
         self._uploads = services.uploads
 
@@ -61,17 +76,21 @@ class Cloudinary:
         first try never overwrites. So it also finds an upload whose answer was lost. Raises ImageError (the name is
         taken, not an image, too large …), StopRun, or TransientError.
         """
-        unanswered = False
+        lost_since: float | None = None
 
         def first() -> Stored:
-            nonlocal unanswered
+            nonlocal lost_since
             try:
                 return self._upload(content, new, overwrite=False)
-            except NoAnswer:
-                unanswered = True
+            except TransientError as error:
+                if lost_since is None and error.cause in _MAY_BE_STORED:
+                    lost_since = self._connector.called_at
                 raise
 
-        found = self._patiently(first)
+        try:
+            found = self._patiently(first)
+        except Renamed as error:
+            raise ImageError(f"{error}; {self._without(error.found, content, new)}", Cause.RENAMED) from error
         if not found.existing:
             return self._proved(found, content, new)
         drive_id = drive_id_of(found.asset)
@@ -80,12 +99,12 @@ class Cloudinary:
                 f"{new.public_id} in Cloudinary is the asset of another image, Drive file {one_line(drive_id, 60)}",
                 Cause.SHARED,
             )
+        tried_at = None if lost_since is None else self._connector.service_time(lost_since)
         etag = found.asset["etag"]
         if not etag or not re.fullmatch("[0-9a-f]{32}", etag):
             etag = self._delivered_md5(found, content)
         if etag == content.md5:
-            # After a lost answer, only its context tells whether the asset is that upload's or was there before.
-            was_uploaded = unanswered and drive_id == new.context["drive_id"]
+            was_uploaded = lost_since is not None and is_of_lost_upload(found, new, tried_at)
             return Stored({**found.asset, "etag": etag}, existing=not was_uploaded)
         if overwrite or is_own(found, new, replaces):
             return self._proved(self._patiently(self._upload, content, new, True), content, new)
@@ -103,10 +122,20 @@ class Cloudinary:
             return with_etag(found, content.md5)
         gone = self._patiently(self._take_down, found.asset["public_id"], new.type)
         raise ImageError(
-            "Cloudinary stored other bytes than were sent (does an upload preset of the account change images?); "
+            f"Cloudinary stored other bytes than were sent (does {preset_in_words(new.upload_preset)} change images?); "
             + ("the asset was taken down again" if gone else f"delete {found.asset['public_id']} there"),
             Cause.ALTERED,
         )
+
+    def _without(self, found: Stored, content: Content, new: NewAsset) -> str:
+        """Take down what this upload has stored under another name, if that is sure; say in words what is there now."""
+        public_id = one_line(found.asset["public_id"])
+        with suppress(ImageError):
+            if is_of_this_upload(found, new, content.md5):
+                if self._patiently(self._take_down, found.asset["public_id"], new.type):
+                    return "it was taken down again"
+                return f"delete {public_id} there"
+        return f"look at what is stored as {public_id}"
 
     def _holds(self, found: Stored, content: Content) -> bool:
         # If the asset cannot be downloaded, the error is raised: it may be right, so it is not replaced or deleted.
