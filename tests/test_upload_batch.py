@@ -150,6 +150,16 @@ def test_what_nothing_else_can_survive_ends_it_with_one_line_and_the_run_hears_o
     assert not workspace.markers() and workspace.calls("drive.media") <= 8
 
 
+def test_a_refusal_that_every_image_gets_ends_it_and_the_run_hears_of_it(workspace: Workspace, batch: Path) -> None:
+    refusal = {"error": {"status": 403, "message": "API key does not have sufficient permissions"}}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "do": refusal, "times": None}])
+    done = end(start(workspace, batch, retries=0))
+    done.failed()
+    reason = (workspace.results / "logs" / "stop.txt").read_text().strip()
+    assert "sufficient permissions" in reason and done.lines[-1] == reason
+    assert 3 <= len(workspace.failures()) == len(done.lines) - 1 <= 3 + 8
+
+
 def test_it_ends_when_the_next_run_has_taken_its_file_away(workspace: Workspace, batch: Path) -> None:
     running = under_way(workspace, batch)
     batch.unlink()

@@ -38,8 +38,8 @@ class Cause(Enum):
     )
     RENAMED = (
         "Cloudinary answered with another name than was asked for",
-        "Take what changes names out of the account's default preset for signed uploads, and look at what is stored "
-        "under the other name; then run again.",
+        "Take what changes names out of the upload preset (the setting upload.upload_preset, or the account's default "
+        "for signed uploads), and look at what is stored under the other name; then run again.",
     )
     NOT_ALLOWED = (
         "not allowed to be downloaded by this account",
@@ -64,7 +64,8 @@ class Cause(Enum):
     )
     ALTERED = (
         "Cloudinary stored other bytes than were sent",
-        "Take the incoming transformation out of the account's default preset for signed uploads; then run again.",
+        "Take the incoming transformation out of the upload preset (the setting upload.upload_preset, or the account's "
+        "default for signed uploads); then run again.",
     )
     REFUSED = (
         "refused for another reason",

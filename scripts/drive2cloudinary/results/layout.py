@@ -135,6 +135,11 @@ def reason_to_stop(results_folder: Path) -> Path:
     return results_folder / "logs" / "stop.txt"
 
 
+def refusals(results_folder: Path) -> Path:
+    """The images that were refused since the last one was accepted."""
+    return results_folder / "logs" / "refusals.txt"
+
+
 def notice(results_folder: Path, subject: str) -> Path:
     """The message about one thing that slows the run down."""
     return results_folder / "logs" / f"{subject}.notice"

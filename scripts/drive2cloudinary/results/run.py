@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import socket
@@ -65,6 +66,24 @@ class Run:
         """Record why the run is stopped, unless the disk is full."""
         with contextlib.suppress(OSError), replacing(layout.reason_to_stop(self.results_folder)) as stream:
             stream.write(f"{line}\n")
+
+    def refused(self, kind: str, file_id: str) -> int:
+        """Record that an image was refused; returns how many got this refusal since the last one was accepted.
+
+        In: a text that is the same for the same refusal. Works for all processes that share the folder. If lines of two
+        nodes overwrite each other, as on some shared file systems, the next refusal counts. Raises OSError.
+        """
+        path, key = layout.refusals(self.results_folder), hashlib.md5(kind.encode(), usedforsecurity=False).hexdigest()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+", encoding="utf-8") as stream:
+            stream.write(f"{key} {file_id}\n")
+            stream.seek(0)
+            return len({line for line in stream if line.startswith(f"{key} ")})
+
+    def accepted(self) -> None:
+        """Record that an image was accepted, so that the refusals before it were about their images."""
+        with contextlib.suppress(OSError):
+            layout.refusals(self.results_folder).unlink(missing_ok=True)
 
     @property
     def notices(self) -> dict[str, str]:

@@ -62,8 +62,8 @@ class Migration:
             remove_unfinished(folder)
         batches.forget(self.results_folder)
         of_listing = layout.log(self.results_folder, "list_images"), layout.found_so_far(self.results_folder)
-        of_run = layout.reason_to_stop(self.results_folder), *layout.notices(self.results_folder)
-        for path in (*of_listing, *of_run):
+        of_run = layout.reason_to_stop(self.results_folder), layout.refusals(self.results_folder)
+        for path in (*of_listing, *of_run, *layout.notices(self.results_folder)):
             path.unlink(missing_ok=True)
 
     def hold(self, run_id: str) -> None:

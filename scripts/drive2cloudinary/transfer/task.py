@@ -27,6 +27,7 @@ from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 
 if TYPE_CHECKING:
+    from drive2cloudinary.transfer.refusals import Refusals
     from drive2cloudinary.transfer.transfer import Transfer
 
 FUNCTION = f"{__name__}:prepare"
@@ -48,6 +49,7 @@ def argument(settings: Settings, run: Run, batch: Path | None = None) -> str:
 def prepare(text: str) -> Callable[[], UploadTask]:
     """A function that creates each process' task. All share the limits and contacts. In: as of `argument`."""
     # Imported here, because the clients take long, and Snakemake's own process imports this module, too.
+    from drive2cloudinary.transfer.refusals import Refusals
     from drive2cloudinary.transfer.transfer import Transfer
 
     value = json.loads(text)
@@ -56,7 +58,8 @@ def prepare(text: str) -> Callable[[], UploadTask]:
     if value["batch"]:
         # Spend the share evenly: how much of this minute's budget an earlier batch has spent is unknown.
         services = replace(services, units=RateLimit(per_second=_share_of(Path(value["batch"]), settings)))
-    return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run)
+    refusals = Refusals(run, settings)
+    return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run, refusals)
 
 
 def _share_of(batch: Path, settings: Settings) -> Callable[[], float]:
@@ -110,8 +113,8 @@ def log_of(run: Run) -> Path:
 class UploadTask:
     """Transfers images; one for all threads of a process, which share its connections."""
 
-    def __init__(self, make_transfer: Callable[[], Transfer], results: Path, run: Run) -> None:
-        self._make_transfer, self._results, self._run = make_transfer, results, run
+    def __init__(self, make_transfer: Callable[[], Transfer], results: Path, run: Run, refusals: Refusals) -> None:
+        self._make_transfer, self._results, self._run, self._refusals = make_transfer, results, run, refusals
         self._transfer: Transfer | None = None
         self._connecting = threading.Lock()
         self._entries = cache(Entries)
@@ -173,7 +176,8 @@ class UploadTask:
                 path.unlink(missing_ok=True)
             # An earlier process may have written the marker and died before it could answer.
             if not marker.read(path):
-                done = transfer.run(image, listed.head, layout.markers(results_folder))
+                with self._refusals.counted(image):
+                    done = transfer.run(image, listed.head, layout.markers(results_folder))
                 failure.forget(results_folder, file_id)
                 with replacing(path) as stream:
                     stream.write(f"{done.to_json()}\n")

@@ -1,0 +1,130 @@
+"""A refusal that every image gets stops the run; one that is about an image does not."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+
+import pytest
+
+from drive2cloudinary.causes import Cause
+from drive2cloudinary.errors import ImageError, TransientError
+from drive2cloudinary.results.listing import Image
+from drive2cloudinary.transfer.refusals import kind_of
+from tests.harness import Workspace, jpeg
+
+IMAGES = 40
+STOPPED = "pending, because the run was stopped"
+
+
+def image(number: int) -> Image:
+    """One of three images whose names have nothing in common."""
+    name = ["IMG_0001.JPG", "Sunset at the beach.png", "a.jpg"][number]
+    folder = ["", "Trip, 2024", "Ä/b"][number]
+    file_id = ["1AbCdEfGhIjKlMnOpQrStUvWxYz", "1zZyYxXwWvVuUtTsS", "1b"][number]
+    return Image(file_id, name, folder, "image/jpeg", 7, "0" * 32, "", f"Photos/{folder or 'x'}/{name.split('.')[0]}")
+
+
+SAME = [
+    ["Moderation kind not supported"] * 3,
+    [f"Missing mandatory metadata field 'f{number}' (request id: {number}f-{'ab' * number})" for number in range(3)],
+    [f"public_id ({image(number).public_id}) does not fit the preset" for number in range(3)],
+    [
+        f"{image(number).name} refused at 2026-10-0{number + 1} 14:00:00 UTC, see https://x.io/{number}"
+        for number in range(3)
+    ],
+    [f"the key may not do this. Request-Id: {each}" for each in ("abc", "defg", "hi")],
+    [f'Upload of "{each}" denied to qwertyuiopasdfghjklzxcvbn{len(each)}' for each in ("one two", "three", "four")],
+    [f"Error {number} of {number + 7}: {10**number} bytes used" for number in range(3)],
+]
+
+
+@pytest.mark.parametrize("messages", SAME)
+def test_a_refusal_is_the_same_without_what_differs_from_image_to_image(messages: list[str]) -> None:
+    kinds = {kind_of(TransientError(text, cause=Cause.REFUSED), image(each)) for each, text in enumerate(messages)}
+    assert len(kinds) == 1 and "" not in kinds
+
+
+def test_other_refusals_are_others_and_those_of_the_image_do_not_count() -> None:
+    assert len({kind_of(ImageError(messages[0]), image(0)) for messages in SAME}) == len(SAME)
+    renamed = [ImageError(f"about {name}", Cause.RENAMED) for name in ("one", "two")]
+    assert len({kind_of(error, image(0)) for error in renamed}) == 1
+    counting = {cause for cause in Cause if kind_of(ImageError("x", cause), image(0))}
+    assert counting == {Cause.REFUSED, Cause.RENAMED, Cause.ALTERED}
+
+
+@pytest.mark.parametrize(
+    ("how", "more"),
+    [((), {}), ((), {"images_per_job": 10}), (("--executor", "local"), {})],
+    ids=["pool", "batches", "local"],
+)
+def test_a_refusal_that_every_image_gets_stops_the_run(
+    workspace: Workspace, how: tuple[str, ...], more: dict[str, object]
+) -> None:
+    workspace.add(*(f"{number}.jpg" for number in range(IMAGES)))
+    cores = 2
+    done = workspace.run(*how, cores=cores, upload="{moderation: none_such}", retries=0, **more)
+    done.failed()
+    done.line(STOPPED, "Moderation kind not supported", "the setting upload")
+    statuses = Counter(workspace.statuses().values())
+    assert 3 <= statuses["failed"] <= 3 + 2 * cores and statuses["failed"] + statuses["pending"] == IMAGES
+    assert len(workspace.failures()) == statuses["failed"] == workspace.calls("cloudinary.upload")
+    assert workspace.calls("drive.media") <= 3 + 3 * cores
+    if not how:
+        workspace.run().succeeded()
+        workspace.audit()
+
+
+def test_neither_broken_pictures_nor_refusals_with_others_stored_between_stop_it(workspace: Workspace) -> None:
+    broken = base64.b64encode(b"no picture").decode()
+    for number in range(12):
+        workspace.cloud.drive("add", name=f"a{number:02}.jpg", mime="image/jpeg", content_base64=broken)
+    workspace.add(*(f"b{number}.jpg" for number in range(10)))
+    # Of the good ones, the first upload is refused, and then each third one.
+    refusals = [{"error": {"status": 400, "message": f"Not number {number}"}} for number in range(4)]
+    workspace.cloud.faults(
+        [
+            {"on": "cloudinary.upload", "match": "Photos/b", "do": refusal, "skip": 2 * number, "times": 1}
+            for number, refusal in enumerate(refusals)
+        ]
+    )
+    done = workspace.run(cores=1, retries=0)
+    done.failed()
+    assert "stopped" not in done.said
+    assert Counter(workspace.statuses().values()) == {"failed": 12 + 4, "uploaded": 6}
+
+
+@pytest.mark.parametrize(
+    ("preset", "said"),
+    [({"public_id_prefix": "Else/where"}, "other names"), ({"transformation": "w_2,h_2,c_fill"}, "other bytes")],
+    ids=["renames", "alters"],
+)
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_preset_that_renames_or_alters_stops_the_run_and_nothing_stays(
+    workspace: Workspace, preset: dict[str, str], said: str, is_named: bool
+) -> None:
+    workspace.cloud.settings(presets={"mine": preset}, default_preset="" if is_named else "mine")
+    stranger = base64.b64decode(jpeg("stranger"))
+    workspace.cloud.plant("Else/where/Photos/0", stranger)
+    workspace.add(*(f"{number}.jpg" for number in range(20)))
+    done = workspace.run(cores=1, upload="{upload_preset: mine}" if is_named else None)
+    done.failed()
+    where = "the preset mine (upload.upload_preset)" if is_named else "the account's default preset for signed uploads"
+    done.line(STOPPED, said, where)
+    assert list(workspace.cloud.assets()) == ["Else/where/Photos/0"], "the stranger's stays, ours do not"
+    assert Counter(workspace.statuses().values())["failed"] <= 5
+    assert all(
+        "taken down again" in each["message"] or "look at" in each["message"] for each in workspace.failures().values()
+    )
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_an_upload_that_is_put_off_stops_the_run_and_names_the_preset(workspace: Workspace, is_named: bool) -> None:
+    workspace.cloud.settings(presets={"late": {"async": "true"}}, default_preset="" if is_named else "late")
+    workspace.add(*(f"{number}.jpg" for number in range(20)))
+    workspace.add("large.jpg", content_base64=jpeg("large", 9_000_000))
+    done = workspace.run(cores=1, upload=json.dumps({"upload_preset": "late"}) if is_named else None)
+    done.failed()
+    done.line(STOPPED, "async", "the preset late" if is_named else "the account's default preset for signed uploads")
+    assert not workspace.markers() and not workspace.failures() and workspace.calls("cloudinary.upload") <= 2
