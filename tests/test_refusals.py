@@ -21,9 +21,10 @@ STOPPED = "pending, because the run was stopped"
 def image(number: int) -> Image:
     """One of three images whose names have nothing in common."""
     name = ["IMG_0001.JPG", "Sunset at the beach.png", "a.jpg"][number]
-    folder = ["", "Trip, 2024", "Ä/b"][number]
+    folders = [(), ("Trip, 2024",), ("Ä", "b")][number]
     file_id = ["1AbCdEfGhIjKlMnOpQrStUvWxYz", "1zZyYxXwWvVuUtTsS", "1b"][number]
-    return Image(file_id, name, folder, "image/jpeg", 7, "0" * 32, "", f"Photos/{folder or 'x'}/{name.split('.')[0]}")
+    public_id = "/".join(["Photos", *(folders or ["x"]), name.partition(".")[0]])
+    return Image(file_id, name, folders, "image/jpeg", 7, "0" * 32, "", public_id)
 
 
 SAME = [

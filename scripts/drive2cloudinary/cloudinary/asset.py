@@ -100,8 +100,8 @@ def stored(answer: Mapping[str, Any], new: NewAsset) -> Stored:
         if name in needed if value in (None, "") else not _is_promised(name, value):
             raise TransientError(f"Cloudinary's answer is not what its API promises: {name} is {one_line(value, 60)!r}")
         asset[name] = value
-    # Answers were recorded with spaces and letters of other languages in it.
     asset["moderation"] = _moderation(answer.get("moderation"))
+    # Answers were recorded with spaces and letters of other languages in it.
     asset["secure_url"] = asset_urls.signed(encoded(asset["secure_url"]))
     if answer.get("type", new.type) != new.type:
         raise TransientError(

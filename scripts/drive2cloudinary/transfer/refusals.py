@@ -58,9 +58,9 @@ class Refusals:
             what = f"Cloudinary stores other bytes than were sent: take what changes images out of {self._preset}"
         else:
             return one_line(
-                f"{error} ({IN_A_ROW} images in a row were refused like this, and none was stored): correct the "
-                f"account, {self._preset} or the setting upload; if it is about these images alone, exclude them; then "
-                "run the same command again"
+                f"{error} ({IN_A_ROW} images in a row were refused like this, and none was stored): correct what it "
+                f"names (the account, {self._preset}, the setting upload), or exclude these images if it is about them "
+                "alone; then run the same command again"
             )
         return one_line(f"{what}; then run the same command again ({error})")
 
@@ -75,7 +75,7 @@ def kind_of(error: ImageError, image: Image) -> str:
     if error.cause is not Cause.REFUSED:
         return ""
     message = str(error).casefold()
-    own = {image.public_id, image.name, names.stem(image.name), image.folder_path, image.id}
+    own = {image.public_id, image.name, names.stem(image.name, image.extension), image.folder_path, image.id}
     for name in sorted(filter(None, own), key=len, reverse=True):
         message = re.sub(rf"(?<!\w){re.escape(name.casefold())}(?!\w)", " ", message)
     return " ".join([error.cause.key, *re.findall(r"[^\W\d_]+", _VARYING.sub(" ", message))])
