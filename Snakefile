@@ -102,8 +102,9 @@ rule merge_markers:
     params:
         scripts=scripts,
         limit=pipeline.settings.limit or 0,
+        csv_bom=pipeline.csv_bom,
     shell:
-        "python {params.scripts:q}/merge_markers.py --limit={params.limit} {input.listing:q} 2>{log:q}"
+        "python {params.scripts:q}/merge_markers.py --limit={params.limit} {params.csv_bom} {input.listing:q} 2>{log:q}"
 
 
 include: "scripts/rules/verify.smk"

@@ -220,7 +220,7 @@ class Workspace:
     def mapping(self) -> list[dict[str, Any]]:
         """The rows of mapping.json, after checking that mapping.csv has the same ones."""
         rows: list[dict[str, Any]] = json.loads((self.results / "mapping.json").read_text())
-        with (self.results / "mapping.csv").open(newline="", encoding="utf-8") as stream:
+        with (self.results / "mapping.csv").open(newline="", encoding="utf-8-sig") as stream:
             table = list(csv.DictReader(stream))
         assert [row["file_id"] for row in table] == [row["file_id"] for row in rows]
         return rows

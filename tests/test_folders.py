@@ -24,7 +24,7 @@ def folders(workspace: Workspace, text: str) -> None:
 def combined(workspace: Workspace) -> list[dict[str, Any]]:
     """The rows of the combined mapping, after a look that both forms have the same ones."""
     rows: list[dict[str, Any]] = json.loads((workspace.path / "results" / "mapping.json").read_text())
-    with (workspace.path / "results" / "mapping.csv").open(newline="", encoding="utf-8") as stream:
+    with (workspace.path / "results" / "mapping.csv").open(newline="", encoding="utf-8-sig") as stream:
         assert [row["file_id"] for row in csv.DictReader(stream)] == [row["file_id"] for row in rows]
     return rows
 

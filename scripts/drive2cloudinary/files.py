@@ -11,7 +11,7 @@ import re
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -21,12 +21,14 @@ from drive2cloudinary.errors import MigrationError, one_line
 
 _TEMPORARY = re.compile(r"\.[^.].*\.([0-9a-f]{32}|[0-9]+)")
 """The names that `replacing` and `make_older` give. Those of a dry run begin with two dots: it may be under way."""
+WITH_BOM = "utf-8-sig"
+"""UTF-8 with a byte order mark; reads it without one, too."""
 LARGEST = 16 * 1024 * 1024
 """Bytes: more than any JSON object that this project writes."""
 
 
 @contextmanager
-def replacing(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
+def replacing(path: Path, newline: str | None = None, encoding: str = "utf-8") -> Iterator[IO[str]]:
     """Write a temporary text file that is renamed to `path` when it is complete.
 
     It is created beside `path`, with a name that begins with a dot, and removed in any case. Raises OSError (a full
@@ -37,7 +39,7 @@ def replacing(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         # A name from Drive can contain lone surrogates; written as \udXXX they are valid JSON.
-        with temporary.open("x", encoding="utf-8", errors="backslashreplace", newline=newline) as stream:
+        with temporary.open("x", encoding=encoding, errors="backslashreplace", newline=newline) as stream:
             yield stream
         temporary.replace(path)
     finally:
@@ -167,6 +169,25 @@ def read_table(path: Path) -> Iterator[tuple[str, list[str]]]:
         raise MigrationError(f"{path}, line {read + 1}: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
+
+
+@contextmanager
+def replacing_table(path: Path, columns: Sequence[str], bom: bool) -> Iterator[Callable[[Iterable[object]], None]]:
+    """Write a CSV file for people as `replacing` does: RFC 4180, UTF-8, safe to open in a spreadsheet.
+
+    Yields a function that adds a row. In: the header; whether a byte order mark precedes it, without which Excel takes
+    the file for Windows' ANSI.
+    """
+    with replacing(path, newline="", encoding=WITH_BOM if bom else "utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow(columns)
+        yield lambda row: table.writerow(map(cell, row))
+
+
+def cell(value: object) -> str:
+    """A value that is safe in a spreadsheet: if it looks like a formula, an apostrophe before it makes it text."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _refuse(constant: str) -> None:

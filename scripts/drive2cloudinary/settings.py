@@ -30,7 +30,15 @@ TEXTS = (
     "results",
     "assets",
 )
-SWITCHES = ("skip_wrong_lines", "recursive", "overwrite", "fit", "tags_from_folders", "caption_from_description")
+SWITCHES = (
+    "skip_wrong_lines",
+    "recursive",
+    "overwrite",
+    "fit",
+    "tags_from_folders",
+    "caption_from_description",
+    "csv_bom",
+)
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan accepts."""
 FREE_PLAN_PIXELS = 25_000_000
@@ -93,6 +101,7 @@ class Settings:
     credentials: str = "credentials.json"
     drive_endpoint: str = "https://www.googleapis.com"
     results: str = "results"
+    csv_bom: bool = False
     overwrite: bool = False
     upload: Upload = field(default_factory=Upload)
     tags_from_folders: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 from drive2cloudinary.checks import is_id, is_md5, is_text, is_whole_number
 from drive2cloudinary.cloudinary import names
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.files import NotAFile, read_json, replacing
+from drive2cloudinary.files import NotAFile, read_json, replacing, replacing_table
 from drive2cloudinary.paths import Folders
 from drive2cloudinary.results import failure, layout, listing, marker
 from drive2cloudinary.results.failure import Failure
@@ -131,22 +130,20 @@ def combined(mappings: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def writing(results_folder: Path, columns: Sequence[str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Write both files atomically: CSV by RFC 4180, safe to open in a spreadsheet, and JSON with unchanged values.
+def writing(results_folder: Path, columns: Sequence[str], bom: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Write both files atomically: CSV, which is safe to open in a spreadsheet, and JSON with unchanged values.
 
-    Yields a function that adds a row.
+    Yields a function that adds a row. In: whether the CSV file begins with a byte order mark.
     """
     with (
-        replacing(layout.mapping_csv(results_folder), newline="") as csv_file,
+        replacing_table(layout.mapping_csv(results_folder), columns, bom) as add_to_table,
         replacing(layout.mapping_json(results_folder)) as json_file,
     ):
-        table = csv.writer(csv_file)
-        table.writerow(columns)
         separator = "["
 
         def add(row: Mapping[str, Any]) -> None:
             nonlocal separator
-            table.writerow([cell(row[name]) for name in columns])
+            add_to_table(row[name] for name in columns)
             json_file.write(f"{separator}\n{json.dumps(row, ensure_ascii=False)}")
             separator = ","
 
@@ -256,9 +253,3 @@ def _moderated(proof: Marker, is_excluded: bool) -> str:
     elif proof.undecided:
         words = f"{_UNDECIDED} ({', '.join(proof.undecided)}) when it was stored"
     return f"excluded; {words}" if words and is_excluded else words
-
-
-def cell(value: object) -> str:
-    """A value that is safe in a spreadsheet: if it looks like a formula, an apostrophe before it makes it text."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -20,34 +20,38 @@ def merge_markers(
     limit: int | None = None,
     to_move: Container[str] = (),
     failed_before: Mapping[str, Failure | None] | None = None,
+    csv_bom: bool = False,
 ) -> int:
     """Write the mapping of a listing, the orphans and the report beside it; returns how many images are missing.
 
     Missing are those that should be in Cloudinary by now. All is done in one pass, because reading the markers takes
     longer than everything else. What the files were made from is recorded, too. In: listing.json; why the run was
     stopped, if its reason stands in another results folder than this one; `limit` and `to_move` as for
-    `mapping.merged`; `failed_before` as for `Report`. Raises MigrationError, OSError.
+    `mapping.merged`; `failed_before` as for `Report`; the setting `csv_bom`. Raises MigrationError, OSError.
     """
     whole, results_folder = listing.read_confirmed(listed.parent), listed.parent
     markers, report = MarkerIndex(results_folder), Report(failed_before or {})
-    with mapping.writing(results_folder, mapping.COLUMNS) as add:
+    with mapping.writing(results_folder, mapping.COLUMNS, csv_bom) as add:
         for each in mapping.merged(whole.images, results_folder, markers, warn, limit, to_move):
             add(vars(each.row))
             report.add(each)
     gone = orphans.found(whole.images, results_folder)
-    orphans.write(gone, results_folder)
+    orphans.write(gone, results_folder, csv_bom)
     stopped_because = stopped_because or Run(results_folder).stopped_because
     report.write(whole, gone, stopped_because, results_folder)
     markers.save()
     if not stopped_because:
         # A report that says why a run was stopped is not up to date for the next one.
-        merged.record(results_folder, markers.state)
+        merged.record(results_folder, markers.state, csv_bom)
     return report.missing
 
 
-def merge_mappings(mappings: Sequence[Path], results_folder: Path) -> None:
-    """Write the combined mapping of many Drive folders. In: mapping.json of each. Raises MigrationError, OSError."""
-    with mapping.writing(results_folder, (*mapping.COLUMNS, *mapping.OF_FOLDER)) as add:
+def merge_mappings(mappings: Sequence[Path], results: Path, csv_bom: bool = False) -> None:
+    """Write the combined mapping of many Drive folders into the folder of all results.
+
+    In: mapping.json of each; the setting `csv_bom`. Raises MigrationError, OSError.
+    """
+    with mapping.writing(results, (*mapping.COLUMNS, *mapping.OF_FOLDER), csv_bom) as add:
         for row in mapping.combined(mappings):
             add(row)
-    merged.record_combined(results_folder, mappings)
+    merged.record_combined(results, mappings, csv_bom)

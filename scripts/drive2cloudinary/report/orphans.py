@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from drive2cloudinary.files import replacing
-from drive2cloudinary.report.mapping import cell
+from drive2cloudinary.files import WITH_BOM, replacing_table
 from drive2cloudinary.results import layout, marker
 from drive2cloudinary.results.listing import Image
 
@@ -48,21 +47,19 @@ def found(images: Iterable[Image], results_folder: Path) -> list[Orphan]:
     ]
 
 
-def write(orphans: Iterable[Orphan], results_folder: Path) -> None:
-    """Write orphans.csv. Raises OSError.
+def write(orphans: Iterable[Orphan], results_folder: Path, bom: bool) -> None:
+    """Write orphans.csv, with a byte order mark if `bom`. Raises OSError.
 
     The markers and the assets in Cloudinary are kept: the user decides what to do with them.
     """
-    with replacing(layout.orphans(results_folder), newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(COLUMNS)
+    with replacing_table(layout.orphans(results_folder), COLUMNS, bom) as add:
         for orphan in orphans:
-            table.writerow(map(cell, astuple(orphan)))
+            add(astuple(orphan))
 
 
 def count(path: Path) -> int:
     """How many Drive files an orphans.csv names; 0 if there is none."""
     if not path.exists():
         return 0
-    with path.open(encoding="utf-8", newline="") as stream:
+    with path.open(encoding=WITH_BOM, newline="") as stream:
         return len({row["file_id"] for row in csv.DictReader(stream)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -11,7 +10,7 @@ from typing import Literal
 
 from drive2cloudinary.cloudinary.delivery import Answer, Delivery, ask_all
 from drive2cloudinary.errors import one_line
-from drive2cloudinary.files import replacing
+from drive2cloudinary.files import replacing_table
 from drive2cloudinary.report import mapping
 from drive2cloudinary.report.mapping import UPLOAD_FAILED, Row
 from drive2cloudinary.results import layout, marker
@@ -118,11 +117,9 @@ def verify_urls(settings: Settings, output: Path, at_once: int, say: Callable[[s
     failed = sum(row.status in mapping.NOT_IN_CLOUDINARY for row in rows)
     rows = rows_with_url(rows)
     results: Counter[str] = Counter()
-    with replacing(output, newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(Verified.__dataclass_fields__)
+    with replacing_table(output, list(Verified.__dataclass_fields__), settings.csv_bom) as add:
         for each in verify(rows, output.parent, settings, at_once, say):
-            table.writerow([mapping.cell(value) for value in astuple(each)])
+            add(astuple(each))
             results[each.result] += 1
             if each.result != "ok" and results.total() - results["ok"] <= NAMED:
                 say(one_line(f"{each.result}: {one_line(each.filename, 100)}: {each.url}: {each.error}", 1000))

@@ -13,18 +13,21 @@ from drive2cloudinary.files import read_json_object, replacing, write_json
 from drive2cloudinary.results import layout
 
 
-def record(results_folder: Path, markers: str) -> None:
-    """Record what the mapping and the report were made from. In: MarkerIndex.state. If this fails, they are remade."""
+def record(results_folder: Path, markers: str, csv_bom: bool) -> None:
+    """Record what the mapping and the report were made from. If this fails, they are remade.
+
+    In: MarkerIndex.state, and the setting `csv_bom`.
+    """
     with contextlib.suppress(OSError):
-        write_json(layout.merged(results_folder), _state(results_folder, markers))
+        write_json(layout.merged(results_folder), _state(results_folder, markers, csv_bom))
 
 
-def is_up_to_date(results_folder: Path, markers: str) -> bool:
+def is_up_to_date(results_folder: Path, markers: str, csv_bom: bool) -> bool:
     """Whether the mapping and the report are those of the listing, the markers and the failures at hand.
 
-    No times are compared with each other, so a clock that jumps does no harm. In: MarkerIndex.state.
+    No times are compared with each other, so a clock that jumps does no harm. In: as for `record`.
     """
-    state = _state(results_folder, markers)
+    state = _state(results_folder, markers, csv_bom)
     return None not in state["files"] and read_json_object(layout.merged(results_folder)) == state
 
 
@@ -34,28 +37,29 @@ def note_change(results_folder: Path, run_id: str) -> None:
         stream.write(f"{run_id}\n")
 
 
-def record_combined(results: Path, mappings: Iterable[Path]) -> None:
+def record_combined(results: Path, mappings: Iterable[Path], csv_bom: bool) -> None:
     """Record which mappings the combined mapping was made of. If it fails, it is made again."""
     with contextlib.suppress(OSError):
-        write_json(layout.merged(results), _combined_state(results, mappings))
+        write_json(layout.merged(results), _combined_state(results, mappings, csv_bom))
 
 
-def is_combined_up_to_date(results: Path, mappings: Iterable[Path]) -> bool:
+def is_combined_up_to_date(results: Path, mappings: Iterable[Path], csv_bom: bool) -> bool:
     """Whether the combined mapping is that of these mappings as they are."""
-    state = _combined_state(results, mappings)
+    state = _combined_state(results, mappings, csv_bom)
     return None not in state["files"] and read_json_object(layout.merged(results)) == state
 
 
-def _combined_state(results: Path, mappings: Iterable[Path]) -> dict[str, Any]:
+def _combined_state(results: Path, mappings: Iterable[Path], csv_bom: bool) -> dict[str, Any]:
     files = layout.mapping_csv(results), layout.mapping_json(results)
     return {
         "version": __version__,
+        "csv_bom": csv_bom,
         "files": [_stamp(path) for path in files],
         "mappings": [[str(path), _stamp(path)] for path in mappings],
     }
 
 
-def _state(results_folder: Path, markers: str) -> dict[str, Any]:
+def _state(results_folder: Path, markers: str, csv_bom: bool) -> dict[str, Any]:
     files = (
         layout.listing(results_folder),
         layout.mapping_csv(results_folder),
@@ -65,6 +69,7 @@ def _state(results_folder: Path, markers: str) -> dict[str, Any]:
     )
     return {
         "version": __version__,
+        "csv_bom": csv_bom,
         "markers": markers,
         "files": [_stamp(path) for path in files],
         "failures": _failures(results_folder),

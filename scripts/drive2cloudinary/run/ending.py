@@ -81,7 +81,8 @@ class Ending:
         # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_mappings
 
-        merge_mappings([each.mapping for each in self._migrations if each.mapping.exists()], folder)
+        at_hand = [each.mapping for each in self._migrations if each.mapping.exists()]
+        merge_mappings(at_hand, folder, self._migrations[0].settings.csv_bom)
 
     def _say_outcome(self, migrations: Sequence[Migration], stopped_because: str, verbose: bool) -> Outcome:
         mappings = [each.mapping for each in migrations]

@@ -139,7 +139,9 @@ class Migration:
         self.excluded = count_excluded(listed.images, markers)
         if not dryrun:
             markers.save()
-            self.is_up_to_date = not found and merged.is_up_to_date(self.results_folder, markers.state)
+            self.is_up_to_date = not found and merged.is_up_to_date(
+                self.results_folder, markers.state, self.settings.csv_bom
+            )
         return found, left
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
@@ -185,7 +187,9 @@ class Migration:
         from drive2cloudinary.report.merging import merge_markers
 
         limit = None if self._to_move is None else self.settings.limit
-        merge_markers(self.listing, stopped_because, limit, self._to_move or (), self._failed_before)
+        merge_markers(
+            self.listing, stopped_because, limit, self._to_move or (), self._failed_before, self.settings.csv_bom
+        )
         return True
 
 

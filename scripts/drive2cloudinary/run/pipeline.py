@@ -125,7 +125,9 @@ class Pipeline:
         if not self.invocation.is_real:
             return self.combined
         has_changed = [bool(self._targets_of(each)) for each in self._migrations.values()]
-        is_up_to_date = merged.is_combined_up_to_date(Path(self.settings.results), self._mappings)
+        is_up_to_date = merged.is_combined_up_to_date(
+            Path(self.settings.results), self._mappings, self.settings.csv_bom
+        )
         if not any(has_changed) and is_up_to_date:
             return []
         _or_exit(self._need_combined)
@@ -214,6 +216,11 @@ class Pipeline:
         """The settings, as the scripts' argument; in a real run, also locks the results folders."""
         self._hold()
         return self.settings.to_json()
+
+    @property
+    def csv_bom(self) -> str:
+        """The option of the scripts that write CSV files."""
+        return "--csv-bom" if self.settings.csv_bom else ""
 
     @property
     def run_folder(self) -> str:
