@@ -6,7 +6,6 @@ from pathlib import Path
 
 from drive2cloudinary import command
 from drive2cloudinary.listing.making import list_images
-from drive2cloudinary.results import listing
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 
@@ -17,8 +16,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="listing.json")
     options = parser.parse_args()
     run = Run(options.settings.results_folder)
-    listed_at = list_images(options.settings, options.output, run.notice, run.found)
-    listing.confirm(options.settings.results_folder, run.id, listed_at)
+    list_images(options.settings, options.output, run.id, run.notice, run.found)
 
 
 if __name__ == "__main__":

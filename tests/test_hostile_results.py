@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,14 +20,14 @@ from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import remove_unfinished, replacing
 from drive2cloudinary.listing.making import last_listing, make_listing
 from drive2cloudinary.report import mapping
-from drive2cloudinary.results import batches, failure, listing, marker
+from drive2cloudinary.results import batches, failure, listing, marker, shared
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.run import verify_run
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.terminal.preview import Preview
 from tests.emulator.client import Emulator
-from tests.harness import ROOT, Workspace
+from tests.harness import ROOT, Workspace, wait_for
 
 sys.path.insert(0, str(ROOT / "scripts"))
 from drive2cloudinary.report.merging import (
@@ -274,18 +275,47 @@ def test_a_file_whose_process_is_killed_while_it_is_written_stays_as_it_was(tmp_
     assert (path.read_text() if path.exists() else "") == before
 
 
-def test_what_a_killed_run_has_left_half_written_goes_with_the_next_run(workspace: Workspace) -> None:
+def test_what_killed_processes_have_left_half_written_goes_with_the_next_run(workspace: Workspace) -> None:
+    """Also what a dry run has left, and what lies beside the results folders; but nothing of the user's own there."""
     workspace.add("1.jpg")
     workspace.run().succeeded()
-    halves = [
-        workspace.results / folder / name
-        for folder in ("", "markers", "failures", "logs")
-        for name in (f".mapping.json.{'0a' * 16}", ".mapping.json.4711")
-    ]
-    of_dry_run = workspace.results / f"..listing.dry-run.1.json.{'0a' * 16}"
+    results, unfinished = workspace.results.parent, "0a" * 16
     (workspace.results / "failures").mkdir(exist_ok=True)
-    for path in (*halves, of_dry_run):
+    (results / "logs").mkdir()
+    halves = [
+        *(workspace.results / folder / f".mapping.json.{end}" for folder in FOLDERS for end in (unfinished, "4711")),
+        workspace.results / f"..listing.dry-run.1.json.{unfinished}",
+        *(results / f".{name}.{unfinished}" for name in ("mapping.csv", "mapping.json", ".names.1AbC.json")),
+        *(results / f".{name}.4711" for name in ("mapping.csv", ".names.1AbC@Summer.json")),
+        *(results / "logs" / f".{name}.{unfinished}" for name in ("merged.state", "changed.txt")),
+    ]
+    mine = [results / f".notes.txt.{unfinished}", results / ".mapping.csv.backup", results / "logs" / ".mine.4711"]
+    for path in (*halves, *mine):
         path.write_text("half")
     (workspace.results / ".a folder.1").mkdir()
     workspace.run().succeeded()
-    assert not [path for path in halves if path.exists()] and of_dry_run.exists()
+    assert not [path for path in halves if path.exists()] and all(path.exists() for path in mine)
+
+
+FOLDERS = ("", "markers", "failures", "logs")
+
+
+def test_what_another_run_is_writing_beside_the_results_folders_is_left_to_it(tmp_path: Path) -> None:
+    """Whoever sweeps waits for it."""
+    (tmp_path / "1AbC").mkdir()
+
+    def waits() -> bool:
+        # A lock that somebody waits for, by its device and inode: `1: -> FLOCK  ADVISORY  WRITE 12 00:2a:34 0 EOF`.
+        inode = f":{(tmp_path / '.naming.lock').stat().st_ino} "
+        return any("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
+
+    sweeping = threading.Thread(target=shared.sweep, args=(tmp_path / "1AbC",))
+    with shared.held(tmp_path):
+        with replacing(tmp_path / "mapping.csv") as stream:
+            stream.write("half")
+            sweeping.start()
+            wait_for(waits)
+            stream.write(" and half")
+        assert (tmp_path / "mapping.csv").read_text() == "half and half"
+    sweeping.join()
+    assert (tmp_path / "mapping.csv").exists()

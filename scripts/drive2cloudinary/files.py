@@ -19,8 +19,8 @@ from typing import IO, Any
 
 from drive2cloudinary.errors import MigrationError, one_line
 
-_TEMPORARY = re.compile(r"\.[^.].*\.([0-9a-f]{32}|[0-9]+)")
-"""The names that `replacing` and `make_older` give. Those of a dry run begin with two dots: it may be under way."""
+_TEMPORARY = re.compile(r"\.(.+)\.([0-9a-f]{32}|[0-9]+)")
+"""The names that `replacing` and `make_older` give to what is to become another file."""
 WITH_BOM = "utf-8-sig"
 """UTF-8 with a byte order mark; reads it without one, too."""
 LARGEST = 16 * 1024 * 1024
@@ -46,11 +46,18 @@ def replacing(path: Path, newline: str | None = None, encoding: str = "utf-8") -
         temporary.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove the temporary files in a folder whose processes were killed while they wrote. Raises OSError."""
+def remove_unfinished(folder: Path, names: str = ".+") -> None:
+    """Remove the temporary files in a folder whose processes were killed while they wrote. Raises OSError.
+
+    In: a pattern of the names that the finished files would have.
+    """
+
+    def is_unfinished(entry: os.DirEntry[str]) -> bool:
+        found = _TEMPORARY.fullmatch(entry.name)
+        return bool(found and re.fullmatch(names, found[1])) and not entry.is_dir()
+
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        found = [entry.name for entry in entries if _TEMPORARY.fullmatch(entry.name) and not entry.is_dir()]
-        for name in found:
+        for name in [entry.name for entry in entries if is_unfinished(entry)]:
             (folder / name).unlink(missing_ok=True)
 
 

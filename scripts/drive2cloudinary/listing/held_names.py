@@ -35,7 +35,7 @@ def held_by_others(results_folder: Path) -> dict[str, str]:
     """`asset_key` of a public_id → Drive file ID, of the images of all other results folders.
 
     Whatever their Cloudinary folder is: a name from the setting `assets`, or one that was taken over, can be anywhere.
-    Hold `making.naming_lock`. Raises NewerFormat.
+    Hold `shared.held`. Raises NewerFormat.
     """
     results = results_folder.parent
     others = {path.parent for path in (*layout.listings_below(results), *layout.markers_below(results))}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import glob
 import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +19,11 @@ from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
 from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.drive.walk import FoundImage, Walked, images_below
 from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError, one_line
-from drive2cloudinary.files import open_lock
 from drive2cloudinary.listing import assets_file, held_names, public_ids
 from drive2cloudinary.listing.filters import excluded, excludes_folder
 from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.paths import Folders, folder_path
-from drive2cloudinary.results import failure, layout, listing, marker
+from drive2cloudinary.results import failure, layout, listing, marker, shared
 from drive2cloudinary.results.listing import Image, Listing, NoListing, image_of
 from drive2cloudinary.results.marker import Marker
 from drive2cloudinary.settings import FREE_PLAN_PIXELS, Settings
@@ -36,22 +33,30 @@ CLOSED_NAMED = 5
 
 
 def list_images(
-    settings: Settings, output: Path, tell: Tell, found: Callable[[int], None] = lambda images: None
-) -> str:
-    """Write the listing of the settings' Drive folder to `output`. Raises MigrationError; then it is unchanged.
+    settings: Settings,
+    output: Path,
+    run_id: str,
+    tell: Tell,
+    found: Callable[[int], None] = lambda images: None,
+    may_write: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Write the listing of the settings' Drive folder to `output`, and record which run made it; False if it may not.
 
-    If it is the same as the last one, nothing is written, so that nothing has to be made from it again. In: `tell`,
-    called with messages about waiting; `found`, called now and then with the number of images so far. Out: the time of
-    the listing, for `listing.confirm`.
+    Raises MigrationError; then the last one is unchanged. If it is the same as the last one, it stays, so that nothing
+    has to be made from it again. In: the run's ID, "" for a dry run; `tell`, called with messages about waiting;
+    `found`, called now and then with the number of images so far; `may_write`, asked when all of them are found.
     """
     root, walked = find_images(settings, tell, found)
-    with naming_lock(settings.results_folder.parent):
+    with shared.held(settings.results_folder.parent):
+        if not may_write():
+            return False
         last = last_listing(settings.results_folder)
         made = make_listing(settings, root, walked, last)
         is_readable = listing.is_by_lines(layout.listing(settings.results_folder))
         if last is None or not is_readable or not listing.finds_the_same(made, last):
             made.write(output)
-        return made.listed_at
+        listing.confirm(settings.results_folder, run_id, made.listed_at)
+    return True
 
 
 def find_images(
@@ -137,8 +142,8 @@ def make_listing(
     migration. An image that has never been uploaded gets this name, unless it is that of another image.
 
     The markers in the results folder are read, too, so that every image keeps its public_id, and a changed image knows
-    which asset it replaces. No new image gets a public_id that an image of another migration has. Hold `naming_lock`
-    from this call until the listing is written.
+    which asset it replaces. No new image gets a public_id that an image of another migration has. Hold
+    `shared.held` from this call until the listing is written.
     """
     results_folder = settings.results_folder
     ordered = sorted(walked.images, key=lambda each: each.order)
@@ -294,15 +299,6 @@ def _type(results_folder: Path, settings: Settings, markers: list[str], last: Im
         return last.type
     known = (each for name in markers if (each := marker.read(marker.named(results_folder, name))))
     return next((str(each.drive.get("type", "")) for each in known), _wanted_type(settings))
-
-
-@contextmanager
-def naming_lock(results: Path) -> Iterator[None]:
-    """Hold the lock under which public_ids are assigned, so that two runs cannot choose the same one."""
-    results.mkdir(parents=True, exist_ok=True)
-    with open_lock(layout.naming_lock(results)) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def last_listing(results_folder: Path) -> Listing | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from drive2cloudinary.command import warn
 from drive2cloudinary.report import mapping, orphans
 from drive2cloudinary.report.page import Report
-from drive2cloudinary.results import listing, merged
+from drive2cloudinary.results import listing, merged, shared
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.marker_index import MarkerIndex
 from drive2cloudinary.results.run import Run
@@ -51,7 +51,8 @@ def merge_mappings(mappings: Sequence[Path], results: Path, csv_bom: bool = Fals
 
     In: mapping.json of each; the setting `csv_bom`. Raises MigrationError, OSError.
     """
-    with mapping.writing(results, (*mapping.COLUMNS, *mapping.OF_FOLDER), csv_bom) as add:
-        for row in mapping.combined(mappings):
-            add(row)
-    merged.record_combined(results, mappings, csv_bom)
+    with shared.held(results):
+        with mapping.writing(results, (*mapping.COLUMNS, *mapping.OF_FOLDER), csv_bom) as add:
+            for row in mapping.combined(mappings):
+                add(row)
+        merged.record_combined(results, mappings, csv_bom)

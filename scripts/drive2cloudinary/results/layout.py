@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+from drive2cloudinary.settings import RESULTS_NAME
 
 LISTING = "listing.json"
 MAPPING = "mapping.json"
@@ -25,8 +28,17 @@ def listings_below(results: Path) -> list[Path]:
     return list(results.glob(f"*/{LISTING}"))
 
 
+def written_beside(results: Path) -> dict[Path, str]:
+    """The folders that all runs share → a pattern of the names of the files that they write there."""
+    of_all = [mapping_csv(results), mapping_json(results), merged(results), change(results)]
+    patterns = {
+        path.parent: "|".join(re.escape(each.name) for each in of_all if each.parent == path.parent) for path in of_all
+    }
+    return patterns | {results: rf"{patterns[results]}|\.names\.{RESULTS_NAME}\.json"}
+
+
 def naming_lock(results: Path) -> Path:
-    """Locked while public_ids are assigned for any of the results folders."""
+    """The lock of results/shared.py."""
     return results / ".naming.lock"
 
 

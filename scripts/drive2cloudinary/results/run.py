@@ -19,7 +19,7 @@ from typing import IO, Any
 from drive2cloudinary.checks import is_md5, is_number
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import open_file, open_lock, read_json_object, replacing, write_json
-from drive2cloudinary.results import layout
+from drive2cloudinary.results import layout, shared
 from drive2cloudinary.results.format import numbered, without_number
 
 _held: list[IO[bytes]] = []
@@ -121,9 +121,10 @@ class Run:
             stream.write(str(images))
 
     def begin(self, run_id: str) -> None:
-        """Lock the results folder for this process and record its run's ID.
+        """Lock the results folder for this process, record its run's ID, and remove what killed processes left.
 
-        Raises MigrationError if another run holds it, if it cannot be written to, or if a newer version used it.
+        Raises MigrationError if another run holds it, if it cannot be written to, or if a newer version used it, and
+        OSError.
         """
         try:
             self.results_folder.mkdir(parents=True, exist_ok=True)
@@ -153,6 +154,7 @@ class Run:
         except OSError as error:
             raise MigrationError(f"{self.path} cannot be written: {error.strerror}") from error
         _held.append(lock)
+        shared.sweep(self.results_folder)
 
     def is_alive(self) -> bool:
         """Whether a run holds the results folder. Works in any process that shares the folder."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from drive2cloudinary.command import CANCELLED, WARNING
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.files import make_older, remove_unfinished
+from drive2cloudinary.files import make_older
 from drive2cloudinary.listing.filters import excluded, excludes_folder
 from drive2cloudinary.network.services import tell_on_stderr
 from drive2cloudinary.results import batches, failure, layout, listing, marker, merged
@@ -58,8 +57,6 @@ class Migration:
         self._rename_non_files()
         # Snakemake lists again only if the listing is older than run.json.
         make_older(self.listing, self.run.path)
-        for folder in layout.folders(self.results_folder):
-            remove_unfinished(folder)
         batches.forget(self.results_folder)
         of_listing = layout.log(self.results_folder, "list_images"), layout.found_so_far(self.results_folder)
         of_run = layout.reason_to_stop(self.results_folder), layout.refusals(self.results_folder)
@@ -93,17 +90,11 @@ class Migration:
         # Imported here, because the Google client takes long.
         from drive2cloudinary.listing.making import list_images
 
-        made = self.listing.with_name(f".listing.dry-run.{os.getpid()}.json")
-        try:
-            listed_at = list_images(self.settings, made, tell_on_stderr)
+        def may_write() -> bool:
             # Do not replace the listing of a real run that has begun meanwhile.
-            if not self.run.is_alive():
-                if made.exists():
-                    made.replace(self.listing)
-                listing.confirm(self.results_folder, "", listed_at)
-                self.listed_now = True
-        finally:
-            made.unlink(missing_ok=True)
+            return not self.run.is_alive()
+
+        self.listed_now = list_images(self.settings, self.listing, "", tell_on_stderr, may_write=may_write)
 
     @property
     def _listed_with_other_settings(self) -> bool:

@@ -14,7 +14,7 @@ from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
 from drive2cloudinary.listing import assets_file
-from drive2cloudinary.results import layout, merged
+from drive2cloudinary.results import layout, merged, shared
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, process, profiles
 from drive2cloudinary.run.arguments import check_options, check_settings, within_resources
@@ -135,9 +135,10 @@ class Pipeline:
 
     def _need_combined(self) -> None:
         results = Path(self.settings.results)
-        merged.note_change(results, self._run_id)
-        for target in self.combined:
-            make_older(Path(target), layout.change(results))
+        with shared.held(results):
+            merged.note_change(results, self._run_id)
+            for target in self.combined:
+                make_older(Path(target), layout.change(results))
 
     @property
     def _mappings(self) -> list[Path]:

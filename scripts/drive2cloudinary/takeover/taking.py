@@ -17,9 +17,9 @@ from drive2cloudinary.command import warn
 from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import replacing
-from drive2cloudinary.listing.making import find_images, last_listing, make_listing, naming_lock
+from drive2cloudinary.listing.making import find_images, last_listing, make_listing
 from drive2cloudinary.network.services import tell_on_stderr
-from drive2cloudinary.results import failure, layout, marker
+from drive2cloudinary.results import failure, layout, marker, shared
 from drive2cloudinary.results.listing import Image
 from drive2cloudinary.results.marker import Marker
 from drive2cloudinary.results.marker_index import MarkerIndex
@@ -81,7 +81,7 @@ def take_over(
     candidates = list(_candidates(cached, files, done, cloud, outcome))
     checked = _check_all(candidates, Delivery(settings, AT_ONCE), thorough, replace_altered, say)
     claims = {file_id: each.candidate.address.public_id for file_id, each in winners(checked).items()}
-    with naming_lock(settings.results_folder.parent):
+    with shared.held(settings.results_folder.parent):
         listed = make_listing(settings, root, found, last_listing(settings.results_folder), claims)
         images = {image.id: image for image in listed.images}
         for each in checked:
