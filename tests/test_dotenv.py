@@ -57,6 +57,105 @@ def test_values_are_taken_word_for_word(tmp_path: Path, monkeypatch: pytest.Monk
     assert (os.environ["CLOUDINARY_API_KEY"], os.environ["CLOUDINARY_API_SECRET"]) == ("$ELSEWHERE", "a${ELSEWHERE:-b}")
 
 
+URL = "cloudinary://123:aB-c_d@cloud?upload_prefix=http://127.0.0.1:1"
+
+
+@pytest.fixture
+def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and no credentials in the environment; what is set there is taken out again."""
+    for name in ("CLOUDINARY_URL", "CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        URL,
+        f"  {URL} \r\n",
+        f'"{URL}"',
+        f"'{URL}'\r",
+        f"“{URL}”",
+        f"CLOUDINARY_URL={URL}",
+        f"export CLOUDINARY_URL='{URL}'",
+        f'CLOUDINARY_URL="CLOUDINARY_URL={URL}"',
+        f"\ufeffCLOUDINARY_URL = {URL};",
+        URL.replace("aB-c_d", "aB%2Dc%5Fd"),
+    ],
+)
+def test_what_was_copied_along_with_an_address_does_not_matter(
+    in_process: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """In the environment, and in each form of a .env file; in-process, for speed."""
+    from drive2cloudinary.cloudinary.account import check_credentials
+
+    monkeypatch.setenv("CLOUDINARY_URL", written)
+    assert check_credentials() == "cloud" and os.environ["CLOUDINARY_URL"] == URL
+    line = f"# mine\nexport CLOUDINARY_URL = {written.strip()}\n"
+    for content in (line.encode(), line.replace("\n", "\r\n").encode("utf-8-sig"), line.encode("utf-16")):
+        monkeypatch.setenv("CLOUDINARY_URL", " ")
+        path = in_process / ".env"
+        path.write_bytes(content)
+        assert check_credentials() == "cloud" and os.environ["CLOUDINARY_URL"] == URL
+
+
+def test_of_three_variables_nothing_that_was_copied_along_matters_either(
+    in_process: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from drive2cloudinary.cloudinary.account import check_credentials
+
+    monkeypatch.setenv("CLOUDINARY_CLOUD_NAME", "'cloud' ")
+    monkeypatch.setenv("CLOUDINARY_API_KEY", "123\r")
+    monkeypatch.setenv("CLOUDINARY_API_SECRET", 'CLOUDINARY_API_SECRET="aB-c_d"')
+    assert check_credentials() == "cloud"
+    assert (os.environ["CLOUDINARY_API_KEY"], os.environ["CLOUDINARY_API_SECRET"]) == ("123", "aB-c_d")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("CLOUDINARY_URL", "cloudinary://<your_api_key>:<your_api_secret>@cloud"),
+        ("CLOUDINARY_URL", "CLOUDINARY_URL=cloudinary://<your_api_key>:<your_api_secret>@cloud"),
+        ("CLOUDINARY_URL", "cloudinary://123:<secret-of-mine>@cloud"),
+        ("CLOUDINARY_CLOUD_NAME", "<cloud name>"),
+    ],
+)
+def test_angle_brackets_of_the_console_are_said_and_what_is_in_them_is_not_shown(
+    in_process: Path, monkeypatch: pytest.MonkeyPatch, name: str, written: str
+) -> None:
+    from drive2cloudinary.cloudinary.account import check_credentials
+    from drive2cloudinary.errors import StopRun
+
+    monkeypatch.setenv(name, written)
+    with pytest.raises(StopRun, match=f"^{name} has angle brackets: put your account's values ") as caught:
+        check_credentials()
+    assert "secret-of-mine" not in str(caught.value)
+
+
+def test_where_chmod_has_no_effect_another_way_is_named(in_process: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a drive of Windows in WSL, whose files all users may change; it stays refused."""
+    from drive2cloudinary import mounts
+    from drive2cloudinary.cloudinary.account import check_credentials
+    from drive2cloudinary.drive.signin import token_warning
+    from drive2cloudinary.errors import StopRun
+
+    (in_process / "mounts").write_text(f"C: {in_process} 9p rw,aname=drvfs;path=C:;uid=1000,access=client 0 0\n")
+    monkeypatch.setattr(mounts, "MOUNTS", in_process / "mounts")
+    for name in (".env", "token.json"):
+        (in_process / name).write_text(f"CLOUDINARY_URL={URL}\n")
+        (in_process / name).chmod(0o777)
+    with pytest.raises(StopRun, match=f"can be changed by other users: chmod has no effect on {in_process}, so set CL"):
+        check_credentials()
+    warning = token_warning(Path("token.json"))
+    assert warning == (
+        f"token.json can be read by other users: chmod has no effect on {in_process}, so keep it in your Linux home: "
+        "token=~/token.json"
+    )
+    (in_process / "token.json").chmod(0o600)
+    assert token_warning(Path("token.json")) is None
+
+
 def test_an_exported_address_wins_wholly(bare: Workspace) -> None:
     bare.environment["CLOUDINARY_URL"] = bare.cloud.cloudinary_url
     (bare.path / ".env").write_text(

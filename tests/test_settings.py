@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
+from snakemake.cli import parse_config
 
+from drive2cloudinary.configuration import need_unique_keys
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.settings import Settings, Upload, folder_of
 from tests.harness import ROOT
 
 ID = "1aB_c-D2"
+Read = Callable[[str], Settings]
 DEFAULTS: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
@@ -50,8 +54,25 @@ def configured(text: str) -> Settings:
         (f"drive.google.com/drive/folders/{ID}", ID, ""),
         ("https://drive.google.com/drive/my-drive", "root", ""),
         ("https://drive.google.com/drive/u/1/my-drive", "root", ""),
+        (f"https://drive.google.com/drive/mobile/folders/1Parent-_x/{ID}?usp=drivesdk&sort=13&direction=a", ID, ""),
+        (f"https://drive.google.com/drive/u/1/mobile/folders/1Parent/2Child/{ID}/?resourcekey=0-k", ID, "0-k"),
+        (f"https://m.google.com/drive/mobile/folders/{ID}", ID, ""),
+        (f"https://drive.google.com/#folders/1Parent/{ID}", ID, ""),
+        (f"https://drive.google.com/drive/u/0/#folders/1Parent/2Child/{ID}?usp=drivesdk", ID, ""),
+        (f"https://drive.google.com/drive/u/0/mobile/#folders/{ID}/", ID, ""),
+        (f"https://drive.google.com/embeddedfolderview?id={ID}#grid", ID, ""),
+        (f"https://www.google.com/url?q=https://drive.google.com/drive/folders/{ID}%3Fusp%3Dsharing&sa=D", ID, ""),
+        (f"<https://drive.google.com/drive/folders/{ID}>", ID, ""),
+        (f"'https://drive.google.com/drive/folders/{ID}?usp=sharing'", ID, ""),
+        (f"“https://drive.google.com/drive/folders/{ID}”", ID, ""),
+        (f"(https://drive.google.com/open?id={ID}).", ID, ""),
+        (f"\u200bhttps://drive.google.com/drive/folders/{ID}\u00a0", ID, ""),
+        (f'"{ID}",', ID, ""),
+        ("https://drive.google.com/drive/#my-drive", "root", ""),
         ("root", "root", ""),
+        ("-_", "-_", ""),
         ("", "", ""),
+        (" ", "", ""),
     ],
 )
 def test_a_folder_is_known_in_every_form_that_drive_shows(text: str, folder: str, key: str) -> None:
@@ -65,8 +86,11 @@ def test_a_folder_is_known_in_every_form_that_drive_shows(text: str, folder: str
         "a/b",
         ".",
         "..",
+        "<>",
         "my folder",
         "ID\nID",
+        "https://drive.google.com/drive/mobile/folders/A/B C",
+        "https://www.google.com/url?q=https://example.com/folders/A",
         "https://drive.google.com/drive/recent",
         "https://drive.google.com/drive/folders/",
         "https://drive.google.com/drive/folders/..%2F..%2Fetc",
@@ -133,6 +157,112 @@ def test_what_goes_along_is_text_however_it_is_written() -> None:
     given = settings("upload={tags: 2026, context: {1: 2.5}, metadata: {a: [1, b]}, upload_preset: 7, moderation: }")
     assert given.upload == Upload(("2026",), {"1": "2.5"}, {"a": ["1", "b"]}, "7")
     assert settings("upload=").upload == settings("upload={}").upload == Upload()
+
+
+WHOLE = ("limit", "max_bytes", "uploads_at_once", "images_per_job", "folders_per_query", "retries")
+SECONDS = ("timeout", "patience")
+
+
+def typed(line: str) -> Settings:
+    """The settings of `snakemake --config` with this pair, as Snakemake itself parses it."""
+    name, _, value = line.partition(": ")
+    pair = f"{name}={value}"
+    return Settings.from_config({**DEFAULTS, **parse_config([pair])}, ROOT / "config.schema.yaml", [pair])
+
+
+@pytest.mark.parametrize("read", [configured, typed], ids=["config.yaml", "--config"])
+@pytest.mark.parametrize("name", [*WHOLE, *SECONDS])
+@pytest.mark.parametrize("written", ["5", "5.0", "5e0", ".5e1", "'5'", '"5.0"', "0_5", "+5"])
+def test_a_number_is_understood_however_it_is_written(read: Read, name: str, written: str) -> None:
+    value = getattr(read(f"{name}: {written}"), name)
+    assert value == 5 and (name in SECONDS or type(value) is int)
+
+
+@pytest.mark.parametrize("read", [configured, typed], ids=["config.yaml", "--config"])
+@pytest.mark.parametrize("name", [*WHOLE, *SECONDS, "drive_units_per_minute"])
+@pytest.mark.parametrize(
+    "written",
+    ["nan", ".nan", "inf", "-inf", ".inf", "1e400", "-5", "-1e3", "five", "true", "[5]", "{a: 5}", "5 images", "5,5"],
+)
+def test_what_is_no_number_that_can_be_meant_is_a_line_that_names_the_setting(
+    read: Read, name: str, written: str
+) -> None:
+    with pytest.raises(MigrationError, match=f"^wrong setting {name}: ") as caught:
+        read(f"{name}: {written}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [configured, typed], ids=["config.yaml", "--config"])
+@pytest.mark.parametrize(
+    "line", [*(f"{name}: 5.5" for name in WHOLE), "limit: 0", "limit: 0.0", "timeout: 1e9", "patience: 1e30"]
+)
+def test_a_number_out_of_range_is_a_line_that_names_the_setting(read: Read, line: str) -> None:
+    with pytest.raises(MigrationError, match=f"^wrong setting {line.partition(':')[0]}: "):
+        read(line)
+
+
+def test_the_quota_may_be_written_with_an_exponent() -> None:
+    assert configured("drive_units_per_minute: 1.2e6").drive_units_per_minute == 1_200_000
+    assert typed("drive_units_per_minute: 3e5").drive_units_per_minute == 300_000
+
+
+PATHS = ("token", "credentials", "results", "assets", "folders")
+
+
+@pytest.mark.parametrize("read", [configured, typed], ids=["config.yaml", "--config"])
+@pytest.mark.parametrize("name", PATHS)
+def test_a_path_may_begin_in_the_home_folder(read: Read, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert getattr(read(f"{name}: ~/a b/c.json"), name) == "/home/ann/a b/c.json"
+    assert getattr(read(f"{name}: ./~/c.json"), name).endswith("~/c.json"), "a folder of that name"
+    with pytest.raises(MigrationError, match=f"^wrong setting {name}: there is no home folder ~nobody-of-this-name: "):
+        read(f"{name}: ~nobody-of-this-name/c.json")
+
+
+def test_results_have_no_braces_in_their_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    for written in ("a{b}", "/a/{folder}/b", "a}"):
+        with pytest.raises(MigrationError, match="^wrong setting results: .* has braces, which Snakemake takes"):
+            configured(f"results: '{written}'")
+    monkeypatch.setenv("HOME", "/home/{ann}")
+    with pytest.raises(MigrationError, match="^wrong setting results: /home/{ann}/out has braces"):
+        typed("results: ~/out")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("limit: 1\ntoken: a\nlimit: 2\n", "config.yaml, line 3: limit is set twice"),
+        ("limit: 1\n'limit': 1\n", "config.yaml, line 2: limit is set twice"),
+        ("upload:\n  tags: [a]\n  tags: [b]\n", "config.yaml, line 3: tags is set twice"),
+        ("upload: {context: {a: b, a: c}}", "config.yaml: a is set twice"),
+        ("trust_checksum: {1: true, '1': false}", "config.yaml: 1 is set twice"),
+        ("folders:\n- folder_id: a\n  folder_id: b\n", "config.yaml, line 3: folder_id is set twice"),
+        ('{"limit": 1, "limit": 2}', "config.yaml: limit is set twice"),
+    ],
+)
+def test_a_key_that_stands_twice_is_one_line(text: str, what: str) -> None:
+    """YAML keeps the last one without a word."""
+    with pytest.raises(MigrationError, match=f"^{what}: leave one of the two out$"):
+        need_unique_keys(text, "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &x {b: 1}\nc: &y {b: 2}\nd: {<<: *x, b: 3}\n", "&a [*a]", "- a\n- a\n", "a: [", ""]
+)
+def test_keys_of_different_mappings_may_be_the_same(text: str) -> None:
+    need_unique_keys(text, "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "what"),
+    [
+        (("limit=1", "retries=2", "limit=2"), "limit is set twice on the command line"),
+        (("upload={tags: a, tags: b}",), "wrong setting upload: tags is set twice"),
+    ],
+)
+def test_a_setting_that_is_typed_twice_is_one_line(pairs: tuple[str, ...], what: str) -> None:
+    with pytest.raises(MigrationError, match=f"^{what}: leave one of the two out$"):
+        settings(*pairs)
 
 
 def test_numbers_are_numbers() -> None:

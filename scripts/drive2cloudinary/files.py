@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -17,7 +19,7 @@ from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
-from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.errors import MigrationError
 
 _TEMPORARY = re.compile(r"\.(.+)\.([0-9a-f]{32}|[0-9]+)")
 """The names that `replacing` and `make_older` give to what is to become another file."""
@@ -155,27 +157,46 @@ def md5_of(path: Path) -> str:
         return ""
 
 
+def decoded(content: bytes) -> str:
+    """The text in these bytes: UTF-8, or what a byte order mark says, as Windows' programs write it.
+
+    Raises UnicodeDecodeError. Windows' ANSI is not guessed: the same bytes are other letters in each country.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    if b"\0" in content:
+        # UTF-16 without a mark, or no text at all.
+        raise UnicodeDecodeError("utf-8", content, content.index(b"\0"), len(content), "a NUL byte")
+    return content.decode(WITH_BOM)
+
+
 def read_table(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The lines of a CSV file that are not empty, each with its place for messages and its cells; first the header.
 
-    Cells are separated by commas, semicolons or tabs, as the header shows. Raises MigrationError.
+    Cells are separated by commas, semicolons or tabs, as the header shows, or a line `sep=;` before it, with which
+    Excel names the separator. Raises MigrationError.
     """
-    read = 0
     try:
-        # -sig: spreadsheets write a byte order mark, which would become part of the first column's name.
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            delimiter = max(",;\t", key=stream.readline().count)
-            stream.seek(0)
-            table = csv.reader(stream, delimiter=delimiter, strict=True)
-            for row in table:
-                read = table.line_num
-                cells = [cell.strip() for cell in row]
-                if any(cells):
-                    yield f"{path}, line {read}", cells
+        content = path.read_bytes()
+        lines = io.StringIO(decoded(content), newline="").readlines()
+    except OSError as error:
+        raise MigrationError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        where = f"{path}, line {content[: error.start].count(10) + 1}"
+        raise MigrationError(f"{where}: this is not UTF-8: save the file as CSV UTF-8, and run again") from error
+    named = re.fullmatch(r'"?sep=(.)"?[,;\t]*\s*', lines[0], re.IGNORECASE) if lines else None
+    before = 1 if named else 0
+    delimiter = named[1] if named else max(",;\t", key=lines[0].count) if lines else ","
+    read = before
+    try:
+        table = csv.reader(lines[before:], delimiter=delimiter, strict=True)
+        for row in table:
+            read = before + table.line_num
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield f"{path}, line {read}", cells
     except csv.Error as error:
         raise MigrationError(f"{path}, line {read + 1}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise MigrationError(f"{path} cannot be read: {one_line(getattr(error, 'strerror', None) or error)}") from error
 
 
 @contextmanager

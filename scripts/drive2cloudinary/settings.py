@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlparse
 
+from drive2cloudinary import configuration
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import md5_of
 
 ID = r"[A-Za-z0-9_-]+"
 """The pattern of Drive's IDs. They become file names here, so no other text is accepted as an ID."""
+AROUND_URL = " \t\r\n\u00a0\u200b\u200e\u200f\u2060\ufeff<>()[]\"'`“”„‘’«»‹›.,;:!"
+"""What gets copied along with a URL: white space, also of no width, brackets, quotes, the punctuation of a sentence."""
 RESULTS_NAME = f"{ID}(@{ID})?"
 """The pattern of the names of results folders."""
 TEXTS = (
@@ -30,6 +34,9 @@ TEXTS = (
     "results",
     "assets",
 )
+PATHS = ("token", "credentials", "results", "assets", "folders")
+WHOLE_NUMBERS = ("limit", "max_bytes", "uploads_at_once", "folders_per_query", "images_per_job", "retries")
+NUMBERS = (*WHOLE_NUMBERS, "drive_units_per_minute", "timeout", "patience")
 SWITCHES = (
     "skip_wrong_lines",
     "recursive",
@@ -173,10 +180,14 @@ class Settings:
         for an unknown key, a wrong type, a text that YAML has converted, or a folder_id that is neither an ID nor a
         Drive folder's URL.
         """
+        _need_unique_keys(typed)
         values = {**config, **_typed_by_name(typed, config)}
         for key in TEXTS:
             if not isinstance(values.get(key), str | None):
                 raise MigrationError(f"wrong setting {key}: {no_text(values[key])}")
+        values |= {key: path_of(key, values[key]) for key in PATHS if isinstance(values.get(key), str)}
+        need_no_braces("wrong setting results", values.get("results") or "")
+        values |= {key: _number(key, values[key]) for key in NUMBERS if key in values}
         _check(values, schema)
         _refuse_videos(_as_list(values.get("include", ())))
         folder_id, resource_key = folder_of(values.get("folder_id") or "")
@@ -196,28 +207,58 @@ class Settings:
         )
 
 
+def path_of(name: str, text: str) -> str:
+    """The path that a user has given, with the home folder in the place of ~, which a shell leaves in `--config a=~/b`.
+
+    In: the setting or argument, for the message. Raises MigrationError if there is no such user.
+    """
+    if not text.startswith("~"):
+        return text
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError as error:
+        user = text.partition("/")[0]
+        raise MigrationError(
+            f"wrong setting {name}: there is no home folder {one_line(user, 60)}: write the whole path"
+        ) from error
+
+
+def need_no_braces(what: str, path: str) -> None:
+    """Raise MigrationError if a folder has braces in its path and Snakemake takes it for a pattern.
+
+    In: the beginning of the message.
+    """
+    if "{" in path or "}" in path:
+        raise MigrationError(
+            f"{what}: {one_line(path, 200)} has braces, which Snakemake takes for wildcards: take a folder without them"
+        )
+
+
 def folder_of(text: str) -> tuple[str, str]:
     """The Drive folder's ID and resource key ("" if none) from an ID or any form of its URL.
 
-    The URLs: …/drive/folders/ID, …/drive/u/0/folders/ID?resourcekey=KEY, …/open?id=ID, …/folderview?id=ID,
-    …/#folders/ID, …/my-drive. "" gives "". Raises MigrationError for any other text.
+    The URLs: …/drive/folders/ID, …/drive/u/0/folders/ID?resourcekey=KEY, …/drive/mobile/folders/PARENT/ID,
+    …/open?id=ID, …/folderview?id=ID, …/#folders/PARENT/ID, …/my-drive, and a link of Google's to one of these. What was
+    copied along with it, quotes or a full stop, does not matter. "" gives "". Raises MigrationError for any other text.
     """
-    text = text.strip()
-    if not text or re.fullmatch(ID, text):
-        return text, ""
+    bare = text.strip(AROUND_URL)
+    if re.fullmatch(ID, bare) or not text.strip():
+        return bare, ""
     try:
-        address = urlparse(text if "//" in text else f"https://{text}")
+        address = urlparse(bare if "//" in bare else f"https://{bare}")
     except ValueError:
         address = urlparse("")
     if f".{address.hostname}".endswith(".google.com"):
         query = parse_qs(address.query)
-        in_path = re.search(rf"(?:^|/)folders/({ID})/?$", address.path) or re.match(
-            rf"folders/({ID})", address.fragment
-        )
+        if address.path == "/url" and "q" in query:
+            return folder_of(query["q"][0])
+        places = (address.path, f"/{address.fragment.partition('?')[0]}")
+        # Of a path of folders, the last one is meant: …/folders/PARENT/ID.
+        in_path = next(filter(None, (re.search(rf"/folders(?:/{ID})*/({ID})/?$", place) for place in places)), None)
         found = in_path[1] if in_path else query.get("id", [""])[0]
         if re.fullmatch(ID, found):
             return found, query.get("resourcekey", [""])[0]
-        if address.path.rstrip("/").endswith("/my-drive"):
+        if any(place.rstrip("/").endswith("/my-drive") for place in places):
             return "root", ""
     raise MigrationError(f"folder_id {one_line(text, 100)!r} is neither a Drive folder's ID nor its URL")
 
@@ -228,6 +269,34 @@ def no_text(value: object) -> str:
     2024_01 is the number 202401 in YAML, 12:30 is 750, and No is false: nobody knows any more what was written.
     """
     return f"YAML reads it as {one_line(value, 60)}, not as text: put it into quotes"
+
+
+def _need_unique_keys(arguments: Sequence[str]) -> None:
+    """Raise MigrationError if a setting stands twice on the command line, or a key twice in its value."""
+    seen: set[str] = set()
+    for argument in arguments:
+        key, _, text = argument.partition("=")
+        if key in seen:
+            raise MigrationError(f"{one_line(key, 60)} is set twice on the command line: leave one of the two out")
+        seen.add(key)
+        configuration.need_unique_keys(text, f"wrong setting {one_line(key, 60)}")
+
+
+def _number(key: str, value: Any) -> Any:
+    """A number, also if it is written as text, as 1e3 or as 2.0; of anything else, the schema says what is wrong.
+
+    Raises MigrationError for what is no finite number: no limit would hold.
+    """
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        raise MigrationError(f"wrong setting {key}: {value} is not a finite number")
+    return int(value) if key in WHOLE_NUMBERS and value.is_integer() else value
 
 
 def _typed_by_name(arguments: Sequence[str], config: dict[str, Any]) -> dict[str, Any]:

@@ -9,16 +9,20 @@ import pwd
 import re
 import stat
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from dotenv import dotenv_values
 
 from drive2cloudinary.errors import StopRun
-from drive2cloudinary.files import NotAFile, open_file
+from drive2cloudinary.files import NotAFile, decoded, open_file
+from drive2cloudinary.mounts import without_modes
 
 SET_CREDENTIALS = "set CLOUDINARY_URL=cloudinary://KEY:SECRET@CLOUD in the environment or in .env"
+NAMES = ("CLOUDINARY_URL", "CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET")
 DOTENV = Path(".env")
 """Only in the working directory: a parent folder may belong to another user."""
+_AROUND = " \t\r\n\u00a0\u200b\ufeff\"'`“”„‘’;"
+"""What gets copied along with a value: white space, a byte order mark, quotes. No credentials have them at an end."""
 
 
 def check_credentials() -> str:
@@ -26,7 +30,10 @@ def check_credentials() -> str:
 
     If the environment has none, those of .env are added to it, where Cloudinary's client finds them.
     """
-    _add_those_of_dotenv()
+    _take_credentials()
+    for name in NAMES:
+        if re.search("[<>]", os.environ.get(name, "")):
+            raise StopRun(f"{name} has angle brackets: put your account's values in the place of <…>, without < and >")
     if os.environ.get("CLOUDINARY_CLOUD_NAME"):
         if not (os.environ.get("CLOUDINARY_API_KEY") and os.environ.get("CLOUDINARY_API_SECRET")):
             raise StopRun(f"CLOUDINARY_API_KEY or CLOUDINARY_API_SECRET is missing: {SET_CREDENTIALS}")
@@ -34,7 +41,7 @@ def check_credentials() -> str:
     url = os.environ.get("CLOUDINARY_URL", "")
     if not url:
         raise StopRun(f"there are no Cloudinary credentials: {SET_CREDENTIALS}")
-    complete = re.fullmatch(r"cloudinary://[^:/@\s<>]+:[^:/@\s<>]+@([^/@\s<>?]+)([/?]\S*)?", url)
+    complete = re.fullmatch(r"(?i:cloudinary)://[^:/@\s<>]+:[^:/@\s<>]+@([^/@\s<>?]+)([/?]\S*)?", url)
     if not complete:
         raise StopRun(f"CLOUDINARY_URL is not complete: {SET_CREDENTIALS}")
     return complete[1]
@@ -46,16 +53,31 @@ def api_proxy() -> str:
     The credentials need not be complete, or there at all: to ask the CDN, none are needed. The client has the same
     option (cloudinary.Config._load_config_from_env), but importing it takes long.
     """
-    _add_those_of_dotenv()
+    _take_credentials()
     if os.environ.get("CLOUDINARY_CLOUD_NAME"):
         return os.environ.get("CLOUDINARY_API_PROXY", "")
     _, _, query = os.environ.get("CLOUDINARY_URL", "").partition("?")
     return parse_qs(query).get("api_proxy", [""])[0]
 
 
-def _add_those_of_dotenv() -> None:
-    if not (os.environ.get("CLOUDINARY_URL") or os.environ.get("CLOUDINARY_CLOUD_NAME")):
-        os.environ.update(_in_file(DOTENV))
+def _take_credentials() -> None:
+    """Have the environment hold the credentials, its own or those of .env, as Cloudinary's client takes them."""
+    mine = {name: plain(name, value) for name, value in os.environ.items() if name.startswith("CLOUDINARY_")}
+    if not (mine.get("CLOUDINARY_URL") or mine.get("CLOUDINARY_CLOUD_NAME")):
+        mine |= {name: plain(name, value) for name, value in _in_file(DOTENV).items()}
+    os.environ.update(mine)
+
+
+def plain(name: str, value: str) -> str:
+    """The value of a variable, without what was copied along with it: spaces, quotes, `export`, the variable's name.
+
+    What is percent-encoded in an address before the @ is decoded, because the client does not do it.
+    """
+    value = value.strip(_AROUND)
+    while found := re.match(rf"(?:export\s+)?{re.escape(name)}\s*=", value):
+        value = value[found.end() :].strip(_AROUND)
+    user, at, rest = value.partition("@")
+    return f"{unquote(user)}{at}{rest}" if name == "CLOUDINARY_URL" else value
 
 
 def _is_private(found: os.stat_result) -> bool:
@@ -81,10 +103,15 @@ def _in_file(path: Path) -> dict[str, str]:
             if found.st_uid not in trusted:
                 raise StopRun(f"{path} belongs to another user: make it yours, or set CLOUDINARY_URL instead")
             if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_private(found)):
-                raise StopRun(
-                    f"{path} can be changed by other users: run chmod go-w {path}, or set CLOUDINARY_URL instead"
-                )
-            text = stream.read().decode()
+                where = without_modes(path)
+                mend = f"run chmod go-w {path}, or set CLOUDINARY_URL instead"
+                if where:
+                    mend = (
+                        f"chmod has no effect on {where}, so set CLOUDINARY_URL instead, or work in a folder of your "
+                        "Linux home (in WSL, the mount option metadata helps, too)"
+                    )
+                raise StopRun(f"{path} can be changed by other users: {mend}")
+            text = decoded(stream.read())
     except FileNotFoundError:
         return {}
     except NotAFile as error:
@@ -93,7 +120,5 @@ def _in_file(path: Path) -> dict[str, str]:
         raise StopRun(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise StopRun(f"{path} is not text: {SET_CREDENTIALS}") from error
-    if "\0" in text:
-        raise StopRun(f"{path} is not text: {SET_CREDENTIALS}")
     values = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {name: value for name, value in values.items() if name.startswith("CLOUDINARY_") and value}

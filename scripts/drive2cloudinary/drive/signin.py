@@ -15,6 +15,7 @@ from google.oauth2.credentials import Credentials
 from google.oauth2.service_account import Credentials as ServiceAccountCredentials
 
 from drive2cloudinary.errors import MigrationError, StopRun, TransientError, one_line
+from drive2cloudinary.mounts import without_modes
 
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 
@@ -85,7 +86,11 @@ def token_warning(token: Path) -> str | None:
         mode = token.stat().st_mode
     except OSError:
         return None
-    return f"{token} can be read by other users: chmod 600 {token}" if mode & (stat.S_IRGRP | stat.S_IROTH) else None
+    if not mode & (stat.S_IRGRP | stat.S_IROTH):
+        return None
+    where = without_modes(token)
+    mend = f"chmod has no effect on {where}, so keep it in your Linux home: token=~/token.json" if where else ""
+    return f"{token} can be read by other users: {mend or f'chmod 600 {token}'}"
 
 
 def _in_the_name_of(user: str, credentials: Any, where: Path | str) -> Any:

@@ -6,9 +6,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-import yaml
-
-from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary import configuration
 from drive2cloudinary.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -25,10 +23,7 @@ def add_settings(parser: argparse.ArgumentParser, described: dict[str, str]) -> 
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of config.yaml, overridden by the options. Raises MigrationError if a setting is wrong."""
-    try:
-        config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise MigrationError(f"config.yaml cannot be read: {one_line(error, 200)}") from error
+    config = configuration.read(ROOT / "config.yaml")
     return Settings.from_config({**config, **_given(options)}, ROOT / "config.schema.yaml")
 
 

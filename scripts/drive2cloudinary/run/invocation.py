@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drive2cloudinary.terminal.preview import quietness
@@ -72,6 +73,11 @@ class Invocation:
     def config_arguments(self) -> Sequence[str]:
         """The arguments of `--config`, as they were typed or stand in a profile."""
         return self._workflow.config_settings.config_args or ()
+
+    @property
+    def config_files(self) -> Sequence[Path]:
+        """The files that hold the settings: that of the workflow, and those of --configfile."""
+        return list(map(Path, self._workflow.configfiles))
 
     @property
     def is_verbose(self) -> bool:

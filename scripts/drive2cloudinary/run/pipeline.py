@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from drive2cloudinary import configuration
 from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
@@ -25,7 +26,7 @@ from drive2cloudinary.run.jobs import Jobs
 from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.run.pool import transfer_in_pool
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
-from drive2cloudinary.settings import Settings
+from drive2cloudinary.settings import Settings, need_no_braces
 from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.preview import Previews
 from drive2cloudinary.terminal.progress import Progress
@@ -52,6 +53,9 @@ class Pipeline:
         if is_main:
             _or_exit(process.need_writable, Path.cwd())
             _or_exit(check_settings, sys.argv[1:], Settings.__dataclass_fields__)
+            _or_exit(need_no_braces, "the folder of the Snakefile", str(base))
+            for path in self.invocation.config_files:
+                _or_exit(configuration.need_unique_keys, path.read_text(encoding="utf-8"), str(path))
         process.prepare()
         self._base = base
         settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", self.invocation.config_arguments)

@@ -16,6 +16,7 @@ from typing import Any
 from drive2cloudinary.checks import is_id, is_text
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.files import read_json
+from drive2cloudinary.settings import path_of
 from drive2cloudinary.urls import encoded
 
 
@@ -61,7 +62,8 @@ class Caches:
 def read(paths: Iterable[Path], warn: Callable[[str], None]) -> Caches:
     """The caches in these files. In: `warn`, called for each file that is none; the others count all the same."""
     caches = Caches()
-    for path in paths:
+    for given in paths:
+        path = Path(path_of("CACHE.json", str(given)))
         try:
             value = read_json(path)
         except ValueError:
