@@ -7,6 +7,7 @@ from pathlib import Path
 from drive2cloudinary import command
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.report.merging import merge_markers
+from drive2cloudinary.wording import counted
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
     failed = merge_markers(options.listing, limit=options.limit or None, csv_bom=options.csv_bom)
     if failed:
         # A marker may have been deleted after its job had ended.
-        raise MigrationError(f"{failed} images have no marker")
+        raise MigrationError(counted(failed, "image has no marker", "images have no marker"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.results import batches
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.transfer.batch import upload_batch
+from drive2cloudinary.wording import counted
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
         print(line, file=sys.stderr, flush=True)
         failed += 1
     if failed:
-        raise MigrationError(f"{failed} of {len(batches.read(options.batch).markers)} images failed")
+        raise MigrationError(f"{failed} of {counted(len(batches.read(options.batch).markers), 'image')} failed")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from functools import cache
 
 import pytest
 
+from drive2cloudinary.wording import counted
+
 PREFIX = "left out, because here is "
 
 
@@ -61,6 +63,10 @@ def need(*needs: Need) -> None:
 
 def summary(reasons: Iterable[str]) -> list[str]:
     """The lines on what was left out. In: why each test was skipped, as pytest reports it."""
-    counted = Counter(reasons)
-    found = [(each, sum(count for reason, count in counted.items() if each.missing in reason)) for each in ALL]
-    return [f"{count} tests left out, because here is {each.missing}: {each.remedy}" for each, count in found if count]
+    skipped = Counter(reasons)
+    found = [(each, sum(count for reason, count in skipped.items() if each.missing in reason)) for each in ALL]
+    return [
+        f"{counted(count, 'test')} left out, because here is {each.missing}: {each.remedy}"
+        for each, count in found
+        if count
+    ]

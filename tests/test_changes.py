@@ -295,7 +295,7 @@ def test_a_listing_of_an_older_version_is_still_one(workspace: Workspace) -> Non
     path.write_text(json.dumps(listed))
     dry = workspace.dry_run()
     dry.succeeded()
-    assert "0 of 1 images to move" in dry.said
+    assert "0 of 1 image to move" in dry.said
 
 
 def test_an_excluded_image_that_changes_keeps_its_url_and_its_older_content(workspace: Workspace) -> None:

@@ -70,7 +70,7 @@ def test_a_dry_run_lists_anew_for_other_settings_whoever_wrote_the_listing(works
     workspace.add("1.jpg")
     workspace.dry_run().line("2 of 2 images to move")
     rewritten(workspace.results / "listing.json")
-    workspace.dry_run(recursive=False).line("1 of 1 images to move")
+    workspace.dry_run(recursive=False).line("1 of 1 image to move")
 
 
 def family(workspace: Workspace) -> list[str]:
@@ -131,7 +131,7 @@ def test_a_folder_name_without_a_letter_or_digit_is_a_migration_like_any_other(w
 
 def test_a_folder_name_of_a_dry_run_binds_nobody(workspace: Workspace) -> None:
     workspace.add("1.jpg")
-    workspace.dry_run(folder_name="Typo").line("1 of 1 images")
+    workspace.dry_run(folder_name="Typo").line("1 of 1 image")
     workspace.run(folder_name="Right").succeeded()
     assert sorted(workspace.cloud.assets()) == ["Right/1"]
     assert [path.name for path in (workspace.path / "results").iterdir() if path.is_dir()] == [

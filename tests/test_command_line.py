@@ -83,9 +83,9 @@ def test_many_folders_of_a_spreadsheet_are_moved_but_for_its_wrong_lines(workspa
 def test_a_dry_run_lists_anew_when_it_is_told_to(workspace: Workspace) -> None:
     folder = workspace.cloud.folder_id
     workspace.add("one.jpg")
-    upload(workspace, folder, "-n").line("1 of 1 images to move")
+    upload(workspace, folder, "-n").line("1 of 1 image to move")
     workspace.add("two.jpg")
-    upload(workspace, folder, "-n").line("1 of 1 images to move")
+    upload(workspace, folder, "-n").line("1 of 1 image to move")
     lists = workspace.calls("drive.list")
     upload(workspace, folder, "-n", "--force-rescan").line("2 of 2 images to move")
     assert workspace.calls("drive.list") == lists + 1
@@ -97,7 +97,7 @@ def test_what_comes_after_goes_to_snakemake_and_its_exit_code_comes_back(workspa
     workspace.add("one.jpg", parent=folder)
     done = upload(workspace, DASHED, "-n", "--workers", "2")
     done.succeeded()
-    done.line("1 of 1 images to move")
+    done.line("1 of 1 image to move")
     done = upload(workspace, DASHED, "-n", "--config", "retries=many")
     done.failed()
     done.line("wrong setting retries", "many")

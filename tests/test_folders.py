@@ -287,7 +287,7 @@ def test_a_dry_run_lists_anew_if_the_listing_at_hand_was_made_with_other_setting
     workspace.add("3.pdf", mime="application/pdf")
     workspace.run(recursive=False).succeeded()
     listings = workspace.calls("drive.list")
-    assert workspace.dry_run(recursive=False).line("0 of 1 images to move")
+    assert workspace.dry_run(recursive=False).line("0 of 1 image to move")
     assert workspace.calls("drive.list") == listings
     assert workspace.dry_run().line("1 of 2 images to move")
     assert workspace.dry_run(include='["image/*", "application/pdf"]').line("2 of 3 images to move")

@@ -205,7 +205,7 @@ def test_a_request_that_takes_too_long_loses_its_process(make_pool: MakePool, tm
     wedged = pids(begun)[0]
     assert int(answer(future)) != wedged
     wait_for(lambda: f"process {wedged} was killed by SIGKILL" in (tmp_path / "log").read_text())
-    why = f"^{TRIES} processes were lost with it, of which the last was killed after 0.5 seconds: see "
+    why = f"^{TRIES} processes were lost with it, of which the last was killed after 0.5 s: see "
     with pytest.raises(Lost, match=why):
         answer(pool.submit(f"sleep {tmp_path / 'always'}"))
     assert len(set(pids(tmp_path / "always"))) <= TRIES

@@ -102,7 +102,7 @@ def test_a_dry_run_says_that_a_run_is_listing_the_folder(workspace: Workspace) -
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
     workspace.cloud.faults([])
-    workspace.dry_run().line("1 of 1 images to move")
+    workspace.dry_run().line("1 of 1 image to move")
 
 
 def test_a_dry_run_warns_of_what_the_account_would_not_deliver(workspace: Workspace) -> None:

@@ -74,7 +74,7 @@ def test_what_was_moved_keeps_its_name_and_url_and_only_the_rest_is_moved(worksp
     done.succeeded()
     for bad in ("cut.json is left out: it is cut", "empty.json is left out", "list.json is left out", "nowhere.json"):
         done.line("warning: ", bad)
-    done.line("1 caches: 5 images moved, 1 failed; 1 entries without an ID or a URL; 1 images not in the Drive folder")
+    done.line("1 cache: 5 images moved, 1 failed; 1 entry without an ID or a URL; 1 image not in the Drive folder")
     done.line("taken over: 2 (1 with Drive's md5, 0 with its size, 1 with other bytes); already in the results: 0")
     done.line("not taken over: gone.jpg: missing: ")
     done.line("not taken over: Old-other.jpg: not an original image's URL of this cloud: http://127.0.0.1:9/")

@@ -259,9 +259,9 @@ def test_of_many_folders_each_has_its_verify_csv_and_its_line(workspace: Workspa
     done = workspace.run("verify", folder_id=None, folders="folders.csv")
     done.failed()
     for folder, outcome in zip(
-        folders, ("0 answer as they should, 1 do not", "1 answer as they should, 0"), strict=True
+        folders, ("0 answer as they should, 1 does not", "1 answers as it should, 0 do not"), strict=True
     ):
-        done.line(f"1 URLs asked: {outcome}", f"results/{folder}/verify.csv")
+        done.line(f"1 URL asked: {outcome}", f"results/{folder}/verify.csv")
         assert (workspace.path / "results" / folder / "verify.csv").read_text().count("\n") == 2
 
 

@@ -33,7 +33,7 @@ def test_a_working_folder_may_have_any_name(workspace: Workspace) -> None:
     (odd.path / "to{ken}/token.json").chmod(0o600)
     dry = odd.dry_run(token="to{ken}/token.json")
     dry.succeeded()
-    assert dry.line("1 of 1 images to move")
+    assert dry.line("1 of 1 image to move")
     odd.run("--executor", "local", token="to{ken}/token.json").succeeded()
     odd.audit()
 

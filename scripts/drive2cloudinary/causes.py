@@ -20,7 +20,7 @@ class Cause(Enum):
         "Put a smaller version into Drive, or take a larger plan and set max_bytes.",
     )
     NOT_AN_IMAGE = (
-        "not an image that Cloudinary can read",
+        "not in a form that Cloudinary can read",
         "Open the file in Drive. Replace it if it is damaged; if it is not a picture, name it in the setting exclude.",
     )
     EMPTY = (
@@ -88,7 +88,7 @@ class Cause(Enum):
         "Run again later; google.com/appsstatus and status.cloudinary.com say how the services are.",
     )
     WORKER_LOST = (
-        "the process that transferred it died",
+        "under way in a process that died",
         "Run again; if it dies again, memory may be short: use fewer --cores.",
     )
     CHANGED = (

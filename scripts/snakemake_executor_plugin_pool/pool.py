@@ -365,7 +365,7 @@ class Pool:
         now = time.monotonic()
         for process in list(self._processes):
             if any(request.due < now for request in process.in_hand.values()):
-                self._lose(process, f"was killed after {self._patience:g} seconds")
+                self._lose(process, f"was killed after {self._patience:g} s")
 
     def _hand_out(self) -> None:
         while self._hopeless and not self._processes and (request := self._next()):

@@ -42,7 +42,7 @@ def test_it_shows_what_came_of_a_run_also_of_one_that_failed(workspace: Workspac
     ]
     assert page.locator(".counts div").last.inner_text() == "in Cloudinary\n2.0 kB", "of 1,000 bytes each"
     causes = page.locator(".cause").all_inner_texts()
-    assert "not an image that Cloudinary can read" in causes[0] and "text.jpg" in causes[0]
+    assert "not in a form that Cloudinary can read" in causes[0] and "text.jpg" in causes[0]
     assert "exclude" in causes[0] and "Invalid image file" in causes[0]
     assert "Ask the owner" in causes[1] and "locked.jpg" in causes[1]
     page.locator("#gallery").scroll_into_view_if_needed()

@@ -24,6 +24,7 @@ from drive2cloudinary.network.limits import RateLimit
 from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.retrying import patiently
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.wording import counted
 
 PER_SECOND = 100.0
 """The most requests a second. A CDN takes far more, but this is polite, and 100,000 URLs take only 17 minutes."""
@@ -82,7 +83,7 @@ def ask_all(
             yield result
             if time.monotonic() - said > PAUSE:
                 said = time.monotonic()
-                say(f"{asked} of {len(items)} URLs asked")
+                say(f"{asked:,} of {counted(len(items), 'URL')} asked")
             unanswered = unanswered + 1 if answer.is_unknown else 0
             if unanswered == MOST_UNANSWERED:
                 raise StopRun(

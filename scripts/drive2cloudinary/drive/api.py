@@ -31,6 +31,7 @@ from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.retrying import calling, patiently
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.wording import counted
 
 LIST, GET, DOWNLOAD = 100, 5, 200
 """The cost of each kind of call in units of Drive's quota (2026). `alt=media` probably counts as a download."""
@@ -167,7 +168,7 @@ class Drive:
         try:
             return self._bytes(self._media(file_id, resource_key), size)
         except TooLarge as error:
-            raise TransientError(f"Drive sends more than {size:,} bytes", cause=Cause.CHANGED) from error
+            raise TransientError(f"Drive sends more than {counted(size, 'byte')}", cause=Cause.CHANGED) from error
 
     def download_in_pieces(self, file_id: str, resource_key: str, size: int, into: Content) -> None:
         """Download a large file of `size` bytes in ranges. After a TransientError, only the failed range is retried.
@@ -191,9 +192,11 @@ class Drive:
         if not found:
             raise TransientError("Drive's answer is not the part of the file that was asked for")
         if not piece:
-            raise TransientError(f"Drive ends after {start:,} bytes of {size:,}", cause=Cause.CHANGED)
+            raise TransientError(f"Drive ends after {counted(start, 'byte')} of {size:,}", cause=Cause.CHANGED)
         if int(found[1]) != size:
-            raise TransientError(f"the file has {int(found[1]):,} bytes in Drive, not {size:,}", cause=Cause.CHANGED)
+            raise TransientError(
+                f"the file has {counted(int(found[1]), 'byte')} in Drive, not {size:,}", cause=Cause.CHANGED
+            )
         return piece
 
     def _media(self, file_id: str, resource_key: str) -> HttpRequest:
@@ -304,7 +307,7 @@ def _with_keys(request: HttpRequest, resource_keys: Mapping[str, str]) -> HttpRe
 
 def _parsed(error: HttpError) -> tuple[int, str, str, dict[str, str]]:
     """Status, reason, message and headers of an error answer, which may be HTML."""
-    reason, message = "", f"{error.resp.get('content-type', 'no type')} of {len(error.content or b'')} bytes"
+    reason, message = "", f"{error.resp.get('content-type', 'no type')} of {counted(len(error.content or b''), 'byte')}"
     try:
         envelope = json.loads(error.content)["error"]
         message = str(envelope.get("message", ""))

@@ -27,6 +27,7 @@ from drive2cloudinary.results import failure, layout, listing, marker, shared
 from drive2cloudinary.results.listing import Image, Listing, NoListing, image_of
 from drive2cloudinary.results.marker import Marker
 from drive2cloudinary.settings import FREE_PLAN_PIXELS, Settings
+from drive2cloudinary.wording import counted
 
 CLOSED_NAMED = 5
 """The most closed folders that a line names."""
@@ -199,8 +200,8 @@ def _warn_of_closed(closed: Sequence[Folders], kept: int) -> None:
     if closed:
         paths = ", ".join(one_line(folder_path(each), 200) for each in closed[:CLOSED_NAMED])
         more = f" and {len(closed) - CLOSED_NAMED} more" if len(closed) > CLOSED_NAMED else ""
-        before = f"; {kept} images copied before keep their rows" if kept > 1 else ""
-        before = "; 1 image copied before keeps its row" if kept == 1 else before
+        kept_rows = counted(kept, "image copied before keeps its row", "images copied before keep their rows")
+        before = f"; {kept_rows}" if kept else ""
         warn(f"excluded, and this account may not open it: {paths}{more}{before}")
 
 

@@ -7,6 +7,7 @@ import time
 from drive2cloudinary.errors import StopRun
 from drive2cloudinary.network.notices import TELL_EVERY, Tell
 from drive2cloudinary.network.shared_memory import Shared
+from drive2cloudinary.wording import counted
 
 _LONGEST_PAUSE = 120.0
 """Seconds: longer than any pause between two tries of a call. After a longer gap, a failure starts a new outage."""
@@ -58,7 +59,7 @@ class Contact:
     def wait_on(self, silent: float, reason: str, next_try: str) -> None:
         """Tell the user about the wait. Raises StopRun if the service has not answered for too long."""
         if silent > (self.patience if self.has_answered else self.patience / 10):
-            passed = f"{silent / 60:.0f} minutes" if silent > 90 else f"{silent:.0f} seconds"
+            passed = counted(round(silent / 60), "minute") if silent > 90 else counted(round(silent), "second")
             raise StopRun(f"no answer from {self.service} for {passed}: {reason}; run the same command again later")
         now = time.monotonic()
         with self._shared.locked() as numbers:

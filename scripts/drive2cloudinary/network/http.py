@@ -22,6 +22,7 @@ from drive2cloudinary.network.proxies import Proxy, parsed, proxy_for
 from drive2cloudinary.network.tls import VARIABLES, trust
 from drive2cloudinary.network.watchdog import WATCHDOG, watched
 from drive2cloudinary.waiting import only_waiting, pause
+from drive2cloudinary.wording import counted
 
 ANSWER = 16_000_000
 """The most bytes read of an answer that is not a file. The largest such answer, a search page, has about a million."""
@@ -227,7 +228,7 @@ class Network:
         kept: list[bytes] = []
         take = sink if sink and succeeded else kept.append
         if not _pass_on(answer, take, at_most if succeeded else ERROR_TEXT) and succeeded:
-            raise TooLarge(f"{self._service} sent more than the {at_most:,} bytes that were expected")
+            raise TooLarge(f"{self._service} sent more than the expected {counted(at_most, 'byte')}")
         return replace(head, body=b"".join(kept))
 
     def _manager(self, url: str) -> urllib3.PoolManager:

@@ -12,6 +12,7 @@ from drive2cloudinary.errors import ImageError, RateLimited, TransientError
 from drive2cloudinary.network.notices import Notice
 from drive2cloudinary.network.shared_memory import Shared
 from drive2cloudinary.waiting import pause
+from drive2cloudinary.wording import counted
 
 
 class RateLimit:
@@ -202,7 +203,7 @@ class ConcurrencyLimit:
 
     def _say_slowed(self, limit: float) -> None:
         if self._slowed and limit < self._highest:
-            self._slowed.say(f"slowed down by Cloudinary: {limit:.0f} upload{'' if limit == 1 else 's'} at once")
+            self._slowed.say(f"slowed down by Cloudinary: {counted(round(limit), 'upload')} at once")
 
     def _take(self) -> int | None:
         now = time.monotonic()

@@ -17,6 +17,7 @@ from drive2cloudinary.drive.folder_tree import Branch, Seen, TypeOf, own, shared
 from drive2cloudinary.drive.signin import token_warning
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.wording import counted
 
 Which = Callable[[Drive, TypeOf], Seen]
 NONE: dict[Which, str] = {
@@ -61,7 +62,7 @@ def drawn(tree: Branch) -> Tree:
 
 
 def _label(branch: Branch) -> Text:
-    count = f"{branch.images:,} image{'' if branch.images == 1 else 's'}" if branch.images else "no images"
+    count = counted(branch.images, "image") if branch.images else "no images"
     if branch.folder.is_closed:
         count = "closed: this account may not open it"
     if branch.images != branch.here:

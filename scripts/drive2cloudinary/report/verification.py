@@ -15,6 +15,7 @@ from drive2cloudinary.report import mapping
 from drive2cloudinary.report.mapping import UPLOAD_FAILED, Row
 from drive2cloudinary.results import layout, marker
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.wording import agreeing, counted
 
 Result = Literal["ok", "missing", "wrong size", "refused", "no answer"]
 NAMED = 20
@@ -92,7 +93,8 @@ def _verified(row: Row, expected: int | None, answer: Answer) -> Verified:
         error = "the size was not compared: the CDN does not state it"
     elif answer.bytes != expected:
         result = "wrong size"
-        error = f"the CDN delivers {answer.bytes} bytes, {expected} were stored"
+        stored = f"{expected:,} {agreeing(expected, 'was', 'were')} stored"
+        error = f"the CDN delivers {counted(answer.bytes, 'byte')}, {stored}"
     return Verified(
         file_id=row.file_id,
         filename=row.filename,
@@ -137,6 +139,7 @@ def outcome(results: Counter[str], failed: int, output: Path) -> str:
     ok = results.pop("ok", 0)
     bad = results.total()
     kinds = ", ".join(f"{count} {result}" for result, count in results.most_common())
-    what = f"{bad} do not ({kinds})" if bad else "0 do not"
+    well = f"{ok} {agreeing(ok, 'answers as it should', 'answer as they should')}"
+    what = f"{bad} {agreeing(bad, 'does', 'do')} not{f' ({kinds})' if bad else ''}"
     without = f"; not in Cloudinary: {failed}" if failed else ""
-    return f"{ok + bad} URLs asked: {ok} answer as they should, {what}{without} → {output}"
+    return f"{counted(ok + bad, 'URL')} asked: {well}, {what}{without} → {output}"

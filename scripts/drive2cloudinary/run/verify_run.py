@@ -15,6 +15,7 @@ from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.preview import how_long_ago
 from drive2cloudinary.terminal.tally import how_many
+from drive2cloudinary.wording import counted
 
 ALONE = "verify checks the existing mapping: run it by itself, after the migration"
 
@@ -66,9 +67,9 @@ class VerifyRun:
 
 def _previewed(path: Path) -> str:
     """The line of a dry run about this mapping. Raises MigrationError if it is not valid."""
-    counted = mapping.counts(path)
+    statuses = mapping.counts(path)
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
-    without = sum(counted[status] for status in mapping.NOT_IN_CLOUDINARY)
+    without = sum(statuses[status] for status in mapping.NOT_IN_CLOUDINARY)
     failed = f"{how_many(without)} not in Cloudinary; " if without else ""
-    urls = counted["uploaded"] + counted["existing"]
-    return f"{urls} URLs to ask for; {failed}mapping written {how_long_ago(written)}"
+    urls = statuses["uploaded"] + statuses["existing"]
+    return f"{counted(urls, 'URL')} to ask for; {failed}mapping written {how_long_ago(written)}"

@@ -29,6 +29,7 @@ from drive2cloudinary.settings import Settings
 from drive2cloudinary.takeover import caches
 from drive2cloudinary.takeover.caches import Caches
 from drive2cloudinary.takeover.checking import NO_ANSWER, STANDS, Candidate, Checked, check, winners
+from drive2cloudinary.wording import counted
 
 AT_ONCE = 16
 """URLs that are asked for at once. RateLimit keeps them to Delivery's number a second."""
@@ -112,7 +113,7 @@ def take_over(
     )
     for line in _summary(outcome, cached, len(cached.entries.keys() - files.keys())):
         say(line)
-    say(f"to be moved: {len(left)} of {len(images)} images: {command}")
+    say(f"to be moved: {len(left)} of {counted(len(images), 'image')}: {command}")
     return NO_ANSWER not in dict(outcome.left)
 
 
@@ -191,8 +192,9 @@ def _summary(outcome: Outcome, cached: Caches, gone: int) -> Iterator[str]:
     if len(outcome.left) > NAMED:
         yield f"and {len(outcome.left) - NAMED} more"
     yield (
-        f"{cached.read} caches: {len(cached.entries)} images moved, {len(cached.failed)} failed; "
-        f"{cached.unusable} entries without an ID or a URL; {gone} images not in the Drive folder"
+        f"{counted(cached.read, 'cache')}: {counted(len(cached.entries), 'image')} moved, {len(cached.failed)} failed; "
+        f"{counted(cached.unusable, 'entry', 'entries')} without an ID or a URL; {counted(gone, 'image')} not in the "
+        "Drive folder"
     )
     taken = outcome.taken
     yield (

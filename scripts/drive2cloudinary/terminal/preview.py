@@ -20,6 +20,7 @@ from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.pending import Pending, Reason
 from drive2cloudinary.settings import FREE_PLAN, FREE_PLAN_PIXELS, Settings
 from drive2cloudinary.terminal.tally import folder_in_words, how_many
+from drive2cloudinary.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from snakemake.settings.types import OutputSettings
@@ -73,7 +74,7 @@ class Preview:
             shown.append("forced")
         why = ", ".join(f"{reasons[reason]} {reason}" for reason in shown)
         later = f", {self.left} left for later by limit={self.settings.limit}" if self.left else ""
-        return f"{len(self.pending)} of {len(self.listed.images)} images to move ({why}){later}"
+        return f"{len(self.pending):,} of {how_many(len(self.listed.images))} to move ({why}){later}"
 
     @property
     def _age(self) -> str:
@@ -122,7 +123,7 @@ def print_images(pending: Sequence[Pending], named: bool) -> None:
     for folders, images in list(by_folder.items())[:FOLDERS]:
         print(f"{folder_in_words(folders)}: {how_many(len(images))}, {_size(images)}")
     if len(by_folder) > FOLDERS:
-        print(f"and {len(by_folder) - FOLDERS:,} more folders")
+        print(f"and {counted(len(by_folder) - FOLDERS, 'more folder')}")
     print("the option -p names each image")
 
 
@@ -156,7 +157,8 @@ def warnings(images: Sequence[Image], drive_folder: str, settings: Settings) -> 
     if refused := [f"{image.path} ({image.mime_type})" for image, fate in fates if fate == "not taken"]:
         yield _line(refused, "of a kind that Cloudinary does not take, which will fail")
     if pages := [image.path for image, _ in fates if image.mime_type == "application/pdf"]:
-        yield _line(pages, "that is a PDF, which free accounts do not deliver unless their settings allow it")
+        what = agreeing(len(pages), "that is a PDF", "that are PDFs")
+        yield _line(pages, f"{what}, which free accounts do not deliver unless their settings allow it")
     if locked := [image.path for image in images if image.no_download]:
         yield _line(locked, "without download permission, which will fail until their owner gives it")
 
@@ -179,5 +181,5 @@ def how_long_ago(moment: str) -> str:
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             number = int(seconds // length)
-            return f"{number} {unit}{'s' if number > 1 else ''} ago"
+            return f"{counted(number, unit)} ago"
     return "just now" if seconds < 10 else f"{seconds:.0f} seconds ago"

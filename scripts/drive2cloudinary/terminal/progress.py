@@ -22,6 +22,7 @@ from drive2cloudinary.report.mapping import Summary
 from drive2cloudinary.results import batches, failure, layout, listing, marker
 from drive2cloudinary.terminal.console import HEADLINE, Console, say
 from drive2cloudinary.terminal.tally import Listed, Now, Tally, folder_in_words, how_many, in_words
+from drive2cloudinary.wording import agreeing, counted
 
 if TYPE_CHECKING:
     from drive2cloudinary.results.listing import Image
@@ -128,7 +129,7 @@ class Progress(logging.Handler):
         here = counted["uploaded"] + counted["existing"]
         wanted = here + counted["failed"] + counted["pending"]
         of_all = "" if here == wanted else f" of {wanted:,}"
-        say(f"{here:,}{of_all} image{'' if wanted == 1 else 's'} in Cloudinary, {self._tally.headline}", HEADLINE)
+        say(f"{here:,}{of_all} {agreeing(wanted, 'image', 'images')} in Cloudinary, {self._tally.headline}", HEADLINE)
         say(f"{how_many(counted.total())}: {in_words(counted)}", level)
         report = f"report: {reports[0]}" if len(reports) == 1 else f"a report.html in each of {len(reports)} folders"
         bad = [status for status in ("failed", "pending") if counted[status]]
@@ -216,8 +217,8 @@ def say_folders(mappings: Iterable[Path]) -> None:
 def _to_do(outcome: Outcome) -> Iterator[str]:
     stopped_because = outcome.stopped_because
     if outcome.unmerged:
-        folders = "Drive folder has" if outcome.unmerged == 1 else "Drive folders have"
-        yield f"{outcome.unmerged} {folders} no new mapping, for the reason above. Then run the same command again."
+        folders = counted(outcome.unmerged, "Drive folder has", "Drive folders have")
+        yield f"{folders} no new mapping, for the reason above. Then run the same command again."
     for group in outcome.summary.failures:
         if group.cause is not Cause.NOT_REACHED or not stopped_because:
             yield f"{how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}"

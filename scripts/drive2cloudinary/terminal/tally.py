@@ -12,6 +12,7 @@ from rich.filesize import decimal
 
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.paths import Folders, folder_path
+from drive2cloudinary.wording import counted
 
 
 class Listed(NamedTuple):
@@ -145,7 +146,7 @@ def duration(seconds: float) -> str:
 
 def how_many(number: int) -> str:
     """As in `1 image` and `1,200 images`."""
-    return f"{number:,} image{'' if number == 1 else 's'}"
+    return counted(number, "image")
 
 
 def folder_in_words(folders: Folders) -> str:

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError
+from drive2cloudinary.wording import counted
 
 QUALITIES = (95, 92, 88, 84, 80, 75, 70)
 """JPEG qualities, tried in this order before the image is scaled down; below the last, artifacts become visible."""
@@ -53,13 +54,17 @@ def fit(stream: IO[bytes], limit: int) -> Fitted:
     try:
         with Image.open(stream) as image:
             if reason := _loses_more(image):
-                raise ImageError(f"larger than {limit:,} bytes, and left alone because {reason}", Cause.CANNOT_FIT)
+                raise ImageError(
+                    f"larger than {counted(limit, 'byte')}, and left alone because {reason}", Cause.CANNOT_FIT
+                )
             return _smaller(image, limit)
     except (ImageError, MemoryError):
         raise
     except Exception as error:
         # Which exceptions Pillow's decoders raise for damaged bytes is not documented: SyntaxError, KeyError …
-        raise ImageError(f"it cannot be re-encoded to fit {limit:,} bytes: {error}", Cause.NOT_AN_IMAGE) from error
+        raise ImageError(
+            f"it cannot be re-encoded to fit {counted(limit, 'byte')}: {error}", Cause.NOT_AN_IMAGE
+        ) from error
 
 
 def _loses_more(image: Image.Image) -> str:
@@ -88,7 +93,7 @@ def _smaller(image: Image.Image, limit: int) -> Fitted:
         if len(content) <= limit:
             size = f"{picture.width} x {picture.height} pixels"
             return Fitted(content, f"JPEG of quality {QUALITIES[-1]}, {size}{lost}")
-    raise ImageError(f"it cannot be made to fit {limit:,} bytes", Cause.CANNOT_FIT)
+    raise ImageError(f"it cannot be made to fit {counted(limit, 'byte')}", Cause.CANNOT_FIT)
 
 
 def _exif(image: Image.Image) -> tuple[bytes, str]:

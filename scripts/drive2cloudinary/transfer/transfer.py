@@ -24,6 +24,7 @@ from drive2cloudinary.retrying import patiently
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.transfer.new_asset import new_asset
 from drive2cloudinary.waiting import turn
+from drive2cloudinary.wording import counted
 
 
 class Transfer:
@@ -95,7 +96,7 @@ class Transfer:
                 raise ImageError("the file is empty", Cause.EMPTY)
             content = self._fetch(image)
             if not content.size or (image.size is not None and content.size != image.size):
-                what = f"Drive sent {content.size} bytes of an image that was listed with {image.size}"
+                what = f"Drive sent {counted(content.size, 'byte')} of an image that was listed with {image.size}"
                 raise TransientError(what, cause=Cause.CHANGED)
             if image.md5 and content.md5 != image.md5 and self._settings.trusts_checksum(image.id, image.photos):
                 if content.md5 in wrong:
@@ -125,7 +126,10 @@ class Transfer:
         finally:
             content.close()
         new = Content(fitted.content)
-        return new, f"re-encoded to fit {limit:,} bytes: {fitted.what}; md5 {content.md5} in Drive, {new.md5} here"
+        return (
+            new,
+            f"re-encoded to fit {counted(limit, 'byte')}: {fitted.what}; md5 {content.md5} in Drive, {new.md5} here",
+        )
 
     def _fetch(self, image: Image) -> Content:
         if not _is_large(image):
