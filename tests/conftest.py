@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import needs
+from tests import needs, programs
 from tests.emulator.client import Emulator
 from tests.harness import Workspace
 from tests.proxy import without_proxies
+
+programs.watch()
 
 # All services are on loopback, but the tests' own clients would use a proxy from the environment.
 for name in os.environ.keys() - without_proxies().keys():

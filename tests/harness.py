@@ -10,6 +10,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from drive2cloudinary.settings import Settings
 from tests.emulator.client import Emulator
@@ -324,6 +327,12 @@ def _folder_of(pid: int) -> Path | None:
 
 def _parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def listens(pid: int) -> bool:
+    """Whether anybody can reach a process: whether it has a socket that listens, or a Unix socket with a name."""
+    sockets = psutil.Process(pid).net_connections("all")
+    return any(each.status == psutil.CONN_LISTEN or (each.family == socket.AF_UNIX and each.laddr) for each in sockets)
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
