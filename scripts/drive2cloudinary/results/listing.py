@@ -276,6 +276,8 @@ def image_of(entry: Any) -> Image:
     _check(known, _FIELDS)
     if "tags" in known:
         known["tags"] = tuple(known["tags"])
+    if "folder_path" not in known:
+        raise TypeError("no folder_path")
     path = known.pop("folder_path")
     known["folders"] = tuple(known.get("folders", split(path)))
     if folder_path(known["folders"]) != path:
