@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,32 @@ class Finished:
     def failed(self, code: int = 1) -> None:
         """Fails, showing what was said, unless the exit code is this one and nothing looks like a crash."""
         assert self.code == code and "Traceback" not in self.said, f"exit code {self.code}:\n{self.said}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run says at its end: images by status, how many are in Cloudinary and how many are to be, what to do."""
+
+    counts: Counter[str]
+    here: int
+    wanted: int
+    to_do: list[str]
+
+    @classmethod
+    def of(cls, done: Finished) -> Summary:
+        """Read it. This is the only place that knows the form of these lines."""
+        (here,) = re.findall(r"^([\d,]+)(?: of ([\d,]+))? images? in Cloudinary, ", done.said, re.MULTILINE)
+        (listed,) = re.findall(r"^[\d,]+ images?: (.+)$", done.said, re.MULTILINE)
+        counts = {status: _number(count) for count, status in re.findall(r"(\d[\d,]*) ([a-z]+)", listed)}
+        to_do = re.findall(r"^to do: (.+)$", done.said, re.MULTILINE)
+        return cls(Counter(counts), _number(here[0]), _number(here[1] or here[0]), to_do)
+
+
+NOTHING_TO_DO = ["nothing, all images are where they should be"]
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 @dataclass
@@ -255,6 +282,20 @@ class Workspace:
         assert sorted(self.markers()) == sorted(f"{row['file_id']}.{row['md5']}.json" for row in rows)
         assert not self.leftovers(), self.leftovers()
         return rows
+
+    def agreed(self, done: Finished) -> Summary:
+        """The summary of a run, after checking that rows, summary, report and exit code say the same."""
+        said, rows = Summary.of(done), self.mapping()
+        counts = Counter(row["status"] for row in rows)
+        assert +said.counts == counts, done.said
+        assert said.here == counts["uploaded"] + counts["existing"]
+        assert said.wanted == said.here + counts["failed"] + counts["pending"]
+        page = (self.results / "report.html").read_text()
+        shown = re.findall(r'<span class="status (\w+)">\w+</span></dt><dd>([\d,]+)</dd>', page)
+        assert +Counter({status: _number(count) for status, count in shown}) == counts
+        assert (done.code == 0) == (said.to_do == NOTHING_TO_DO), done.said
+        assert done.code or said.here == said.wanted
+        return said
 
     def leftovers(self) -> list[str]:
         """Files below the results that are neither output nor log: temporary files and renamed invalid files."""

@@ -76,6 +76,7 @@ def test_what_was_copied_from_a_folder_before_it_was_closed_keeps_its_row(worksp
     def check(exclude: str) -> None:
         done = workspace.run(exclude=exclude)
         done.succeeded()
+        workspace.agreed(done)
         done.line("warning: excluded, and this account may not open it: Trip/Inner; 2 images copied before keep their")
         rows = {row["filename"]: (row["status"], row["error"]) for row in workspace.mapping()}
         remark = "its folder in Drive can no longer be opened by this account"

@@ -15,12 +15,14 @@ def test_a_rejected_image_is_said_in_row_summary_report_and_exit_code_by_every_r
     upload = "{moderation: 'aws_rek|manual'}"
     done = workspace.run(upload=upload)
     done.failed()
+    workspace.agreed(done)
     workspace.cloud.settings(verdicts={"aws_rek": "approved", "manual": "approved"})
     workspace.add("two.jpg")
     again = workspace.run(upload=upload)
     again.failed()
     nothing_new = workspace.run(upload=upload)
     nothing_new.failed()
+    workspace.agreed(nothing_new)
     assert "nothing has changed since the last run" in nothing_new.said
     for each in (done, again, nothing_new):
         each.line("to do: 1 image rejected by moderation", "delete its marker")
@@ -47,6 +49,7 @@ def test_an_excluded_one_counts_no_more_and_one_that_is_undecided_is_a_count(wor
     workspace.add("two.jpg")
     done = workspace.run(upload="{moderation: manual}", exclude=json.dumps(["one*"]))
     done.succeeded()
+    workspace.agreed(done)
     done.line("moderation: 1 image not decided when stored")
     done.line(NOTHING)
     errors = {row["filename"]: row["error"] for row in workspace.mapping()}

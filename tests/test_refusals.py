@@ -67,6 +67,7 @@ def test_a_refusal_that_every_image_gets_stops_the_run(
     cores = 2
     done = workspace.run(*how, cores=cores, upload="{moderation: none_such}", retries=0, **more)
     done.failed()
+    workspace.agreed(done)
     done.line(STOPPED, "Moderation kind not supported", "the setting upload")
     statuses = Counter(workspace.statuses().values())
     assert 3 <= statuses["failed"] <= 3 + 2 * cores and statuses["failed"] + statuses["pending"] == IMAGES
@@ -92,6 +93,7 @@ def test_neither_broken_pictures_nor_refusals_with_others_stored_between_stop_it
     )
     done = workspace.run(cores=1, retries=0)
     done.failed()
+    workspace.agreed(done)
     assert "stopped" not in done.said
     assert Counter(workspace.statuses().values()) == {"failed": 12 + 4, "uploaded": 6}
 
@@ -111,6 +113,7 @@ def test_a_preset_that_renames_or_alters_stops_the_run_and_nothing_stays(
     workspace.add(*(f"{number}.jpg" for number in range(20)))
     done = workspace.run(cores=1, upload="{upload_preset: mine}" if is_named else None)
     done.failed()
+    workspace.agreed(done)
     where = "the preset mine (upload.upload_preset)" if is_named else "the account's default preset for signed uploads"
     done.line(STOPPED, said, where)
     assert list(workspace.cloud.assets()) == ["Else/where/Photos/0"], "the stranger's stays, ours do not"
@@ -127,5 +130,6 @@ def test_an_upload_that_is_put_off_stops_the_run_and_names_the_preset(workspace:
     workspace.add("large.jpg", content_base64=jpeg("large", 9_000_000))
     done = workspace.run(cores=1, upload=json.dumps({"upload_preset": "late"}) if is_named else None)
     done.failed()
+    workspace.agreed(done)
     done.line(STOPPED, "async", "the preset late" if is_named else "the account's default preset for signed uploads")
     assert not workspace.markers() and not workspace.failures() and workspace.calls("cloudinary.upload") <= 2
