@@ -11,8 +11,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from drive2cloudinary.cloudinary import names
-from drive2cloudinary.cloudinary.errors import cloudinary_error
-from drive2cloudinary.drive.errors import drive_error
 from drive2cloudinary.errors import ImageError, NoAnswer
 from drive2cloudinary.paths import split
 from drive2cloudinary.report.merging import merge_markers
@@ -20,15 +18,16 @@ from drive2cloudinary.results import marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.marker import Marker
+from tests.recorded import from_cloudinary, from_drive
 
 BEGAN = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 PLACES = ("Lisbon", "Kyoto 京都", "Oslo", "Family/Garden", "Family/Holiday 2024", "Work/Posters", "")
 THINGS = ("IMG_{:04}.jpg", "DSC{:05}.JPG", "Scan {:03}.tiff", "Screenshot {}.png", "PXL_{}.heic")
 FAILURES = (
-    cloudinary_error(400, "File size too large. Got 14680064. Maximum is 10485760."),
-    cloudinary_error(400, "Invalid image file"),
-    drive_error(403, "cannotDownloadFile", "This file cannot be downloaded by the user."),
-    drive_error(403, "downloadQuotaExceeded", ""),
+    from_cloudinary(400, "File size too large. Got 14680064. Maximum is 10485760."),
+    from_cloudinary(400, "Invalid image file"),
+    from_drive(403, "cannotDownloadFile", "This file cannot be downloaded by the user."),
+    from_drive(403, "downloadQuotaExceeded", ""),
     NoAnswer("no answer from Drive: not finished after 300 s"),
 )
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -254,3 +255,30 @@ def test_the_oauth_client_is_not_overwritten(workspace: Workspace) -> None:
     done.failed()
     done.line("would overwrite")
     assert "installed" in json.loads(Path(client).read_text())
+
+
+def test_a_consent_that_grants_more_is_taken_and_a_token_that_expires_says_when(
+    workspace: Workspace, page: Page
+) -> None:
+    workspace.cloud.oauth(testing=True, also_grants=["https://www.googleapis.com/auth/drive.metadata.readonly"])
+    with asking(workspace, BROWSER="true") as script:
+        page.goto(script.url)
+        page.get_by_role("button", name="Allow").click()
+        done = script.end()
+    assert_signed_in(workspace, done)
+    done.line("It expires on 20", "in the state Testing", "Publish app")
+    expires = datetime.fromisoformat(json.loads((workspace.path / "token.json").read_text())["refresh_token_expires"])
+    assert timedelta(days=6) < expires - datetime.now(UTC) <= timedelta(days=7)
+    workspace.add("one.jpg")
+    workspace.run(token="token.json").succeeded()
+
+
+def test_a_client_that_was_deleted_is_replaced_first(workspace: Workspace, page: Page) -> None:
+    workspace.cloud.oauth(refuse="deleted_client")
+    with asking(workspace, BROWSER="true") as script:
+        page.goto(script.url)
+        page.get_by_role("button", name="Allow").click()
+        done = script.end()
+    done.failed()
+    done.line("create a new one of the type 'Desktop app'", "credentials.json", "authenticate.py")
+    assert not (workspace.path / "token.json").exists()

@@ -6,22 +6,21 @@ import json
 from pathlib import Path
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.cloudinary.errors import cloudinary_error
-from drive2cloudinary.drive.errors import drive_error
 from drive2cloudinary.errors import ImageError, NoAnswer, RateLimited, TransientError
 from drive2cloudinary.results import failure
 from drive2cloudinary.results.failure import Failure, grouped
+from tests.recorded import from_cloudinary, from_drive
 
 
 def test_failures_are_grouped_with_what_needs_a_hand_first(tmp_path: Path) -> None:
     errors = {
         "cut": NoAnswer("no answer from Drive"),
-        "large": cloudinary_error(400, "File size too large. Got 11. Maximum is 10."),
-        "huge": cloudinary_error(413, "not JSON"),
-        "popular": drive_error(403, "downloadQuotaExceeded", ""),
+        "large": from_cloudinary(400, "File size too large. Got 11. Maximum is 10."),
+        "huge": from_cloudinary(413),
+        "popular": from_drive(403, "downloadQuotaExceeded", ""),
         "hasty": RateLimited("slower"),
-        "gone": drive_error(404, "notFound", "File not found"),
-        "odd": cloudinary_error(404, "something new"),
+        "gone": from_drive(404, "notFound", "File not found"),
+        "odd": from_cloudinary(404, "something new"),
         "down": TransientError("502"),
     }
     for file_id, error in errors.items():

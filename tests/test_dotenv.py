@@ -137,7 +137,7 @@ def test_where_chmod_has_no_effect_another_way_is_named(in_process: Path, monkey
     """As on a drive of Windows in WSL, whose files all users may change; it stays refused."""
     from drive2cloudinary import mounts
     from drive2cloudinary.cloudinary.account import check_credentials
-    from drive2cloudinary.drive.signin import token_warning
+    from drive2cloudinary.drive.token_file import token_warnings
     from drive2cloudinary.errors import StopRun
 
     (in_process / "mounts").write_text(f"C: {in_process} 9p rw,aname=drvfs;path=C:;uid=1000,access=client 0 0\n")
@@ -147,13 +147,13 @@ def test_where_chmod_has_no_effect_another_way_is_named(in_process: Path, monkey
         (in_process / name).chmod(0o777)
     with pytest.raises(StopRun, match=f"can be changed by other users: chmod has no effect on {in_process}, so set CL"):
         check_credentials()
-    warning = token_warning(Path("token.json"))
+    (warning,) = token_warnings(Path("token.json"))
     assert warning == (
         f"token.json can be read by other users: chmod has no effect on {in_process}, so keep it in your Linux home: "
         "token=~/token.json"
     )
     (in_process / "token.json").chmod(0o600)
-    assert token_warning(Path("token.json")) is None
+    assert token_warnings(Path("token.json")) == []
 
 
 def test_an_exported_address_wins_wholly(bare: Workspace) -> None:

@@ -154,7 +154,9 @@ def test_what_is_wrong_with_the_token_is_one_line(workspace: Workspace) -> None:
     workspace.environment["GOOGLE_APPLICATION_CREDENTIALS"] = str(workspace.path / "none.json")
     done = workspace.script("drive_folders.py")
     done.failed()
-    done.line("there is no token.json", "run python scripts/authenticate.py")
+    done.line(
+        "GOOGLE_APPLICATION_CREDENTIALS names", "none.json", "is not a file", "run python scripts/authenticate.py"
+    )
     workspace.cloud.oauth(revoke=True)
     done = drive_folders(workspace)
     done.failed()

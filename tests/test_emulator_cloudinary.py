@@ -89,13 +89,14 @@ def test_wrong_credentials(upload: Upload, options: dict[str, str], message: str
         upload(JPEG, public_id="s", **options)
 
 
-def test_a_request_is_good_for_an_hour(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
-    for age, good in ((3500, True), (3700, False)):
+def test_a_request_is_good_for_an_hour(emulator: Emulator, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
+    for age, status, refusal in ((3500, 400, None), (3700, 400, BadRequest), (3700, 401, AuthorizationRequired)):
+        emulator.settings(stale_status=status)
         monkeypatch.setattr(utils, "now", lambda age=age: str(int(time.time()) - age))
-        if good:
+        if not refusal:
             upload(JPEG)
             continue
-        with pytest.raises(AuthorizationRequired, match=r"Stale request - .* \+0000 which is more than 1 hour ago"):
+        with pytest.raises(refusal, match=r"Stale request - .* \+0000 which is more than 1 hour ago"):
             upload(JPEG)
 
 

@@ -20,6 +20,7 @@ from googleapiclient.http import MediaIoBaseDownload
 from PIL import Image
 
 from tests.emulator.client import Emulator
+from tests.emulator.oauth import REFUSALS
 from tests.emulator.pictures import Noise, demo_folder
 from tests.emulator.real_clients import drive_client, service_credentials, user_credentials
 
@@ -420,7 +421,7 @@ def test_rate_limit_and_generated_pictures(tmp_path: Path) -> None:
         with pytest.raises(HttpError) as caught:
             for _ in range(10):
                 drive.files().list().execute()
-        assert reason(caught.value) == (403, "userRateLimitExceeded")
+        assert reason(caught.value) == (403, "rateLimitExceeded")
 
 
 def test_a_minute_has_so_many_units_and_each_kind_of_call_costs_its_own(tmp_path: Path) -> None:
@@ -433,12 +434,53 @@ def test_a_minute_has_so_many_units_and_each_kind_of_call_costs_its_own(tmp_path
         for call in (drive.files().list(), drive.files().get_media(fileId=image)):
             with pytest.raises(HttpError, match="Quota exceeded for quota metric 'Queries'") as caught:
                 call.execute()
-            assert reason(caught.value) == (403, "userRateLimitExceeded")
+            assert reason(caught.value) == (403, "rateLimitExceeded")
         drive.files().get(fileId=image).execute()
         with pytest.raises(HttpError):
             drive.files().get(fileId=image).execute()
         emulator.settings(drive_units_per_minute=0)
         drive.files().get_media(fileId=image).execute()
+
+
+@pytest.mark.parametrize(
+    ("setting", "limit", "unit"),
+    [({"drive_units_per_minute": 1}, "minute", "1/min/"), ({"drive_calls_a_day": 0}, "day", "1/d/")],
+)
+def test_a_spent_quota_is_told_as_it_was_recorded(
+    emulator: Emulator, drive: Any, setting: dict[str, int], limit: str, unit: str
+) -> None:
+    emulator.settings(**setting)
+    try:
+        with pytest.raises(HttpError) as caught:
+            drive.files().list().execute()
+    finally:
+        emulator.settings(drive_units_per_minute=325_000, drive_calls_a_day=None)
+    error = json.loads(caught.value.content)["error"]
+    assert reason(caught.value) == (403, "rateLimitExceeded") and f"limit 'Queries per {limit}" in error["message"]
+    assert (error["status"], error["details"][0]["reason"]) == ("PERMISSION_DENIED", "RATE_LIMIT_EXCEEDED")
+    assert error["details"][0]["metadata"]["quota_unit"].startswith(unit)
+    assert "retry-after" not in caught.value.resp
+
+
+def test_json_is_compressed_and_states_no_length_for_a_client_that_takes_that(emulator: Emulator, drive: Any) -> None:
+    heads: list[dict[str, str]] = []
+    request = drive.files().list()
+    request.add_response_callback(heads.append)
+    assert request.execute()["files"]
+    assert (heads[0]["transfer-encoding"], heads[0]["-content-encoding"]) == ("chunked", "gzip")
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_the_token_endpoint_refuses_on_demand(emulator: Emulator, kind: str) -> None:
+    emulator.oauth(refuse=kind)
+    try:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(
+                json.loads(Path(emulator.token).read_text())["token_uri"], data=b"grant_type=refresh_token"
+            )
+    finally:
+        emulator.oauth(refuse="")
+    assert (caught.value.code, json.load(caught.value)) == REFUSALS[kind]
 
 
 @pytest.mark.parametrize("size", [300, 301, 302, 303, 304, 65_900, 131_500, 1_000_000])

@@ -298,7 +298,7 @@ def test_a_folder_whose_results_cannot_be_merged_costs_no_other_its_mapping(work
     albums = [workspace.cloud.drive("folder", name=name) for name in "ab"]
     ids = [workspace.add("one.jpg", "two.jpg", parent=album) for album in albums]
     folders(workspace, "\n".join(["link", *albums]))
-    error = {"error": {"status": 400, "reason": "", "message": "no"}}
+    error = {"error": {"status": 400, "reason": "", "message": "Invalid image file"}}
     workspace.cloud.faults([{"on": "cloudinary.upload", "match": "two", "times": None, "do": error}])
     run(workspace).failed()
     first, second = (workspace.path / "results" / album for album in albums)

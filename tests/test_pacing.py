@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from drive2cloudinary.drive.api import AT_ONCE
-from drive2cloudinary.errors import ImageError, RateLimited
+from drive2cloudinary.errors import ImageError, RateLimited, StopRun
 from drive2cloudinary.network import limits
 from drive2cloudinary.network.limits import ConcurrencyLimit, RateLimit
 from drive2cloudinary.network.shared_memory import Shared
@@ -166,6 +166,39 @@ def test_an_answer_about_one_file_shows_that_the_limit_refuses_no_more(clock: Cl
     with limit.spending(200):
         pass
     assert clock.monotonic() - gone < 1
+
+
+def test_a_limit_that_refuses_everybody_for_minutes_stops_the_run(clock: Clock) -> None:
+    """As of a network address that Google slows down for hours: else each image would fail after ten minutes."""
+    limit = RateLimit(per_minute=325_000)
+
+    def ask(refused: bool) -> None:
+        with limit.spending(200):
+            if refused:
+                raise RateLimited("We're sorry")
+
+    def refusals() -> float:
+        began = clock.monotonic()
+        for _ in range(50):
+            try:
+                ask(True)
+            except StopRun as stop:
+                assert "every call was refused for 9 minutes" in str(stop) and "We're sorry" in str(stop)
+                return clock.monotonic() - began
+            except RateLimited:
+                pass
+        raise AssertionError("the run went on")
+
+    ask(False)
+    for _ in range(6):
+        with pytest.raises(RateLimited):
+            ask(True)
+    ask(False)
+    assert 540 <= refusals() < 600, "from the first refusal after the last accepted call"
+    for refused in (False, True, True):
+        clock.sleep(3600)
+        with suppress(RateLimited):
+            ask(refused)
 
 
 def test_a_retry_after_holds_every_process(clock: Clock) -> None:

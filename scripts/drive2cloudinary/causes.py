@@ -15,6 +15,10 @@ class Cause(Enum):
         "larger than the Cloudinary account takes",
         "Run again with fit=true, which re-encodes large images as JPEG, or take a larger plan.",
     )
+    TOO_MANY_PIXELS = (
+        "of more pixels than the Cloudinary account takes",
+        "Put a smaller version into Drive, or take a larger plan.",
+    )
     CANNOT_FIT = (
         "too large, and not to be re-encoded without harm",
         "Put a smaller version into Drive, or take a larger plan and set max_bytes.",
@@ -69,7 +73,8 @@ class Cause(Enum):
     )
     REFUSED = (
         "refused for another reason",
-        "Read what the service answered; run again once that is solved, or exclude the file with the setting exclude.",
+        "Run again later, because nothing shows that the file is at fault. If the service answers the same again, look "
+        "that answer up on its help pages, or report it to its support.",
     )
     DOWNLOAD_QUOTA = (
         "downloaded too often recently",
@@ -77,7 +82,7 @@ class Cause(Enum):
     )
     TOO_FAST = (
         "too many calls for the service",
-        "Run again later, with a lower drive_units_per_minute or uploads_at_once.",
+        "Run again in an hour; if that does not help, with a lower drive_units_per_minute or uploads_at_once.",
     )
     NO_ANSWER = (
         "no answer came",

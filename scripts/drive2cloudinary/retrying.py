@@ -1,8 +1,8 @@
 """Retry and back-off of failed calls.
 
-drive/errors.py and cloudinary/errors.py decide what an answer means. A TransientError is retried; any other error ends
-the image or the run. The clients do not retry by themselves (`num_retries=0`; Cloudinary's never does), so a permanent
-error costs one try.
+The tables of drive/errors.py and cloudinary/errors.py decide what an answer means. A TransientError is retried; any
+other error ends the image or the run. The clients do not retry by themselves (`num_retries=0`; Cloudinary's never
+does), so a permanent error costs one try.
 """
 
 from __future__ import annotations
@@ -65,14 +65,14 @@ def usable(wait: float) -> float | None:
     return max(0.0, wait) if wait < LONGEST_PAUSE else None
 
 
-def rate_limited_or_stop(service: str, said: str, wait: float | None) -> MigrationError:
+def rate_limited_or_stop(limit: str, said: str, wait: float | None) -> MigrationError:
     """The error of a call that a limit refused: RateLimited, or StopRun if the pause is longer than LONGEST_WAIT.
 
-    In: what the service said, and for how many seconds it asks to wait; None if it does not say.
+    In: the name of the limit, what the service said, and for how many seconds to wait; None if it does not say.
     """
     if wait is not None and wait > LONGEST_WAIT:
         until = datetime.fromtimestamp(time.time() + wait).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-        return StopRun(f"{service}'s limit is reached: run the same command again after {until} ({said})")
+        return StopRun(f"{limit} is reached: run the same command again after {until} ({said})")
     return RateLimited(said, wait)
 
 

@@ -191,7 +191,11 @@ class Emulator:
         return answer
 
     def oauth(self, **wanted: object) -> None:
-        """`revoke=True` (or False: restored), `expire=True`, `delegate=[users]` that the service account may be."""
+        """`revoke=True` (or False: restored), `expire=True`, `delegate=[users]` that the service account may be.
+
+        `refuse=KIND`, one of `oauth.REFUSALS` (or "": none), is what each call of the token endpoint gets.
+        `testing=True`: the app is in the state Testing. `also_grants=[scopes]` come with each consent.
+        """
         self._call("oauth", wanted)
 
     def settings(self, **wanted: object) -> None:

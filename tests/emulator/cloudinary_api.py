@@ -45,6 +45,7 @@ class Account:
     none; `metadata_fields` the external IDs of structured metadata; `verdicts` what comes of each kind of moderation.
     `existing_as_in_2019`: how `existing: true` was recorded then. `raw_urls`: URLs of answers are not percent-encoded.
     `clock`: how many seconds the service's clock is ahead of this machine's.
+    `stale_status` answers a timestamp of more than an hour ago: 400 was recorded in 2026, 401 before.
     """
 
     cloud: str
@@ -56,6 +57,7 @@ class Account:
     fixed_folders: bool = False
     existing_without_etag: bool = False
     rewrites: str = REWRITES[0]
+    stale_status: int = 400
     base: str = ""
     presets: dict[str, dict[str, str]] = field(default_factory=dict)
     metadata_fields: list[str] = field(default_factory=list)
@@ -173,7 +175,9 @@ class CloudinaryApi:
         told = int(fields["timestamp"])
         if told < self._account.now - HOUR:
             moment = datetime.fromtimestamp(told, UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
-            raise ApiError(401, f"Stale request - reported time is {moment} which is more than 1 hour ago")
+            raise ApiError(
+                self._account.stale_status, f"Stale request - reported time is {moment} which is more than 1 hour ago"
+            )
 
     # Uploading
 

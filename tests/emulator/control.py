@@ -2,7 +2,8 @@
 
 JSON over HTTP, under /emulator on Cloudinary's port. GET: stats, log, assets, drive (all nodes). POST: reset (counters,
 log and faults), faults (see `faults`), assets (plants one), drive (see `drive_tree.Tree.apply`; one or a list),
-oauth ({"revoke": true or false, "expire": true, "delegate": [users]}), settings.
+oauth ({"revoke": true or false, "expire": true, "delegate": [users], "refuse": KIND, "testing": true,
+"also_grants": [scopes]}), settings.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ MODES = (
     "existing_as_in_2019",
     "raw_urls",
     "clock",
+    "stale_status",
 )
 
 
@@ -197,13 +199,22 @@ class Control:
             self._oauth.delegate(body["delegate"])
         if body.get("expire"):
             self._oauth.expire()
+        if "refuse" in body:
+            self._oauth.refuse(body["refuse"])
+        if "testing" in body:
+            self._oauth.testing = bool(body["testing"])
+        if "also_grants" in body:
+            self._oauth.also_grants = tuple(body["also_grants"])
         return {}
 
     def _set(self, body: Json) -> Json:
-        """Drive's units_per_minute, and modes of the Cloudinary account: see MODES."""
+        """Drive's units_per_minute and calls_a_day, and modes of the Cloudinary account: see MODES."""
         for name, value in body.items():
             if name == "drive_units_per_minute":
                 self._drive.units_per_minute = int(value)
+                continue
+            if name == "drive_calls_a_day":
+                self._drive.calls_a_day = value
                 continue
             if name not in MODES or (name == "rewrites" and value not in REWRITES):
                 raise ValueError(f"no such setting: {name}={value}")

@@ -42,10 +42,12 @@ PAGE_WITH_PARENTS = 460
 UNITS = {"drive.list": 100, "drive.drives": 100, "drive.media": 200}
 OTHER_UNITS = 5
 SEARCHES = 32
-OVER_QUOTA = (
-    "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute per user' of service "
-    "'drive.googleapis.com' for consumer 'project_number:100000000001'."
-)
+PROJECT = "100000000001"
+QUOTAS = {
+    "minute": ("Queries per minute per user", "defaultPerMinutePerUser", "1/min/{project}/{user}", "325000"),
+    "day": ("Queries per day", "defaultPerDayPerProject", "1/d/{project}", "1000000000"),
+}
+"""What Drive calls its quotas: the limit in the message; and of the metadata, quota_limit, quota_unit and its value."""
 FILE_PATH = re.compile(r"/drive/v3/files/([^/]+)$")
 ROUTES = {
     "/drive/v3/files": "drive.list",
@@ -72,14 +74,31 @@ class DriveError(Exception):
         if self.code == 401:
             error |= {"message": UNAUTHENTICATED, "status": STATUSES[401]}
         if self.reason == "insufficientPermissions":
-            info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
-            info |= {"domain": "googleapis.com"}
-            error |= {"status": STATUSES[403], "details": [info]}
+            error |= {"status": STATUSES[403], "details": [_info("ACCESS_TOKEN_SCOPE_INSUFFICIENT")]}
             error["message"] = "Request had insufficient authentication scopes."
+        if self.reason == "rateLimitExceeded" and self.code == 403:
+            named = next((quota for quota in QUOTAS.values() if f"limit '{quota[0]}'" in str(self)), QUOTAS["minute"])
+            metadata = dict(zip(("quota_limit", "quota_unit", "quota_limit_value"), named[1:], strict=True))
+            metadata |= {"quota_metric": "drive.googleapis.com/default", "service": "drive.googleapis.com"}
+            metadata |= {"consumer": f"projects/{PROJECT}"}
+            error |= {"status": STATUSES[403], "details": [_info("RATE_LIMIT_EXCEEDED", metadata)]}
         reply = Reply.of_json({"error": error}, self.code)
         if self.code == 401:
             reply.headers["WWW-Authenticate"] = 'Bearer realm="https://accounts.google.com/", error="invalid_token"'
         return reply
+
+
+def _info(reason: str, metadata: dict[str, str] | None = None) -> Json:
+    """An ErrorInfo as Google's APIs put it beside the older `errors`."""
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"}
+    return {**info, "metadata": metadata} if metadata else info
+
+
+def over_quota(of: str) -> DriveError:
+    """The refusal of a call for which a quota has nothing left, as it was recorded in 2026: without Retry-After."""
+    message = f"Quota exceeded for quota metric 'Queries' and limit '{QUOTAS[of][0]}' of service "
+    message += f"'drive.googleapis.com' for consumer 'project_number:{PROJECT}'."
+    return DriveError(403, "rateLimitExceeded", message)
 
 
 def not_found(what: str) -> DriveError:
@@ -95,13 +114,15 @@ def invalid(where: str, message: str = "Invalid Value", reason: str = "invalid")
 class Drive:
     """The service. `delay` is added to each call; more than `per_second` calls a second are refused.
 
-    `units_per_minute`: the most units in any 60 seconds; further calls are refused. 0: no limit.
+    `units_per_minute`: the most units in any 60 seconds; further calls are refused. 0: no limit. `calls_a_day`: so many
+    calls are accepted, and then none until it is set again; None: no limit.
     """
 
     def __init__(
         self, tree: Tree, oauth: OAuth, delay: float = 0.0, per_second: int = 0, units_per_minute: int = 0
     ) -> None:
         self.units_per_minute = units_per_minute
+        self.calls_a_day: int | None = None
         self._accepted: deque[tuple[float, int]] = deque()
         self._units = 0
         self._tree = tree
@@ -162,15 +183,19 @@ class Drive:
         while self._recent and self._recent[0] <= now - 1:
             self._recent.popleft()
         if self._per_second and len(self._recent) >= self._per_second:
-            raise DriveError(403, "userRateLimitExceeded", "User Rate Limit Exceeded")
+            raise over_quota("minute")
         self._charge(UNITS.get(call.op, OTHER_UNITS), now)
         self._recent.append(now)
 
     def _charge(self, units: int, now: float) -> None:
+        if self.calls_a_day == 0:
+            raise over_quota("day")
         while self._accepted and self._accepted[0][0] <= now - 60:
             self._units -= self._accepted.popleft()[1]
         if self.units_per_minute and self._units + units > self.units_per_minute:
-            raise DriveError(403, "userRateLimitExceeded", OVER_QUOTA)
+            raise over_quota("minute")
+        if self.calls_a_day:
+            self.calls_a_day -= 1
         self._accepted.append((now, units))
         self._units += units
 

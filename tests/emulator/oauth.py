@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from google.auth import jwt
 
 from .consent import CONSENT_PATH, Consents
 from .record import Record
-from .wire import Call, Reply, read_body, split_target
+from .wire import JSON_TYPE, Call, Reply, read_body, split_target
 
 Json = dict[str, Any]
 LIFETIME = 3599
@@ -23,6 +24,42 @@ JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # google-auth writes this audience into a service account's assertion whatever the key's token_uri is.
 GOOGLE = "https://oauth2.googleapis.com/token"
 SCOPE = "https://www.googleapis.com/auth/drive.readonly"
+A_WEEK = 604_799
+"""Seconds until a refresh token expires that an app in the state Testing gets: recorded."""
+REFUSALS: dict[str, tuple[int, Json]] = {
+    "invalid_rapt": (
+        400,
+        {
+            "error": "invalid_grant",
+            "error_description": "reauth related error (invalid_rapt)",
+            "error_uri": "https://support.google.com/a/answer/9368756",
+            "error_subtype": "invalid_rapt",
+        },
+    ),
+    "deleted_client": (401, {"error": "deleted_client", "error_description": "The OAuth client was deleted."}),
+    "disabled_client": (401, {"error": "disabled_client", "error_description": "The OAuth client was disabled."}),
+    "invalid_client": (401, {"error": "invalid_client", "error_description": "The OAuth client was not found."}),
+    "admin_policy_enforced": (
+        400,
+        {
+            "error": "admin_policy_enforced",
+            "error_description": "Access to your account data is restricted by policies within your organization. "
+            "Please contact the administrator of your organization for more information.",
+        },
+    ),
+    "wrong_clock": (
+        400,
+        {
+            "error": "invalid_grant",
+            "error_description": "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable "
+            "timeframe. Check your iat and exp values in the JWT claim.",
+        },
+    ),
+    "revoked": (400, {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}),
+    "rate_limit_exceeded": (403, {"error": "rate_limit_exceeded", "error_description": "Rate limit exceeded."}),
+    "unknown": (400, {"error": "something_new", "error_description": "Something new."}),
+}
+"""What Google's token endpoint was seen to refuse, in its own words; `unknown` is made up."""
 
 
 @dataclass(slots=True)
@@ -44,6 +81,9 @@ class OAuth:
         self._record = record
         self._tokens: dict[str, tuple[float, frozenset[str], str]] = {}
         self._revoked = False
+        self._refusal = ""
+        self.testing = False
+        self.also_grants: tuple[str, ...] = ()
         self._delegated: frozenset[str] = frozenset()
         self._consents = Consents(account.client_id)
         self.token_uri = ""
@@ -65,6 +105,12 @@ class OAuth:
     def restore(self) -> None:
         """The refresh token is valid again."""
         self._revoked = False
+
+    def refuse(self, kind: str) -> None:
+        """Each call is refused in this way, one of REFUSALS, from now on; "": none any more."""
+        if kind and kind not in REFUSALS:
+            raise ValueError(f"no such refusal: {kind}")
+        self._refusal = kind
 
     def delegate(self, users: Iterable[str]) -> None:
         """An administrator allows the service account's client ID to read the Drives of just these users."""
@@ -102,6 +148,10 @@ class OAuth:
         if call.op != "oauth.token":
             return Reply.of_html(404, "Error 404 (Not Found)!!1")
         self._record.refreshes += 1
+        if self._refusal:
+            status, told = REFUSALS[self._refusal]
+            # Google's token endpoint indents its JSON.
+            return Reply(status, json.dumps(told, indent=2).encode(), {"Content-Type": JSON_TYPE})
         form: dict[str, str] = call.payload
         grant = form.get("grant_type")
         if grant == "refresh_token":
@@ -132,7 +182,9 @@ class OAuth:
         if scope is None:
             return self.error(400, "invalid_grant", "Bad Request")
         self._revoked = False
-        return self._grant(scope, refresh_token=self._account.refresh_token)
+        granted = " ".join([*scope.split(), *self.also_grants])
+        limited: Json = {"refresh_token_expires_in": A_WEEK} if self.testing else {}
+        return self._grant(granted, "", refresh_token=self._account.refresh_token, **limited)
 
     def _check_client(self, form: dict[str, str]) -> Reply | None:
         if form.get("client_id") != self._account.client_id:
@@ -162,7 +214,7 @@ class OAuth:
             return self.error(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
         return self._grant(scope, user or self._account.service_email)
 
-    def _grant(self, scope: str, user: str = "", **more: str) -> Reply:
+    def _grant(self, scope: str, user: str = "", **more: object) -> Reply:
         token = "ya29." + secrets.token_urlsafe(48)
         self._tokens[token] = (time.time() + LIFETIME, frozenset(scope.split()), user)
         answer = {"access_token": token, "expires_in": LIFETIME, "scope": scope, "token_type": "Bearer", **more}

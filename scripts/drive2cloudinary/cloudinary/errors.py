@@ -1,4 +1,7 @@
-"""The errors that answers of Cloudinary and its CDN mean, by the Upload API reference."""
+"""What the error answers of Cloudinary and its CDN mean, by the Upload API reference, and as recorded.
+
+The Upload API has no codes for errors: besides the HTTP status, there is only a message in English.
+"""
 
 from __future__ import annotations
 
@@ -7,64 +10,149 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from drive2cloudinary.answers import PASSING, Answer, Row, json_of, meaning, of_no_api
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError, one_line
-from drive2cloudinary.retrying import rate_limited_or_stop, retry_after, usable
+from drive2cloudinary.errors import ImageError, MigrationError, RateLimited, StopRun, TransientError
+from drive2cloudinary.retrying import retry_after, usable
 
-CLOUDINARY_PERMANENT = {
-    "File size too large": Cause.TOO_LARGE,
-    "Invalid image file": Cause.NOT_AN_IMAGE,
-}
-"""The beginnings of the messages of status 400, which has no error codes."""
-OF_SETTINGS = {
-    "Upload preset not found": "the account has no upload preset of the name in upload.upload_preset",
-    "Invalid value  for parameter kind": "the account has no structured metadata field of an external ID in "
-    "upload.metadata",
-}
-"""The beginnings of messages of status 400 that no image can escape → what is wrong. The second: pycloudinary #358."""
-_SIGNED_FOR = 3600.0
+SIGNED_FOR = 3600.0
 """Seconds for which the signature of a call is valid."""
+REFUSALS = (400, 401, 402, 403, 404)
+SWITCHED_OFF = Row(
+    StopRun,
+    "the Cloudinary account is switched off, as when its plan is used up or a payment is open: look at it in "
+    "Cloudinary's console (nothing is wrong with the credentials)",
+    status=REFUSALS,
+    says=r"^disabled customer|\b(cloud_name|cloud|account|customer|product environment)\b.{0,80}"
+    r"\b(is|was|has been) (disabled|suspended|blocked|deactivated)",
+)
+TOO_FAST = (
+    Row(RateLimited, status=(420, 429)),
+    Row(RateLimited, says=r"^rate limit exceeded"),
+)
+CLOUDINARY = (
+    *TOO_FAST,
+    # The bytes
+    Row(ImageError, cause=Cause.TOO_LARGE, status=(413,)),
+    Row(
+        ImageError,
+        cause=Cause.TOO_LARGE,
+        status=(400,),
+        says=r"^(image |video |raw )?file size (is )?too large|maximum file size|file (is )?too (large|big)",
+    ),
+    Row(
+        ImageError,
+        cause=Cause.TOO_MANY_PIXELS,
+        status=(400,),
+        says=r"maximum (image size|total number of pixels|number of pixels|image (width|height|dimensions))"
+        r"|\bmega ?pixels?\b|\b(too many|max(imum)?) pixels\b",
+    ),
+    Row(ImageError, cause=Cause.EMPTY, status=(400,), says=r"^(the )?(uploaded )?(image )?file is empty|^empty file"),
+    Row(
+        ImageError,
+        cause=Cause.NOT_AN_IMAGE,
+        status=(400, 415, 422),
+        says=r"^invalid ((image|video|raw|media) )?file\b|^invalid (image|video|media)\W*$"
+        r"|^unsupported ((image|video|raw|file|media|zip|pdf)\b.*|.*\b(format|file|type|codec))$"
+        r"|\bfile (format|type|extension)\b.*\bnot (allowed|supported)|\bformat \S+ (is )?not (allowed|supported)"
+        r"|\b(corrupt|damaged|truncated|unreadable|malformed image)",
+    ),
+    # The account: the same for every image
+    SWITCHED_OFF,
+    Row(
+        StopRun,
+        "Cloudinary refuses the time of this computer, set its clock",
+        status=REFUSALS,
+        says=r"^stale request",
+    ),
+    Row(
+        StopRun,
+        "the Cloudinary account's plan is used up: take a larger one in its console, or make room there",
+        status=(*REFUSALS, 409),
+        says=r"\b(storage|credits?|quota|bandwidth|plan|usage|subscription)\b.{0,80}"
+        r"\b(used up|exceeded|exhausted|reached|expired)\b"
+        r"|\b(exceeded|reached|exhausted|used up|over)\b.{0,80}\b(storage|credits?|quota|bandwidth|plan|subscription)\b"
+        r"|\b(not enough|insufficient|no more|out of) (storage|credits?|quota)\b",
+    ),
+    Row(
+        StopRun,
+        "Cloudinary does not accept the credentials: correct CLOUDINARY_URL in the environment or in .env",
+        status=REFUSALS,
+        says=r"^(invalid|unknown|wrong|no such|must supply|missing)\b[^'\"(]{0,25}"
+        r"\b(cloud_?name|cloud|api[_ ]?key|api[_ ]?secret|signature|credentials|customer)\b"
+        r"|\b(api[_ ]?key|api[_ ]?secret|cloud_?name)\b.{0,80}\b(mismatch|not found|unknown|inactive|disabled|deleted)",
+    ),
+    Row(
+        StopRun,
+        "Cloudinary does not let this account in: look at it in its console, and at CLOUDINARY_URL in the environment "
+        "or in .env",
+        status=(401,),
+        is_own=True,
+    ),
+    Row(
+        StopRun,
+        "the account has no upload preset of the name in upload.upload_preset: correct the setting upload, or create "
+        "it there",
+        status=(400,),
+        says=r"^upload preset not found",
+    ),
+    # pycloudinary, issue 358
+    Row(
+        StopRun,
+        "the account has no structured metadata field of an external ID in upload.metadata: correct the setting "
+        "upload, or create it there",
+        status=(400,),
+        says=r"^invalid value +for parameter kind",
+    ),
+    Row(TransientError, cause=Cause.SERVICE, status=PASSING),
+)
+"""The table of the Upload API: the first row that fits an answer says what it means."""
+AGED = (
+    Row(
+        TransientError,
+        cause=Cause.SERVICE,
+        status=REFUSALS,
+        says=r"^stale request",
+    ),
+    *CLOUDINARY,
+)
+"""The table for a call that waited longer than its signature is valid: the next try is signed anew."""
+CDN = (
+    *TOO_FAST,
+    SWITCHED_OFF,
+    Row(TransientError, cause=Cause.SERVICE, status=PASSING),
+    # An asset can be delivered as soon as its upload is answered, so a 404 is final, too.
+    Row(ImageError),
+)
+"""The table of the CDN."""
 
 
-def cloudinary_error(status: int, message: str, waited: float = 0.0) -> MigrationError:
-    """The error that an answer of Cloudinary means.
+def cloudinary_error(status: int, body: bytes, headers: Mapping[str, str], waited: float = 0.0) -> MigrationError:
+    """The error that an error answer of Cloudinary means.
 
-    In: the HTTP status; the error's message; the seconds between the signing of the call and its answer.
+    In: its HTTP status, its body, its headers; the seconds between the signing of the call and its answer.
     """
+    message = _message(body) or next((headers[name] for name in headers if name.lower() == "x-cld-error"), "")
     # "Invalid Signature … String to sign - '…'" repeats the signed parameters, which are secret. A caption
     # among them can have several lines.
-    shown = re.sub(r"(?is)(invalid signature).*", r"\1", message)
-    said = one_line(f"Cloudinary answered {status}: {shown}", 300)
-    if status == 401 and "stale request" in message.lower():
-        if waited > _SIGNED_FOR:
-            return TransientError(said)
-        return StopRun(f"Cloudinary refuses the time of this computer, set its clock ({said})")
-    if status == 401:
-        return StopRun(
-            f"Cloudinary does not accept the credentials: correct CLOUDINARY_URL in the environment or in .env ({said})"
-        )
-    for beginning, what in OF_SETTINGS.items():
-        if status == 400 and message.startswith(beginning):
-            return StopRun(f"{what}: correct the setting upload, or create it there ({said})")
-    if status in (420, 429):
-        return rate_limited_or_stop("Cloudinary", said, try_again_on(message))
-    if status == 408 or status >= 500:
-        return TransientError(said)
-    causes = (cause for beginning, cause in CLOUDINARY_PERMANENT.items() if message.startswith(beginning))
-    return ImageError(said, Cause.TOO_LARGE if status == 413 else next(causes, Cause.REFUSED))
+    shown = re.sub(r"(?is)(invalid signature|string to sign).*", r"\1", message)
+    content_type = next((headers[name] for name in headers if name.lower() == "content-type"), "")
+    answer = Answer(
+        "Cloudinary",
+        status,
+        shown or of_no_api(body, content_type),
+        is_own=bool(message),
+        wait=retry_after(headers) if (until := try_again_on(message)) is None else until,
+    )
+    return meaning(AGED if waited > SIGNED_FOR else CLOUDINARY, answer)
 
 
 def delivery_error(status: int, cause: str, headers: Mapping[str, str]) -> MigrationError:
-    """The error that an answer of Cloudinary's CDN means. In: the HTTP status, X-Cld-Error ("" if none), the headers.
+    """The error that an answer of Cloudinary's CDN means.
 
-    A 404 is final: an asset can be delivered as soon as its upload is answered.
+    In: the HTTP status, the header X-Cld-Error ("" if there is none), all headers.
     """
-    said = one_line(f"the CDN answered {status}{f': {cause}' if cause else ''}", 300)
-    if status in (420, 429):
-        return rate_limited_or_stop("Cloudinary's CDN", said, retry_after(headers))
-    if status == 408 or status >= 500:
-        return TransientError(said, retry_after(headers))
-    return ImageError(said)
+    return meaning(CDN, Answer("the CDN", status, cause, is_own=bool(cause), wait=retry_after(headers)))
 
 
 def try_again_on(message: str) -> float | None:
@@ -75,3 +163,11 @@ def try_again_on(message: str) -> float | None:
     except ValueError:
         return None
     return usable(until.timestamp() - time.time()) if until else None
+
+
+def _message(body: bytes) -> str:
+    """The message of an error answer; "" if it is not in Cloudinary's format."""
+    value = json_of(body)
+    error = value.get("error") if isinstance(value, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else ""

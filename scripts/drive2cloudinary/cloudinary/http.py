@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -52,7 +51,7 @@ class Connector:
         if answer.is_redirect:
             raise self._network.redirected(answer)
         if answer.status != 200:
-            raise cloudinary_error(answer.status, _message(answer.body), time.time() - signed_at)
+            raise cloudinary_error(answer.status, answer.body, answer.headers, time.time() - signed_at)
         self._last.answered_at = _moment(answer.headers.get("Date", ""))
         return urllib3.HTTPResponse(answer.body, answer.headers, answer.status)
 
@@ -63,11 +62,3 @@ def _moment(date: str) -> float | None:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def _message(body: bytes) -> str:
-    """The message of an error answer, which may be HTML instead of JSON."""
-    try:
-        return str(json.loads(body)["error"]["message"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return "not JSON"

@@ -5,9 +5,9 @@ Facts: https://developers.google.com/workspace/drive/api/reference/rest/v3/files
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,19 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 from googleapiclient.http import HttpRequest
 
+from drive2cloudinary.answers import of_no_api
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.content import PIECE, Content
-from drive2cloudinary.drive.errors import drive_error
+from drive2cloudinary.drive.errors import NotAccepted, drive_error
 from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, PLACE_FIELDS, WITH_DESCRIPTION, DriveFile
-from drive2cloudinary.drive.http import DriveHttp
+from drive2cloudinary.drive.http import DriveHttp, SignInRefused
 from drive2cloudinary.drive.signin import read_credentials, sign_in_error
 from drive2cloudinary.errors import ImageError, TooLarge, TransientError, one_line
 from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.retrying import calling, patiently
 from drive2cloudinary.settings import Settings
+from drive2cloudinary.waiting import pause
 from drive2cloudinary.wording import counted
 
 LIST, GET, DOWNLOAD = 100, 5, 200
@@ -40,6 +42,8 @@ NOTHING_NEW = 100
 AT_ONCE = 8
 """How many calls a listing makes at once. At 150 ms a search, 8 use up Drive's quota of 54 searches a second (LIST of
 325,000 units a minute); with more, the rate limit would be the limit all the same. rclone's `--checkers` are 8, too."""
+TOKENS = 5
+"""The run stops after so many refusals of a call's token in a row, each but the first of a new one."""
 
 
 class Incomplete(TransientError):
@@ -75,7 +79,16 @@ class Drive:
         self.fields = WITH_DESCRIPTION if settings.caption_from_description else FILE_FIELDS
         """The fields to request of each file of a listing."""
         self._units = services.units
-        authorized = google_auth_httplib2.AuthorizedHttp(self._credentials, http=self._http, max_refresh_attempts=1)
+        # The library would ask for a new token and try again, but at once: `_execute` does it with a pause.
+        authorized = google_auth_httplib2.AuthorizedHttp(self._credentials, http=self._http, max_refresh_attempts=0)
+        self._with_new_tokens = tenacity.Retrying(
+            sleep=pause,
+            retry=tenacity.retry_if_exception_type(NotAccepted),
+            stop=tenacity.stop_after_attempt(TOKENS),
+            wait=tenacity.wait_incrementing(start=0, increment=1),
+            before_sleep=lambda state: self._sign_in_again(),
+            reraise=True,
+        )
         self._service = build(
             "drive",
             "v3",
@@ -166,7 +179,7 @@ class Drive:
         Raises ImageError, StopRun or TransientError (not retried here).
         """
         try:
-            return self._bytes(self._media(file_id, resource_key), size)
+            return self._bytes(self._media(file_id, resource_key), size)[0]
         except TooLarge as error:
             raise TransientError(f"Drive sends more than {counted(size, 'byte')}", cause=Cause.CHANGED) from error
 
@@ -185,10 +198,8 @@ class Drive:
         request = self._media(file_id, resource_key)
         wanted = min(PIECE, size - start)
         request.headers["Range"] = f"bytes={start}-{start + wanted - 1}"
-        answers: list[httplib2.Response] = []
-        request.add_response_callback(answers.append)
-        piece = self._bytes(request, wanted)
-        found = re.fullmatch(rf"bytes {start}-[0-9]+/([0-9]{{1,18}})", answers[-1].get("content-range", ""))
+        piece, answer = self._bytes(request, wanted)
+        found = re.fullmatch(rf"bytes {start}-[0-9]+/([0-9]{{1,18}})", answer.get("content-range", ""))
         if not found:
             raise TransientError("Drive's answer is not the part of the file that was asked for")
         if not piece:
@@ -204,12 +215,18 @@ class Drive:
             self._service.files().get_media(fileId=file_id, supportsAllDrives=True), {file_id: resource_key}
         )
 
-    def _bytes(self, request: HttpRequest, size: int) -> bytes:
+    def _bytes(self, request: HttpRequest, size: int) -> tuple[bytes, httplib2.Response]:
+        """What a call downloads, of `size` bytes at most, and the head of the answer."""
+        answers: list[httplib2.Response] = []
+        request.add_response_callback(answers.append)
         with self._http.expecting(size):
             content = self._execute(request, DOWNLOAD)
         if not isinstance(content, bytes):
             raise TransientError("Drive's answer is not a file")
-        return content
+        kind = answers[-1].get("content-type", "")
+        if len(content) != size and kind.startswith("text/html"):
+            raise TransientError(f"Drive's answer is not the file: {of_no_api(content, kind)}")
+        return content, answers[-1]
 
     def _all_pages(
         self,
@@ -237,10 +254,9 @@ class Drive:
         while True:
             try:
                 page = self._patiently(self._page, request(token or None), read)
-            except TransientError:
-                raise
             except ImageError as error:
-                if not token:
+                passes = isinstance(error, TransientError) and error.cause is not Cause.REFUSED
+                if not token or passes:
                     raise
                 # If Drive refuses a page token, it advises to begin again with the first page.
                 raise Incomplete(one_line(error)) from error
@@ -265,14 +281,35 @@ class Drive:
         return answer
 
     def _execute(self, request: HttpRequest, units: int) -> Any:
-        """One call, as soon as the rate limit allows it. Raises MigrationError."""
-        with self._units.spending(units), calling("Drive"):
+        """One call, as soon as the rate limit allows it, with a new token if Drive does not accept the one at hand.
+
+        Raises MigrationError. A token that has just been given is not always known everywhere in Drive.
+        """
+        return self._with_new_tokens(self._once, request, units)
+
+    def _once(self, request: HttpRequest, units: int) -> Any:
+        with self._units.spending(units), self._calling("Drive"):
             try:
                 return request.execute()
             except HttpError as error:
-                raise drive_error(*_parsed(error)) from error
+                raise drive_error(int(error.resp.status), error.content or b"", dict(error.resp)) from error
+
+    def _sign_in_again(self) -> None:
+        with self._calling("Google's sign-in"):
+            self._credentials.refresh(google_auth_httplib2.Request(self._http))
+
+    @contextmanager
+    def _calling(self, service: str) -> Iterator[None]:
+        """Turn the exceptions of Google's clients, which may sign in before any call, into a MigrationError."""
+        with calling(service):
+            try:
+                yield
+            except SignInRefused as error:
+                raise sign_in_error(error.answer, self._token, self._credentials, self._impersonate) from error
             except RefreshError as error:
-                raise sign_in_error(error, self._token, self._credentials, self._impersonate) from error
+                # Of what is no refusal and yet no token, such as a page of something in between, nothing is shown: it
+                # may repeat the request, which has secrets.
+                raise TransientError("Google's sign-in gives no token, and does not say why") from error
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -303,15 +340,3 @@ def _with_keys(request: HttpRequest, resource_keys: Mapping[str, str]) -> HttpRe
     if keys:
         request.headers["X-Goog-Drive-Resource-Keys"] = keys
     return request
-
-
-def _parsed(error: HttpError) -> tuple[int, str, str, dict[str, str]]:
-    """Status, reason, message and headers of an error answer, which may be HTML."""
-    reason, message = "", f"{error.resp.get('content-type', 'no type')} of {counted(len(error.content or b''), 'byte')}"
-    try:
-        envelope = json.loads(error.content)["error"]
-        message = str(envelope.get("message", ""))
-        reason = str((envelope.get("errors") or [{}])[0].get("reason", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-        pass
-    return int(error.resp.status), reason, message, dict(error.resp)

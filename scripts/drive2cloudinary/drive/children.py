@@ -88,9 +88,9 @@ class Children:
             return folders, None
         except Incomplete:
             return folders, None
-        except TransientError as error:
-            raise cannot_list(f"{path(folders[0])} and {len(folders) - 1} more", error) from error
-        except ImageError:
+        except ImageError as error:
+            if isinstance(error, TransientError) and error.cause is not Cause.REFUSED:
+                raise cannot_list(f"{path(folders[0])} and {len(folders) - 1} more", error) from error
             # The query is too complex, or one folder is gone. Querying each alone shows which.
             return folders, None
         asked = {folder.id for folder in folders}

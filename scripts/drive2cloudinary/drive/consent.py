@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import webbrowser
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from oauthlib.oauth2 import OAuth2Error
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.http import ConsentHttp
 from drive2cloudinary.drive.pasting import ADDRESS_BAR, free_port, new_state, pass_on_pasted
-from drive2cloudinary.drive.signin import SCOPE, default_credentials
+from drive2cloudinary.drive.signin import SCOPE, default_credentials, refused_consent
+from drive2cloudinary.drive.token_file import EXPIRES, in_words
 from drive2cloudinary.errors import MigrationError, StopRun, one_line
-from drive2cloudinary.retrying import calling
+from drive2cloudinary.retrying import LONGEST_PAUSE, calling
 from drive2cloudinary.settings import Settings
 
 WHERE = (
     "create an OAuth client of the type 'Desktop app' at https://console.cloud.google.com/apis/credentials "
     "and save its JSON there"
 )
+AUDIENCE = "https://console.cloud.google.com/auth/audience"
 IN_THE_BROWSER = "Consent in the browser that opens now. If none does, open this address:\n\n{url}\n"
 
 
@@ -42,14 +45,21 @@ def authenticate(settings: Settings, browser: bool, port: int) -> str:
         return f"There is no {token}: Google's Application Default Credentials are used, which need no consent."
     if not os.access(token.parent, os.W_OK):
         raise MigrationError(f"{token} cannot be written: there is no folder {token.parent} that you may write to")
-    write_token(token, consent(credentials, browser, port, ConsentHttp(settings)))
+    value = consent(credentials, browser, port, ConsentHttp(settings))
+    write_token(token, value)
     drive = Drive.of(settings)
     try:
         account = drive.account()
     except MigrationError as error:
         raise MigrationError(f"{token} is written, but Drive cannot be read with it yet: {error}") from error
+    expires = ""
+    if isinstance(until := value.get(EXPIRES), str):
+        expires = (
+            f"It expires on {in_words(datetime.fromisoformat(until))}, because the app is in the state Testing: run "
+            f"this again then, or click Publish app at {AUDIENCE} and run this again.\n"
+        )
     return (
-        f"{token} is written: it reads the Drive of {account}, and can do nothing else.\n"
+        f"{token} is written: it reads the Drive of {account}, and can do nothing else.\n{expires}"
         "Now: python scripts/drive_folders.py, to find the folder's ID"
     )
 
@@ -71,14 +81,21 @@ def consent(credentials: Path, browser: bool, port: int, connection: ConsentHttp
         pass_on_pasted(port, state)
     with calling("Google's sign-in"):
         granted = _granted(flow, port=port, state=state, open_browser=browser, authorization_prompt_message=prompt)
-    if granted is None or SCOPE not in granted.granted_scopes:
+        value: dict[str, object] = json.loads(granted.to_json())
+    # Without a scope in the answer, what was asked for is granted (RFC 6749, 5.1).
+    if granted.granted_scopes is not None and SCOPE not in granted.granted_scopes:
         raise MigrationError("the consent leaves out reading Drive: run this again, and leave its box ticked")
-    value: dict[str, object] = json.loads(granted.to_json())
+    # Google says it for apps in the state Testing only, whose tokens expire after seven days.
+    seconds = flow.oauth2session.token.get("refresh_token_expires_in")
+    if isinstance(seconds, int) and 0 < seconds < LONGEST_PAUSE:
+        value[EXPIRES] = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
     return value
 
 
 def _granted(flow: InstalledAppFlow, **options: object) -> Any:
-    """The credentials that the user granted; None if their scope is not the one requested. Raises MigrationError."""
+    """The credentials that the user granted. Raises MigrationError."""
+    # Without this, oauthlib raises a Warning if other scopes are granted than were asked for, such as more of them.
+    os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"
     try:
         return flow.run_local_server(
             host="127.0.0.1",
@@ -86,10 +103,9 @@ def _granted(flow: InstalledAppFlow, **options: object) -> Any:
             success_message="You can close this window: the terminal says how it went.",
             **options,
         )
-    except Warning:
-        # oauthlib raises a Warning if the granted scope is not the requested one.
-        return None
-    except (OAuth2Error, GoogleAuthError, OSError) as error:
+    except OAuth2Error as error:
+        raise refused_consent(str(error.error), str(error.description or "")) from error
+    except (GoogleAuthError, OSError) as error:
         raise MigrationError(f"Google did not grant access: {one_line(error, 200)}") from error
 
 

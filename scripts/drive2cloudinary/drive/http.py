@@ -21,6 +21,14 @@ GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
 _REDIRECTS = 3
 
 
+class SignInRefused(Exception):
+    """The token endpoint answered with an error, of which the client would keep only a part, with advice of its own."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
 class DriveHttp:
     """Connections to Drive and to Google's sign-in, with the part of httplib2's API the clients use. Unlike httplib2,
     it is thread-safe: each call has a connection to itself.
@@ -54,7 +62,7 @@ class DriveHttp:
         redirections: int = 0,
         connection_type: Any = None,
     ) -> tuple[httplib2.Response, bytes]:
-        """As httplib2.Http.request. Raises TransientError."""
+        """As httplib2.Http.request. Raises TransientError, SignInRefused."""
         sent = dict(headers or {})
         if uri.startswith(self._endpoint):
             file_size: int | None = getattr(self._of_thread, "file_size", None)
@@ -70,6 +78,8 @@ class DriveHttp:
         else:
             network = self._sign_in
             answer = network.call(method, uri, headers=sent, body=body)
+            if method == "POST" and answer.status >= 400:
+                raise SignInRefused(answer)
         if answer.is_redirect:
             raise network.redirected(answer)
         return _as_httplib2(answer), answer.body

@@ -16,7 +16,7 @@ from drive2cloudinary.command import warn
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.children import cannot_list
 from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
-from drive2cloudinary.drive.signin import token_warning
+from drive2cloudinary.drive.token_file import token_warnings
 from drive2cloudinary.drive.walk import FoundImage, Walked, images_below
 from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError, one_line
 from drive2cloudinary.listing import assets_file, held_names, public_ids
@@ -67,8 +67,7 @@ def find_images(
 
     Raises MigrationError, also if the account may not open a folder in it that `exclude` does not leave out.
     """
-    warning = token_warning(Path(settings.token))
-    if warning:
+    for warning in token_warnings(Path(settings.token)):
         warn(warning)
     drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)

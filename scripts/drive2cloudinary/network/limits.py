@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from drive2cloudinary.errors import ImageError, RateLimited, TransientError
+from drive2cloudinary.errors import ImageError, RateLimited, StopRun, TransientError
 from drive2cloudinary.network.notices import Notice
 from drive2cloudinary.network.shared_memory import Shared
 from drive2cloudinary.waiting import pause
@@ -32,15 +32,19 @@ class RateLimit:
     limit existed is not known: the listing, in a process of its own, can leave next to nothing of a minute. A
     Retry-After stops all calls.
 
+    If no call of any process is accepted for nine minutes, the run stops: its images would fail one by one.
+
     Units are counted in the second in which the call's answer came, because the time when the service counted them is
     unknown. They count for sixty seconds. The units of a call without an answer count from its start.
     """
 
-    _BUDGET, _LEARNED, _RATE, _RATED, _NEXT, _HELD_UNTIL, _REFUSED, _IN_A_ROW, _SECOND, _UNITS = range(10)
+    _BUDGET, _LEARNED, _RATE, _RATED, _NEXT, _HELD_UNTIL, _REFUSED, _IN_A_ROW, _SINCE, _SECOND, _UNITS = range(11)
     _SECONDS = 61
     """Sixty full seconds and the current one."""
     _POLL = 0.1
     _LONG = 1.0
+    _STORM = 540.0
+    """Less than the ten minutes after which retrying.py gives a call up."""
     """Seconds of waiting of which the user is told."""
 
     def __init__(
@@ -71,7 +75,12 @@ class RateLimit:
         try:
             yield
         except RateLimited as error:
-            self._refused(units, began, error.retry_after or 0.0)
+            refused_for = self._refused(units, began, error.retry_after or 0.0)
+            if refused_for > self._STORM * self._second:
+                raise StopRun(
+                    f"every call was refused for {refused_for / 60:.0f} minutes: run the same command again in an hour "
+                    f"({error})"
+                ) from error
             raise
         except TransientError:
             raise
@@ -151,12 +160,17 @@ class RateLimit:
             if shared[self._IN_A_ROW] and began > shared[self._REFUSED]:
                 shared[self._IN_A_ROW], shared[self._NEXT] = 0, now
 
-    def _refused(self, units: float, began: float, retry_after: float) -> None:
+    def _refused(self, units: float, began: float, retry_after: float) -> float:
+        """Note a refusal; returns for how many seconds all calls have been refused, 0 while they are few."""
         with self._at_present() as (shared, now):
             self._count(shared, -units, began)
             shared[self._HELD_UNTIL] = max(shared[self._HELD_UNTIL], now + retry_after)
+            if not shared[self._IN_A_ROW]:
+                shared[self._SINCE] = now
+            # After a long rest, two refusals far from each other prove nothing.
+            refused_for = now - shared[self._SINCE] if shared[self._IN_A_ROW] > 2 else 0.0
             if began <= shared[self._REFUSED]:
-                return
+                return refused_for
             shared[self._REFUSED] = now
             shared[self._IN_A_ROW] += 1
             accepted = shared[self._UNITS :]
@@ -167,6 +181,7 @@ class RateLimit:
                 shared[self._BUDGET] = max(sum(accepted), shared[self._BUDGET] / 10)
                 shared[self._LEARNED] = now
             shared[self._NEXT] = now + self._pause(shared)
+            return refused_for
 
 
 class ConcurrencyLimit:

@@ -14,7 +14,7 @@ from drive2cloudinary.command import warn
 from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.drive.folder_tree import Branch, Seen, TypeOf, own, shared_drives, shared_with_me
-from drive2cloudinary.drive.signin import token_warning
+from drive2cloudinary.drive.token_file import token_warnings
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.wording import counted
@@ -33,8 +33,7 @@ BY_THEMSELVES = "Images shared by themselves (to move them, add a shortcut to ea
 def print_trees(settings: Settings, which: Which) -> None:
     """Print the trees and images that `which` finds in the Drive of the token's account. Raises MigrationError."""
     token = Path(settings.token)
-    warning = token_warning(token)
-    if warning:
+    for warning in token_warnings(token):
         warn(warning)
     drive = Drive.of(settings)
     with Console(stderr=True).status("Reading Drive …"):
