@@ -205,6 +205,7 @@ OF_CLOUDINARY: list[tuple[int, str, type[MigrationError], Cause | None]] = [
     (401, "cloud_name emulated is disabled", STOP, None),
     (403, "Your account has been suspended", STOP, None),
     (400, "You have exceeded your storage quota", STOP, None),
+    (400, "Image is over the limit of your plan, quota reached", AGAIN, Cause.REFUSED),
     (403, "Monthly credits limit reached", STOP, None),
     (400, "Upload preset not found", STOP, None),
     (400, "Invalid value  for parameter kind", STOP, None),

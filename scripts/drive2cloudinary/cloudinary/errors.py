@@ -69,10 +69,12 @@ CLOUDINARY = (
         StopRun,
         "the Cloudinary account's plan is used up: take a larger one in its console, or make room there",
         status=(*REFUSALS, 409),
-        says=r"\b(storage|credits?|quota|bandwidth|plan|usage|subscription)\b.{0,80}"
+        # Not what may be about one image: three refusals of that kind in a row stop the run, too.
+        says=r"^(?!.*\b(images?|files?|videos?|size|pixels?|megapixels?|dimensions?|resolution)\b).*("
+        r"\b(storage|credits?|quota|bandwidth|plan|usage|subscription)\b.{0,80}"
         r"\b(used up|exceeded|exhausted|reached|expired)\b"
-        r"|\b(exceeded|reached|exhausted|used up|over)\b.{0,80}\b(storage|credits?|quota|bandwidth|plan|subscription)\b"
-        r"|\b(not enough|insufficient|no more|out of) (storage|credits?|quota)\b",
+        r"|\b(exceeded|reached|exhausted|used up)\b.{0,80}\b(storage|credits?|quota|bandwidth|plan|subscription)\b"
+        r"|\b(not enough|insufficient|no more|out of) (storage|credits?|quota)\b)",
     ),
     Row(
         StopRun,
