@@ -240,12 +240,14 @@ def test_a_request_that_waited_until_its_signature_was_stale_is_signed_again(
 ) -> None:
     """As after a computer was suspended: then its clock is right, and the next try succeeds."""
     now = iter([0.0, hours * 3600.0])
-    monkeypatch.setattr("drive2cloudinary.cloudinary.http.time", SimpleNamespace(time=lambda: next(now)))
+    monkeypatch.setattr(
+        "drive2cloudinary.cloudinary.http.time", SimpleNamespace(time=lambda: next(now), monotonic=time.monotonic)
+    )
     body = b'{"error":{"message":"Stale request - reported time is long ago which is more than 1 hour ago"}}'
 
     def refuse(connection: socket.socket) -> None:
         connection.recv(100_000)
-        connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
     with pytest.raises(MigrationError) as caught:
         Connector(network(60)).request("POST", Server(refuse).url, [("timestamp", "0")], {})
