@@ -212,8 +212,11 @@ OF_CLOUDINARY: list[tuple[int, str, type[MigrationError], Cause | None]] = [
     # Neither, or nobody knows
     (401, "", AGAIN, Cause.REFUSED),
     (403, "", AGAIN, Cause.REFUSED),
-    (403, "User is not allowed to do this", AGAIN, Cause.REFUSED),
-    (400, "Moderation kind not supported", AGAIN, Cause.REFUSED),
+    (403, "User is not allowed to do this", FAIL, Cause.REFUSED),
+    (400, "Moderation kind not supported", FAIL, Cause.REFUSED),
+    (400, "Missing mandatory metadata field 'sku'", FAIL, Cause.REFUSED),
+    (400, "You have not subscribed to this add-on", FAIL, Cause.REFUSED),
+    (400, "Something new", AGAIN, Cause.REFUSED),
     (404, "Resource not found", AGAIN, Cause.REFUSED),
     (404, "", AGAIN, Cause.REFUSED),
     (409, "public_id exists", AGAIN, Cause.REFUSED),

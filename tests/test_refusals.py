@@ -65,7 +65,7 @@ def test_a_refusal_that_every_image_gets_stops_the_run(
 ) -> None:
     workspace.add(*(f"{number}.jpg" for number in range(IMAGES)))
     cores = 2
-    done = workspace.run(*how, cores=cores, upload="{moderation: none_such}", retries=0, **more)
+    done = workspace.run(*how, cores=cores, upload="{moderation: none_such}", **more)
     done.failed()
     workspace.agreed(done)
     done.line(STOPPED, "Moderation kind not supported", "the setting upload")

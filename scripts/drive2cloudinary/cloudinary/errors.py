@@ -106,6 +106,13 @@ CLOUDINARY = (
         status=(400,),
         says=r"^invalid value +for parameter kind",
     ),
+    # What is asked for with each upload: it does not pass, and three in a row stop the run (transfer/refusals.py).
+    Row(
+        ImageError,
+        status=(400, 403),
+        is_own=True,
+        says=r"\bmoderation\b|\bmetadata\b|\badd-?on\b|\bsubscri|\bpreset\b|\bpermi(t|ssion)|\bnot allowed\b",
+    ),
     Row(TransientError, cause=Cause.SERVICE, status=PASSING),
 )
 """The table of the Upload API: the first row that fits an answer says what it means."""
