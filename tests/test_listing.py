@@ -42,7 +42,7 @@ def test_a_page_that_fails_stops_the_run_and_leaves_the_last_good_listing(
     workspace = Workspace(tmp_path, large_cloud)
     dry = workspace.dry_run("--quiet")
     dry.succeeded()
-    assert "1300 of 1300 images to move (1300 new" in dry.said
+    assert "1,300 of 1,300 images to move (1,300 new" in dry.said
     before = (workspace.results / "listing.json").read_bytes()
     failure = {"error": {"status": 500, "reason": "backendError"}}
     large_cloud.faults([{"on": "drive.list", "skip": 3, "times": None, "do": failure}])

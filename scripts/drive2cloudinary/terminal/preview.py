@@ -72,8 +72,8 @@ class Preview:
         shown: list[Reason] = ["new", "changed", "failed before"]
         if reasons["forced"]:
             shown.append("forced")
-        why = ", ".join(f"{reasons[reason]} {reason}" for reason in shown)
-        later = f", {self.left} left for later by limit={self.settings.limit}" if self.left else ""
+        why = ", ".join(f"{reasons[reason]:,} {reason}" for reason in shown)
+        later = f", {self.left:,} left for later by limit={self.settings.limit}" if self.left else ""
         return f"{len(self.pending):,} of {how_many(len(self.listed.images))} to move ({why}){later}"
 
     @property
