@@ -24,6 +24,7 @@ ESSENTIAL = {
     "mkdir": "coreutils",
     "mount": "mount",
     "nsenter": "util-linux",
+    "printenv": "coreutils",
     "setpriv": "util-linux",
     "sh": "dash",
     "sleep": "coreutils",
@@ -48,11 +49,30 @@ NEEDED = {
     "srun",
 }
 """What only tests call that a Need leaves out where it is missing."""
-NAMED = {*ESSENTIAL, *OF_README, *NEEDED}
+OF_ENVIRONMENT = {"pip", "python"}
+"""On the PATH of Snakemake's jobs, which begins with the environment that runs them."""
+NAMED = {*ESSENTIAL, *OF_README, *NEEDED, *OF_ENVIRONMENT}
 _STARTERS = ("env", "nsenter", "setpriv", "unshare")
 """They start the program that stands behind their options."""
 _OF_SHELL = set(
-    ["cd", "echo", "exec", "exit", "export", "else", "fi", "if", "read", "set", "test", "then", "trap", "true", "wait"]
+    [
+        "cd",
+        "echo",
+        "exec",
+        "exit",
+        "export",
+        "else",
+        "fi",
+        "if",
+        "read",
+        "set",
+        "test",
+        "then",
+        "trap",
+        "true",
+        "umask",
+        "wait",
+    ]
 )
 
 
