@@ -77,9 +77,9 @@ class RateLimit:
         except RateLimited as error:
             refused_for = self._refused(units, began, error.retry_after or 0.0)
             if refused_for > self._STORM * self._second:
+                passed = counted(round(refused_for / 60), "minute")
                 raise StopRun(
-                    f"every call was refused for {refused_for / 60:.0f} minutes: run the same command again in an hour "
-                    f"({error})"
+                    f"every call was refused for {passed}: run the same command again in an hour ({error})"
                 ) from error
             raise
         except TransientError:
