@@ -1,0 +1,116 @@
+"""What people mean by a pattern of exclude."""
+
+from __future__ import annotations
+
+import pytest
+
+from drive2cloudinary.listing.filters import excludes_folder as excludes
+from drive2cloudinary.listing.filters import glob_of, with_literal_brackets
+from drive2cloudinary.settings import Settings
+
+WHOLE = ["drafts", "drafts/", "/drafts", "/drafts/", "./drafts", "drafts/*", "/drafts/*", "./drafts/*", "drafts/**"]
+WHOLE += ["drafts//*", "drafts/**/*", "dra*", "dr?fts/*", "**/drafts/*", "**/drafts", "*", "/*", "Photos/drafts/*"]
+WHOLE += ["Photos/drafts", "/Photos/drafts/*", "./Photos/drafts/"]
+
+
+def fits(pattern: str, path: str, root: str = "Photos", names: tuple[str, ...] = ()) -> bool:
+    """Whether a pattern excludes a file. In: its path; the names of all files and folders, for brackets."""
+    *folder, name = path.split("/")
+    return with_literal_brackets(glob_of(pattern, root), names).fits_file(folder, name)
+
+
+def excludes_folder(pattern: str, folders: tuple[str, ...], root: str = "") -> bool:
+    return excludes(Settings(exclude=(pattern,)), folders, root)
+
+
+@pytest.mark.parametrize("pattern", WHOLE)
+def test_a_folder_is_excluded_with_all_that_is_in_it_however_it_is_written(pattern: str) -> None:
+    for path in ("drafts/a.jpg", "drafts/2024/old/a.jpg"):
+        assert fits(pattern, path)
+    for folder in (("drafts",), ("drafts", "2024"), ("drafts", "2024", "old")):
+        assert excludes_folder(pattern, folder, "Photos")
+
+
+@pytest.mark.parametrize("pattern", sorted({*WHOLE} - {"*", "/*"}))
+def test_the_exclusion_of_a_folder_leaves_its_neighbours(pattern: str) -> None:
+    for path in ("a.jpg", "final/a.jpg", "final drafts/a.jpg"):
+        assert not fits(pattern, path)
+    for folder in ((), ("final",), ("final", "2024")):
+        assert not excludes_folder(pattern, folder, "Photos")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "is_excluded"),
+    [
+        # Without a slash, at any depth.
+        ("drafts", "2024/drafts/a.jpg", True),
+        ("drafts/", "2024/drafts/a.jpg", True),
+        ("drafts/", "drafts", False),
+        ("a.jpg", "2024/drafts/a.jpg", True),
+        ("drafts", "drafts.jpg", False),
+        # With one, from the Drive folder on.
+        ("drafts/*", "2024/drafts/a.jpg", False),
+        ("/drafts", "2024/drafts/a.jpg", False),
+        ("2024/drafts", "2024/drafts/x/a.jpg", True),
+        ("2024/drafts", "1/2024/drafts/a.jpg", False),
+        ("*/drafts/*", "2024/drafts/a.jpg", True),
+        ("**/drafts/*", "1/2/drafts/a.jpg", True),
+        ("2024/**/a.jpg", "2024/a.jpg", True),
+        ("2024/**/a.jpg", "2024/1/2/a.jpg", True),
+        ("2024/**/a.jpg", "2024/1/ba.jpg", False),
+        # As before.
+        ("*.gif", "1/2/a.gif", True),
+        ("draft*", "drafts/1/a.jpg", True),
+        ("d*a.jpg", "drafts/1/a.jpg", True),
+        ("*/a.jpg", "1/2/a.jpg", True),
+        ("drafts/*.gif", "drafts/1/a.gif", True),
+        ("drafts/*.gif", "drafts/a.jpg", False),
+        ("IMG_[12]?.jpg", "x/IMG_13.jpg", True),
+        ("IMG_[!12]*", "IMG_1.jpg", False),
+        ("?.jpg", "é.jpg", True),
+        ("e\u0301.jpg", "é.jpg", True),
+        # Capitals count, but for extensions.
+        ("*.gif", "X.GIF", True),
+        ("*.GIF", "x.gif", True),
+        ("drafts/*.JP*G", "drafts/1/a.jpeg", True),
+        ("a.jpg", "x/a.JPG", True),
+        ("a.jpg", "A.jpg", False),
+        ("Drafts/*", "drafts/a.jpg", False),
+        # The Drive folder itself may begin the path.
+        ("Photos/*.gif", "1/a.gif", True),
+        ("Photos", "1/a.gif", False),
+        ("Photos/", "1/a.gif", False),
+        ("Photos/*", "a.jpg", True),
+        ("/", "a.jpg", False),
+        (".", "a.jpg", False),
+        ("", "a.jpg", False),
+    ],
+)
+def test_a_pattern_means_what_people_mean(pattern: str, path: str, is_excluded: bool) -> None:
+    assert fits(pattern, path) is is_excluded
+
+
+def test_a_name_with_brackets_that_is_there_is_meant() -> None:
+    names = ("[2024] Trip", "2 Trip", "a [1].jpg")
+    assert fits("[2024] Trip/*", "[2024] Trip/a.jpg", names=names)
+    assert not fits("[2024] Trip/*", "2 Trip/a.jpg", names=names)
+    assert fits("[2024] Trip/*", "2 Trip/a.jpg", names=("2 Trip",))
+    assert fits("[2024] Trip/IMG_[12].jpg", "[2024] Trip/IMG_1.jpg", names=names)
+    assert fits("a [1].*", "x/a [1].jpg", names=names)
+    assert excludes_folder("[2024] Trip", ("[2024] Trip", "x")) and excludes_folder("[2024] Trip", ("2 Trip",))
+    assert fits("a]*", "a]b.jpg", names=("a]b.jpg",))
+
+
+def test_a_folder_of_the_name_of_the_drive_folder_is_meant_before_that() -> None:
+    assert not excludes_folder("Photos/drafts/*", ("drafts",), "")
+    assert excludes_folder("Photos/drafts/*", ("Photos", "drafts"), "")
+
+
+@pytest.mark.parametrize("pattern", ["drafts/*.gif", "drafts/a*", "*.gif", "drafts/2024", "drafts/2024/*", "[!a]*/x"])
+def test_a_pattern_for_a_part_of_a_folder_does_not_exclude_it_as_a_whole(pattern: str) -> None:
+    assert not excludes_folder(pattern, ("drafts",), "Photos")
+
+
+def test_a_name_with_a_slash_is_one_name() -> None:
+    assert excludes_folder("2023/24", ("2023/24",)) and excludes_folder("2023/24/*", ("2023/24", "x"))
+    assert excludes_folder("2*4", ("x", "2023/24"))
