@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
-from snakemake.cli import parse_config
+from snakemake import cli
 
+import snakemake_logger_plugin_drive2cloudinary  # noqa: F401 - Snakemake imports it before it reads --config
 from drive2cloudinary.configuration import need_unique_keys
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.settings import Settings, Upload, folder_of
@@ -20,10 +22,8 @@ DEFAULTS: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
 def settings(*typed: str) -> Settings:
-    """The settings of `snakemake --config` with these pairs, which Snakemake reads as YAML."""
-    pairs = [pair.partition("=") for pair in typed]
-    config = {**DEFAULTS, **{key: yaml.safe_load(value) for key, _, value in pairs}}
-    return Settings.from_config(config, ROOT / "config.schema.yaml", typed)
+    """The settings of `snakemake --config` with these pairs."""
+    return Settings.from_config({**DEFAULTS, **cli.parse_config(typed)}, ROOT / "config.schema.yaml", typed)
 
 
 def configured(text: str) -> Settings:
@@ -120,6 +120,83 @@ def test_a_folder_name_is_text_whatever_yaml_makes_of_it(name: str) -> None:
     assert settings(f"folder_name='{name}'").folder_name == name, "as in the command of a job"
 
 
+NOT_AS_TYPED_FOR_YAML = [
+    "#1",
+    "a #b",
+    " ",
+    "!a",
+    "- a",
+    "[a] b",
+    "[a]: [b]",
+    "a:",
+    "a: b",
+    "{a: b}",
+    "{a",
+    "*a",
+    "&a b",
+    "%a",
+]
+NOT_AS_TYPED_FOR_YAML += [
+    "@a",
+    "`a",
+    "|",
+    ">",
+    "? a",
+    "it's",
+    "the 'best'",
+    '"a" b "c"',
+    "null",
+    "yes",
+    "007",
+    "---",
+    "...",
+]
+
+
+@pytest.mark.parametrize("text", NOT_AS_TYPED_FOR_YAML)
+def test_texts_are_taken_as_typed(text: str) -> None:
+    for quoted in [text] + [f"{quote}{text}{quote}" for quote in "'\"" if quote not in text]:
+        given = settings(
+            f"folder_id={ID}", *(f"{key}={quoted}" for key in ("folder_name", "exclude", "folders", "assets"))
+        )
+        assert (given.folder_name, given.folders, given.assets) == (text.strip(), text.strip() or (), text.strip())
+        assert given.exclude == ((text,) if text.strip() else ())
+        assert Settings.from_json(given.to_json()) == replace(given, folders=())
+
+
+@pytest.mark.parametrize(
+    ("typed", "patterns"),
+    [
+        ("", ()),
+        ("[]", ()),
+        ("a,b", ("a", "b")),
+        (" a , #b ,, - c ", ("a", "#b", "- c")),
+        ("Trip #2/*,!x,[2024] Trip/*", ("Trip #2/*", "!x", "[2024] Trip/*")),
+        ('["a,b/*", c]', ("a,b/*", "c")),
+        ("['a', 'b']", ("a", "b")),
+        (' ["#a", 007] ', ("#a", "007")),
+        ("[2024]", ("2024",)),
+        ("'[2024]'", ("[2024]",)),
+        ("[a] b, [c]", ("[a] b", "[c]")),
+        ("'a b','c'", ("'a b'", "'c'")),
+    ],
+)
+def test_patterns_are_separated_by_commas_or_a_list_of_yaml(typed: str, patterns: tuple[str, ...]) -> None:
+    assert settings(f"exclude={typed}").exclude == patterns
+
+
+def test_a_truth_value_is_no_text_to_go_along() -> None:
+    with pytest.raises(MigrationError, match="wrong setting upload.context.a"):
+        configured("upload: {context: {a: true}}")
+
+
+@pytest.mark.parametrize("written", ["2024_01", "[a, 2024_01]"])
+def test_a_pattern_in_config_yaml_that_yaml_takes_for_a_number_has_to_stand_in_quotes(written: str) -> None:
+    with pytest.raises(MigrationError) as caught:
+        configured(f"exclude: {written}")
+    assert str(caught.value) == "wrong setting exclude: YAML reads it as 202401, not as text: put it into quotes"
+
+
 @pytest.mark.parametrize("setting", ["folder_id", "folder_name", "results", "folders_link_column"])
 @pytest.mark.parametrize(
     ("written", "read"),
@@ -154,8 +231,9 @@ def test_a_list_may_be_one_text(typed: str, value: tuple[str, ...]) -> None:
 
 
 def test_what_goes_along_is_text_however_it_is_written() -> None:
-    given = settings("upload={tags: 2026, context: {1: 2.5}, metadata: {a: [1, b]}, upload_preset: 7, moderation: }")
-    assert given.upload == Upload(("2026",), {"1": "2.5"}, {"a": ["1", "b"]}, "7")
+    upload = "upload: {tags: 2026, context: {1: 2.5}, metadata: {a: [1, b]}, upload_preset: 7, moderation: }"
+    assert configured(upload).upload == Upload(("2026",), {"1": "2.5"}, {"a": ["1", "b"]}, "7")
+    assert settings("upload={tags: [1, '#b'], context: {1: 2.5}}").upload == Upload(("1", "#b"), {"1": "2.5"})
     assert settings("upload=").upload == settings("upload={}").upload == Upload()
 
 
@@ -167,7 +245,7 @@ def typed(line: str) -> Settings:
     """The settings of `snakemake --config` with this pair, as Snakemake itself parses it."""
     name, _, value = line.partition(": ")
     pair = f"{name}={value}"
-    return Settings.from_config({**DEFAULTS, **parse_config([pair])}, ROOT / "config.schema.yaml", [pair])
+    return Settings.from_config({**DEFAULTS, **cli.parse_config([pair])}, ROOT / "config.schema.yaml", [pair])
 
 
 @pytest.mark.parametrize("read", [configured, typed], ids=["config.yaml", "--config"])
@@ -309,7 +387,6 @@ def test_settings_survive_the_command_line_of_a_script() -> None:
         ("upload={format: jpg}", ("upload.format cannot be set", "would change the stored bytes")),
         ("upload={context: {drive_id: x}}", ("upload.context.drive_id cannot be set",)),
         ("upload={context: [a]}", ("wrong setting upload.context",)),
-        ("upload={context: {a: true}}", ("wrong setting upload.context.a",)),
         ("upload={context: {a: ''}}", ("wrong setting upload.context.a",)),
         ("upload={context: {a=b: c}}", ("wrong setting upload.context", "a=b")),
         ("upload={tags: [a, 'b,c']}", ("wrong setting upload.tags", "'b,c' has a comma")),
@@ -321,8 +398,7 @@ def test_settings_survive_the_command_line_of_a_script() -> None:
         ("limit=few", ("wrong setting limit", "few")),
         ("timeout=0", ("wrong setting timeout",)),
         ("timeout=soon", ("wrong setting timeout", "soon")),
-        ("include=[1]", ("wrong setting include",)),
-        ("include={a: b}", ("wrong setting include",)),
+        ("include=[[1]]", ("wrong setting include", "YAML reads it as ['1'], not as text")),
         ("include=video/*", ("wrong setting include", "video/*", "only images are moved")),
         ("include=[image/*, Video/mp4]", ("wrong setting include", "Video/mp4", "only images are moved")),
         ("results=", ("wrong setting results",)),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -24,7 +26,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         yield cluster
 
 
-def start(workspace: Workspace, slurm: Slurm, **config: int) -> subprocess.Popen[str]:
+def start(workspace: Workspace, slurm: Slurm, **config: Any) -> subprocess.Popen[str]:
     """A run in batches of four images, each with two processes."""
     environment = {**slurm.environment, "CLOUDINARY_URL": workspace.cloud.cloudinary_url, "NO_GCE_CHECK": "true"}
     plain = workspace.command(images_per_job=4, **config)
@@ -100,3 +102,14 @@ def test_the_limits_of_the_run_hold_for_all_nodes_together(workspace: Workspace,
     assert code == 0, said
     workspace.audit()
     assert workspace.cloud.stats()["max_uploads_at_once"] <= 4
+
+
+def test_the_jobs_have_the_settings_as_they_were_typed(workspace: Workspace, slurm: Slurm) -> None:
+    """A shell reads them on the way, and Snakemake reads them as YAML in each job."""
+    workspace.add("1.jpg")
+    workspace.add("2.jpg", parent=workspace.cloud.drive("folder", name="#recycle"))
+    tag = "it's $HOME \\d"
+    code, said = end(start(workspace, slurm, exclude="#recycle/*", upload=json.dumps({"tags": [tag]})))
+    assert code == 0, said
+    (asset,) = workspace.cloud.assets().values()
+    assert asset["tags"] == [tag]

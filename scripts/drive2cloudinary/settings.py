@@ -51,6 +51,8 @@ FREE_PLAN = 10 * 1024 * 1024
 FREE_PLAN_PIXELS = 25_000_000
 """The largest image of which Cloudinary's free plan makes a JPG or a thumbnail."""
 LISTS = ("include", "exclude")
+OR_LISTS = (*LISTS, "folders")
+"""Settings that are a text or a list."""
 _COMPUTED = ("resource_key", "results_name")
 """Fields that no user can set."""
 REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
@@ -175,16 +177,18 @@ class Settings:
     def from_config(cls, config: dict[str, Any], schema: Path, typed: Sequence[str] = ()) -> Settings:
         """The settings in Snakemake's `config`, checked against `schema`.
 
-        In: config.yaml overridden by `--config`; the JSON Schema; the arguments of `--config`, because Snakemake
-        converts an ID that looks like a number (1e5, 007), and the original text is only there. Raises MigrationError
-        for an unknown key, a wrong type, a text that YAML has converted, or a folder_id that is neither an ID nor a
-        Drive folder's URL.
+        In: config.yaml overridden by `--config`; the JSON Schema; the arguments of `--config`, because Snakemake reads
+        them as YAML, which makes numbers (1e5, 007) and comments (a #b) of texts, and the original text is only there.
+        Raises MigrationError for an unknown key, a wrong type, a text that YAML has converted, or a folder_id that is
+        neither an ID nor a Drive folder's URL.
         """
         _need_unique_keys(typed)
         values = {**config, **_typed_by_name(typed, config)}
-        for key in TEXTS:
-            if not isinstance(values.get(key), str | None):
-                raise MigrationError(f"wrong setting {key}: {no_text(values[key])}")
+        for key in (*TEXTS, *LISTS):
+            value = values.get(key)
+            for each in value if key in LISTS and isinstance(value, list) else [value]:
+                if not isinstance(each, str | None):
+                    raise MigrationError(f"wrong setting {key}: {no_text(each)}")
         values |= {key: path_of(key, values[key]) for key in PATHS if isinstance(values.get(key), str)}
         need_no_braces("wrong setting results", values.get("results") or "")
         values |= {key: _number(key, values[key]) for key in NUMBERS if key in values}
@@ -303,9 +307,8 @@ def _typed_by_name(arguments: Sequence[str], config: dict[str, Any]) -> dict[str
     typed: dict[str, Any] = {}
     for argument in arguments:
         key, _, text = argument.partition("=")
-        if key in TEXTS and key in config:
-            # A profile, and the command of a job, put quotes around it; Snakemake takes them off, too.
-            typed[key] = text.strip("'\"")
+        if key in config and (key in TEXTS or (key in OR_LISTS and not _is_list(text, config[key]))):
+            typed[key] = _as_typed(text)
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     for key in SWITCHES:
         if isinstance(config.get(key), str):
@@ -319,6 +322,17 @@ def _typed_by_name(arguments: Sequence[str], config: dict[str, Any]) -> dict[str
     if isinstance(config.get("upload"), dict):
         typed["upload"] = _as_texts(config["upload"])
     return typed
+
+
+def _is_list(text: str, value: object) -> bool:
+    """Whether a text of the command line is a list in YAML's own form, ["a,b", c]. In: what YAML makes of it."""
+    return isinstance(value, list) and text.strip().startswith("[") and text.strip().endswith("]")
+
+
+def _as_typed(text: str) -> str:
+    """A text of the command line without a pair of quotes around the whole, which a profile puts there."""
+    text = text.strip()
+    return text[1:-1].strip() if re.fullmatch("'[^']*'|\"[^\"]*\"", text) else text
 
 
 def _as_texts(value: Any) -> Any:

@@ -6,14 +6,16 @@ import atexit
 import contextlib
 import logging
 import os
+import re
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snakemake.cli import get_profile_dir
+from snakemake import cli
 
 from drive2cloudinary.errors import MigrationError
 
@@ -23,6 +25,38 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """The exit code that shells give a program that Ctrl-C ended: 128 + SIGINT."""
+
+
+def take_comments_as_texts() -> None:
+    """Have `--config` take a text that YAML reads as a comment, such as #1, as it is typed; a text of spaces, too.
+
+    Snakemake would end with a traceback before it reads the Snakefile. So call it when a plugin of this workflow is
+    imported, which is earlier, in the jobs on a cluster, too.
+    """
+    parse = cli.parse_config
+
+    def parse_config(entries: Sequence[str] | None) -> dict[str, Any]:
+        comments = {}
+        others = []
+        for entry in entries or ():
+            key, _, text = entry.partition("=")
+            if re.fullmatch(r"\s+|\s*#.*", text.strip("'\""), re.DOTALL):
+                comments[key] = text
+            else:
+                others.append(entry)
+        return {**parse(others), **comments}
+
+    cli.parse_config = parse_config
+
+
+def quote_for_jobs(workflow: Workflow) -> None:
+    """Have the settings reach the jobs on other machines as they are.
+
+    Snakemake writes them into a job's command as Python does, in which the shell finds \\ twice, and $ in double
+    quotes. What is quoted already it leaves alone.
+    """
+    arguments = workflow.config_settings.config_args or ()
+    workflow.config_settings.config_args = [shlex.quote(each) for each in arguments]
 
 
 def start_no_timers(workflow: Workflow) -> None:
@@ -114,7 +148,7 @@ def cancel_at_interrupt(workflow: Workflow) -> None:
 
 def profile_file(profile: str) -> Path | None:
     """The file of the profile that `--profile` names; None if there is no such profile."""
-    found = get_profile_dir(profile)
+    found = cli.get_profile_dir(profile)
     return Path(found[1]) if found else None
 
 

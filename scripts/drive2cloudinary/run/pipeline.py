@@ -60,6 +60,8 @@ class Pipeline:
         self._base = base
         settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", self.invocation.config_arguments)
         self.settings = within_resources(settings, workflow)
+        # On Slurm, a job begins another snakemake.
+        compat.quote_for_jobs(workflow)
         if is_main:
             # The job that makes the listing reads it again; a wrong line is said before anything starts.
             _or_exit(assets_file.read, self.settings.assets)
