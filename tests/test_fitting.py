@@ -287,6 +287,36 @@ def test_the_marker_of_a_deleted_file_stays_and_is_named_in_orphans(workspace: W
     assert len(workspace.cloud.assets()) == 2
 
 
+def test_a_new_file_at_the_path_of_a_deleted_one_is_named_beside_it(workspace: Workspace) -> None:
+    """So that people see why the old URL shows the old picture. A Mac writes é as two characters."""
+    inner = workspace.cloud.drive("folder", name='e\u0301 <b>"')
+    old = workspace.add("=again.jpg", "moved.jpg", "excluded.jpg", parent=inner)
+    workspace.run().succeeded()
+    urls = {row["filename"]: row["cloudinary_url"] for row in workspace.mapping()}
+    workspace.cloud.drive_all([{"op": "delete", "id": each} for each in (*old, inner)])
+    inner = workspace.cloud.drive("folder", name='\u00e9 <b>"')
+    workspace.add("=again.jpg", "excluded.jpg", parent=inner, content_base64=jpeg("new"))
+    workspace.add("moved.jpg")
+    done = workspace.run(exclude="excluded.jpg")
+    done.succeeded()
+    done.line(
+        "no longer in the Drive folder: 3 images, still in Cloudinary; a new file is at the path of 2 of them: see"
+    )
+    (new,) = [row["cloudinary_url"] for row in workspace.mapping() if row["filename"] == "=again.jpg"]
+    assert new not in urls.values()
+    notes = {
+        row["filename"]: (row["note"], row["cloudinary_url"], row["new_cloudinary_url"]) for row in orphans(workspace)
+    }
+    assert notes == {
+        "'=again.jpg": ("a new file is at this path", urls["=again.jpg"], new),
+        "excluded.jpg": ("a new file is at this path", urls["excluded.jpg"], ""),
+        "moved.jpg": ("", urls["moved.jpg"], ""),
+    }
+    section = (workspace.results / "report.html").read_text().partition('id="orphans"')[2]
+    assert section.count("a new file is at this path") == 2 and section.count(f'href="{new}"') == 1
+    assert section.count(f'href="{urls["=again.jpg"]}"') == 1
+
+
 def orphans(workspace: Workspace) -> list[dict[str, str]]:
     """The rows of orphans.csv."""
     with (workspace.results / "orphans.csv").open(newline="") as stream:

@@ -31,11 +31,15 @@ def merge_markers(
     """
     whole, results_folder = listing.read_confirmed(listed.parent), listed.parent
     markers, report = MarkerIndex(results_folder), Report(failed_before or {})
+    gone = orphans.found(whole.images, results_folder)
+    left, new = {each.path for each in gone}, dict[tuple[str, str], str]()
     with mapping.writing(results_folder, mapping.COLUMNS, csv_bom) as add:
         for each in mapping.merged(whole.images, results_folder, markers, warn, limit, to_move):
             add(vars(each.row))
             report.add(each)
-    gone = orphans.found(whole.images, results_folder)
+            if left and (path := orphans.path_of(each.row.folder_path, each.row.filename)) in left:
+                new.setdefault(path, each.row.cloudinary_url)
+    gone = orphans.with_new_files(gone, new)
     orphans.write(gone, results_folder, csv_bom)
     stopped_because = stopped_because or Run(results_folder).stopped_because
     report.write(whole, gone, stopped_because, results_folder)

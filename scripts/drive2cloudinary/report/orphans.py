@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from drive2cloudinary.files import WITH_BOM, replacing_table
 from drive2cloudinary.results import layout, marker
@@ -14,7 +16,11 @@ from drive2cloudinary.results.listing import Image
 
 @dataclass(frozen=True)
 class Orphan:
-    """One marker whose Drive file is not listed any more. The fields are the columns of orphans.csv."""
+    """One marker whose Drive file is not listed any more. The fields are the columns of orphans.csv.
+
+    note: A_NEW_FILE if another file is listed at its path, as after a file was deleted and put there again; else "".
+    new_cloudinary_url: the cloudinary_url of that file in the mapping.
+    """
 
     file_id: str
     folder_path: str
@@ -22,8 +28,16 @@ class Orphan:
     public_id: str
     cloudinary_url: str
     marker: str
+    note: str = ""
+    new_cloudinary_url: str = ""
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """Its path in Drive, for comparison with that of a row of the mapping."""
+        return path_of(self.folder_path, self.filename)
 
 
+A_NEW_FILE = "a new file is at this path"
 COLUMNS = tuple(Orphan.__dataclass_fields__)
 
 
@@ -47,6 +61,19 @@ def found(images: Iterable[Image], results_folder: Path) -> list[Orphan]:
     ]
 
 
+def path_of(folder_path: str, filename: str) -> tuple[str, str]:
+    """A path in Drive for comparison: a Mac writes é as two characters. In: as in the mapping."""
+    return unicodedata.normalize("NFC", folder_path), unicodedata.normalize("NFC", filename)
+
+
+def with_new_files(orphans: Iterable[Orphan], new: Mapping[tuple[str, str], str]) -> list[Orphan]:
+    """The orphans, which say whether a new file is at their path. In: path_of each listed file → its cloudinary_url."""
+    return [
+        replace(each, note=A_NEW_FILE, new_cloudinary_url=new[each.path]) if each.path in new else each
+        for each in orphans
+    ]
+
+
 def write(orphans: Iterable[Orphan], results_folder: Path, bom: bool) -> None:
     """Write orphans.csv, with a byte order mark if `bom`. Raises OSError.
 
@@ -57,9 +84,17 @@ def write(orphans: Iterable[Orphan], results_folder: Path, bom: bool) -> None:
             add(astuple(orphan))
 
 
-def count(path: Path) -> int:
-    """How many Drive files an orphans.csv names; 0 if there is none."""
+class Gone(NamedTuple):
+    """How many Drive files an orphans.csv names, and at the paths of how many of them a new file is."""
+
+    files: int
+    replaced: int
+
+
+def count(path: Path) -> Gone:
+    """The counts of an orphans.csv; zeros if there is none."""
     if not path.exists():
-        return 0
+        return Gone(0, 0)
     with path.open(encoding=WITH_BOM, newline="") as stream:
-        return len({row["file_id"] for row in csv.DictReader(stream)})
+        notes = {row["file_id"]: row.get("note") for row in csv.DictReader(stream)}
+    return Gone(len(notes), sum(note == A_NEW_FILE for note in notes.values()))

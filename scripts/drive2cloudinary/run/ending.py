@@ -92,7 +92,7 @@ class Ending:
             summary=mapping.summary(mappings),
             mapping=layout.mapping_csv(self._combined_in or migrations[0].results_folder),
             reports=[each.report for each in migrations],
-            gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans))},
+            gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans)).files},
             unmerged=len(self._migrations) - len(migrations),
             stopped_because=stopped_because,
         )

@@ -19,6 +19,7 @@ from drive2cloudinary.errors import one_line
 from drive2cloudinary.report import mapping
 from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.report.mapping import Summary
+from drive2cloudinary.report.orphans import Gone
 from drive2cloudinary.results import batches, failure, layout, listing, marker
 from drive2cloudinary.terminal.console import HEADLINE, Console, say
 from drive2cloudinary.terminal.tally import Listed, Now, Tally, folder_in_words, how_many, in_words
@@ -35,14 +36,14 @@ _SAID_AGAIN_AFTER = 60.0
 class Outcome:
     """What a run ends with.
 
-    gone: orphans.csv of each results folder → how many files it names, if any. unmerged: how many Drive folders have no
+    gone: orphans.csv of each results folder → its counts, if it names any. unmerged: how many Drive folders have no
     mapping of this run. stopped_because: the line that says why the run was stopped, "" if it was not.
     """
 
     summary: Summary
     mapping: Path
     reports: Sequence[Path]
-    gone: Mapping[Path, int]
+    gone: Mapping[Path, Gone]
     unmerged: int
     stopped_because: str
 
@@ -136,7 +137,8 @@ class Progress(logging.Handler):
         hint = f", see the rows with status {' or '.join(bad)}" if bad else ""
         say(f"mapping: {outcome.mapping}{hint}; {report}", level)
         for path, gone in outcome.gone.items():
-            say(f"no longer in the Drive folder: {how_many(gone)}, still in Cloudinary: see {path}")
+            new = f"; a new file is at the path of {gone.replaced:,} of them" if gone.replaced else ""
+            say(f"no longer in the Drive folder: {how_many(gone.files)}, still in Cloudinary{new}: see {path}")
         if undecided := outcome.summary.undecided:
             say(f"moderation: {how_many(undecided)} not decided when stored: see Cloudinary's Media Library")
         for line in _to_do(outcome):
