@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
 import yaml
 
-from tests.harness import Workspace
+from tests.harness import PATIENCE, Workspace
 
 
 def left(workspace: Workspace) -> dict[str, str]:
@@ -37,3 +41,101 @@ def test_a_profile_and_a_list_in_config_yaml_have_the_same_texts(workspace: Work
     assert list(workspace.cloud.assets()) == ["2024/a_b/in_a_b"]
     (workspace.path / "mine.yaml").write_text('exclude: ["a,b/*", "#recycle/*"]')
     assert workspace.dry_run("--configfile", "mine.yaml", results="other").line("1 of 3 images to move")
+
+
+@pytest.mark.parametrize("pattern", ["drafts", "drafts/", "/drafts/*", "./drafts/*", "drafts/**", "Photos/drafts/*"])
+def test_a_folder_is_left_out_however_it_is_written(workspace: Workspace, pattern: str) -> None:
+    drafts = workspace.cloud.drive("folder", name="drafts")
+    workspace.add("in it.jpg", parent=drafts)
+    workspace.add("below.jpg", parent=workspace.cloud.drive("folder", name="old", parent=drafts))
+    workspace.add("kept.jpg")
+    dry = workspace.dry_run(exclude=pattern)
+    dry.succeeded()
+    assert dry.line("1 of 3 images to move") and "warning" not in dry.said
+
+
+def test_what_is_there_by_name_is_meant_and_extensions_have_no_case(workspace: Workspace) -> None:
+    for folder in ("[2024] Trip", "2 Trip", "Photos"):
+        workspace.add(f"in {folder}.jpg", parent=workspace.cloud.drive("folder", name=folder))
+    workspace.add("X.GIF", "kept.gif.jpg", "fine [1].jpg", "fine 1.jpg")
+    workspace.run(exclude="[2024] Trip/*,*.gif,Photos/*,fine [1].*").succeeded()
+    assert sorted(left(workspace)) == ["X.GIF", "fine [1].jpg", "in Photos.jpg", "in [2024] Trip.jpg"]
+
+
+def test_a_pattern_that_fits_nothing_is_said_before_the_first_upload_and_the_exit_code_tells(
+    workspace: Workspace,
+) -> None:
+    """With one letter less, or an ID of another folder, pictures become public that should not."""
+    workspace.cloud.drive("folder", name="empty", parent=workspace.cloud.drive("folder", name="2024"))
+    drafts = workspace.cloud.drive("folder", name="drafts")
+    (image,) = workspace.add("in it.jpg", parent=drafts)
+    workspace.add("kept.png")
+    wanted: dict[str, Any] = {
+        "exclude": f"draft/*,drafts/**,2024/empty/,{image},*.gfi,*.pgn,drfats/in it.jpg,x\u202eyz",
+        "include": "IMAGE/JPG,*.jpeg,image/gfi,image/*",
+        "trust_checksum": f"{{{image}: false, 1Other: false}}",
+    }
+    lines = [
+        "include 'image/gfi' fits nothing",
+        "exclude 'draft/*' fits nothing; did you mean 'drafts/*'?",
+        "exclude '*.gfi' fits nothing",
+        "exclude '*.pgn' fits nothing; did you mean '*.png'?",
+        "exclude 'drfats/in it.jpg' fits nothing; did you mean 'drafts/in it.jpg'?",
+        "exclude 'x yz' fits nothing",
+        "trust_checksum '1Other' fits nothing",
+    ]
+    dry = workspace.dry_run(**wanted)
+    dry.succeeded()
+    assert dry.lines[1:-1] == [*(f"warning: {line}" for line in lines), "to: the folder Photos in the cloud emulated"]
+
+    workspace.cloud.faults([{"on": "cloudinary.upload", "do": {"hold": 0}, "times": None}])
+    running = workspace.start(**wanted, timeout=PATIENCE)
+    assert running.stderr
+    for line in lines:
+        while (said := running.stderr.readline().strip()) != line:
+            assert said, f"ended before {line}"
+    assert not workspace.count_markers()
+    workspace.cloud.faults([])
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 1 and "all images are where they should be" not in said
+    assert said.splitlines()[-len(lines) :] == [f"to do: {line}" for line in lines]
+    assert workspace.statuses() == {"in it.jpg": "skipped", "kept.png": "uploaded"}
+
+    again = workspace.run(**wanted)
+    again.failed()
+    assert again.line("to do: exclude 'draft/*' fits nothing") and again.line("nothing has changed since")
+    workspace.run(exclude="drafts/*,empty").succeeded()
+
+
+def test_of_many_folders_a_pattern_has_to_fit_in_one(workspace: Workspace) -> None:
+    for name in ("a", "b"):
+        album = workspace.cloud.drive("folder", name=name)
+        workspace.add(f"of {name}.jpg", parent=workspace.cloud.drive("folder", name=f"drafts {name}", parent=album))
+    listed = [each["id"] for each in workspace.cloud.nodes() if each["name"] in ("a", "b")]
+    (workspace.path / "folders.csv").write_text("\n".join(["link", *listed]))
+    wanted: dict[str, Any] = {"folder_id": None, "folders": "folders.csv"}
+    workspace.run(**wanted, exclude="drafts a,a/drafts a").succeeded()
+    done = workspace.run(**wanted, exclude="drafts a,drfats b/*")
+    done.failed()
+    said = "exclude 'drfats b/*' fits nothing; did you mean 'drafts b/*'?"
+    assert [line for line in done.lines if "drfats" in line] == [said, f"to do: {said}"]
+    dry = workspace.dry_run(**wanted, exclude="drafts a,drfats b/*")
+    assert dry.line("warning: ") == f"warning: {said}"
+
+
+def test_without_subfolders_a_pattern_for_them_is_no_mistake(workspace: Workspace) -> None:
+    workspace.add("in it.jpg", parent=workspace.cloud.drive("folder", name="drafts"))
+    workspace.add("kept.jpg")
+    workspace.run(exclude="drafts/*,drafts/", recursive=False).succeeded()
+    assert workspace.statuses() == {"kept.jpg": "uploaded"}
+
+
+def test_a_listing_of_an_early_version_is_no_reason_to_doubt_a_pattern(workspace: Workspace) -> None:
+    workspace.cloud.drive("folder", name="empty")
+    workspace.add("kept.jpg")
+    workspace.run(exclude="empty").succeeded()
+    path = workspace.results / "listing.json"
+    path.write_text(path.read_text().replace(', "empty_folders": [["empty"]]', ""))
+    assert "empty" not in path.read_text() and "warning" not in workspace.dry_run(exclude="empty").said
+    workspace.run(exclude="empty").succeeded()
+    assert json.loads(path.read_text())["empty_folders"] == [["empty"]]

@@ -84,7 +84,7 @@ def spoiled(value: Any) -> Iterator[Any]:
     """Copies of a JSON value in each of which another value, or the whole, is MARK; of a list, only its first entry."""
     yield MARK
     if isinstance(value, dict | list):
-        for key, each in list(value.items()) if isinstance(value, dict) else [(0, value[0])]:
+        for key, each in list(value.items()) if isinstance(value, dict) else list(enumerate(value[:1])):
             for other in spoiled(each):
                 copy = value.copy()
                 copy[key] = other
@@ -98,7 +98,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def dry_run() -> None:
         found = migration.listed_as_set()
-        Preview(*migration.pending(found, again=False, dryrun=True), found, False, settings).print("images")
+        Preview(*migration.pending(found, again=False, dryrun=True), found, False, settings).print("images", [])
 
     def batch() -> None:
         for path in (folder / "batches").glob("*.txt"):
@@ -106,7 +106,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
     def next_listing() -> None:
         root: Any = type("Root", (), {"name": "Photos"})
-        new = make_listing(settings, root, Walked([], []), last_listing(folder))
+        new = make_listing(settings, root, Walked([], [], []), last_listing(folder))
         new.write(folder.parent / "new.json")
         assert listing.read(folder.parent / "new.json") == new
 

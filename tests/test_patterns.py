@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.listing.filters import excludes_folder as excludes
-from drive2cloudinary.listing.filters import glob_of, with_literal_brackets
+from drive2cloudinary.listing.filters import glob_of, with_literal_brackets, with_mime_types
 from drive2cloudinary.settings import Settings
 
 WHOLE = ["drafts", "drafts/", "/drafts", "/drafts/", "./drafts", "drafts/*", "/drafts/*", "./drafts/*", "drafts/**"]
@@ -114,3 +115,31 @@ def test_a_pattern_for_a_part_of_a_folder_does_not_exclude_it_as_a_whole(pattern
 def test_a_name_with_a_slash_is_one_name() -> None:
     assert excludes_folder("2023/24", ("2023/24",)) and excludes_folder("2023/24/*", ("2023/24", "x"))
     assert excludes_folder("2*4", ("x", "2023/24"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("image/jpg", "image/jpeg"),
+        ("IMAGE/JPEG", "image/jpeg"),
+        ("jpg", "image/jpeg"),
+        (".JPEG", "image/jpeg"),
+        ("*.tif", "image/tiff"),
+        ("pdf", "application/pdf"),
+        ("image/*", "image/*"),
+        ("*", "*"),
+        ("image/x-*", "image/x-*"),
+        ("Image/X-New", "image/x-new"),
+    ],
+)
+def test_a_type_to_include_may_be_an_extension_or_another_name_of_it(typed: str, meant: str) -> None:
+    assert with_mime_types(Settings(include=(typed,))).include == (meant,)
+
+
+@pytest.mark.parametrize("typed", ["jgp", "*.mp4", "image", "{a: b}", "holiday.jpg"])
+def test_what_is_no_type_and_no_extension_is_refused(typed: str) -> None:
+    with pytest.raises(MigrationError) as caught:
+        with_mime_types(Settings(include=(typed,)))
+    assert str(caught.value) == (
+        f"wrong setting include: {typed!r} is no MIME type such as image/jpeg, and no extension of a picture"
+    )

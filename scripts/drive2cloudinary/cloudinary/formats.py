@@ -64,5 +64,17 @@ def mime_type(extension: str) -> str:
     return kinds[0] if kinds else ""
 
 
+def usual_mime_type(kind: str) -> str:
+    """The MIME type that Drive uses for a format; another MIME type in small letters, of another extension "".
+
+    In: an extension (jpg, .jpg, *.jpg), or any MIME type.
+    """
+    kind = kind.lower()
+    for extension, mime_types in {**_ONLY_STORED, **_SHOWN}.items():
+        if kind in (extension, f".{extension}", f"*.{extension}", *mime_types):
+            return mime_types[0]
+    return kind if "/" in kind else ""
+
+
 def _names(table: dict[str, list[str]]) -> set[str]:
     return {*table, *(mime_type for mime_types in table.values() for mime_type in mime_types)}

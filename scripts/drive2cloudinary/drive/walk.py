@@ -43,9 +43,13 @@ class FoundImage:
 
 @dataclass(frozen=True)
 class Walked:
-    """What is in a Drive folder: each image once, and the folders below it that the account may not open."""
+    """What is in a Drive folder: each image once.
+
+    folders: the paths of all folders below it, if `recursive` is set. closed: those that the account may not open.
+    """
 
     images: list[FoundImage]
+    folders: list[Folders]
     closed: list[Folders]
 
 
@@ -88,11 +92,11 @@ def images_below(
 
     In: `type_of`, from an extension to the MIME type of a picture (see `known_by_extension`): a file of a type that
     says nothing is known by it, unless `include` names the type that it has; `warn`, called for each broken shortcut;
-    `found`, called after each answer of Drive with new images, with their number so far (by any thread, but never by
-    two at once). Out: each image, and each closed folder, is at its real path if that is below the root, else at the
-    path of the first shortcut to it. A folder is entered only once, so a shortcut to an ancestor makes no loop. Raises
-    MigrationError, which names the folder, if anything could not be read: a listing must be complete, but for the
-    closed folders.
+    `found`, called after each answer of Drive with new
+    images, with their number so far (by any thread, but never by two at once). Out: each image, and each folder, is at
+    its real path if that is below the root, else at the path of the first shortcut to it. A folder is entered only
+    once, so a shortcut to an ancestor makes no loop. Raises MigrationError, which names the folder, if anything could
+    not be read: a listing must be complete, but for the closed folders.
     """
     # A ThreadPool's threads are daemons: an error or Ctrl-C does not wait for them, even in a pause between two tries.
     with ThreadPool(AT_ONCE) as threads:
@@ -122,6 +126,7 @@ class _Walk:
         self._counted: set[str] = set()
         self._images: dict[str, FoundImage] = {}
         self._entered: set[str] = set()
+        self._folders: list[Folders] = []
         self._closed: list[Folders] = []
         self._odd: dict[str, set[str]] = defaultdict(set)
 
@@ -139,7 +144,7 @@ class _Walk:
             named = ", ".join(one_line(path, 200) for path in sorted(odd)[:ODD_NAMED])
             others = f" and {len(odd) - ODD_NAMED} more" if len(odd) > ODD_NAMED else ""
             self._warn(f"Drive's {detail} is not what its API promises, and counts as missing: {named}{others}")
-        return Walked(list(self._images.values()), sorted(self._closed, key=folder_path))
+        return Walked(list(self._images.values()), self._folders, sorted(self._closed, key=folder_path))
 
     def _enter(self, places: list[_Place]) -> tuple[list[_Place], list[_Shortcut]]:
         """Add the images in these Drive folders. Returns the subfolders that are not entered yet, and the shortcuts."""
@@ -169,6 +174,7 @@ class _Walk:
     def _opened(self, folder: DriveFile, folders: Folders) -> list[_Place]:
         """The folder as a place to enter; [] if the account may not."""
         self._entered.add(folder.id)
+        self._folders.append(folders)
         if folder.is_closed:
             self._closed.append(folders)
             return []
@@ -222,7 +228,7 @@ class _Walk:
         """Asked again for the target of a shortcut, because the MIME type in a shortcut may be missing or outdated."""
         if mime_type.startswith(OF_GOOGLE):
             return mime_type == FOLDER and self._recursive
-        return any(fnmatchcase(mime_type, pattern) for pattern in ["image/*", *self._include])
+        return any(fnmatchcase(mime_type.lower(), pattern) for pattern in ["image/*", *self._include])
 
     def _count(self, files: Iterable[DriveFile]) -> None:
         before = len(self._counted)

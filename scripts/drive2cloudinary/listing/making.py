@@ -20,11 +20,11 @@ from drive2cloudinary.drive.token_file import token_warnings
 from drive2cloudinary.drive.walk import FoundImage, Walked, images_below
 from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError, one_line
 from drive2cloudinary.listing import assets_file, held_names, public_ids
-from drive2cloudinary.listing.filters import excluded, excludes_folder
+from drive2cloudinary.listing.filters import excludes_folder, name_of_root, with_exclusions
 from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.paths import Folders, folder_path
 from drive2cloudinary.results import failure, layout, listing, marker, shared
-from drive2cloudinary.results.listing import Image, Listing, NoListing, image_of
+from drive2cloudinary.results.listing import Image, Listing, NoListing, empty_folders, image_of
 from drive2cloudinary.results.marker import Marker
 from drive2cloudinary.settings import FREE_PLAN_PIXELS, Settings
 from drive2cloudinary.wording import counted
@@ -63,7 +63,7 @@ def list_images(
 def find_images(
     settings: Settings, tell: Tell, found: Callable[[int], None] = lambda images: None
 ) -> tuple[DriveFile, Walked]:
-    """The Drive folder of the settings, and all images in it. In: as for `list_images`.
+    """The Drive folder of the settings, and what is in it. In: as for `list_images`.
 
     Raises MigrationError, also if the account may not open a folder in it that `exclude` does not leave out.
     """
@@ -72,7 +72,9 @@ def find_images(
     drive = Drive.of(settings, tell)
     root = root_folder(drive, settings)
     walked = images_below(drive, root, settings, formats.mime_type, warn, found)
-    if closed := [each for each in walked.closed if not excludes_folder(settings, each)]:
+    top = {each.file.name for each in walked.images if not each.folders} | {folders[0] for folders in walked.folders}
+    name = name_of_root(root.name, top)
+    if closed := [each for each in walked.closed if not excludes_folder(settings, each, name)]:
         raise _cannot_open(drive, settings, closed)
     return root, walked
 
@@ -136,7 +138,7 @@ def make_listing(
     last_listed: Listing | None,
     claims: Mapping[str, str] | None = None,
 ) -> Listing:
-    """The listing of the images that a run found in the Drive folder `root`.
+    """The listing of what a run found in the Drive folder `root`.
 
     In: the last listing, from last_listing; `claims`, file ID → the public_id of an asset that was there before this
     migration. An image that has never been uploaded gets this name, unless it is that of another image.
@@ -164,15 +166,23 @@ def make_listing(
         known = markers.get(file_id, []), last.get(file_id)
         replaces = _replaces(results_folder, image, *known)
         kind = _type(results_folder, settings, *known)
-        images.append(replace(image, replaces=replaces, skipped=excluded(settings, image), type=kind))
+        images.append(replace(image, replaces=replaces, type=kind))
     _warn_of_kept_types(settings, images)
     kept = _in_closed_folders(results_folder, walked, last, markers)
-    images += (replace(each, skipped=excluded(settings, each), closed=True) for each in kept)
+    images += (replace(each, closed=True) for each in kept)
     _warn_of_closed(walked.closed, len(kept))
     listed_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Listing(
-        settings.folder_id, root.name, folder_name, listed_at, settings.of_listing, images, tuple(walked.closed)
+    made = Listing(
+        folder_id=settings.folder_id,
+        folder=root.name,
+        cloudinary_folder=folder_name,
+        listed_at=listed_at,
+        settings=settings.of_listing,
+        images=images,
+        empty_folders=empty_folders(walked.folders, images),
+        closed=tuple(walked.closed),
     )
+    return with_exclusions(settings, made)
 
 
 def _in_closed_folders(

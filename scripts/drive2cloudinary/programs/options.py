@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from drive2cloudinary import configuration
+from drive2cloudinary.listing.filters import with_mime_types
 from drive2cloudinary.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +25,7 @@ def add_settings(parser: argparse.ArgumentParser, described: dict[str, str]) -> 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of config.yaml, overridden by the options. Raises MigrationError if a setting is wrong."""
     config = configuration.read(ROOT / "config.yaml")
-    return Settings.from_config({**config, **_given(options)}, ROOT / "config.schema.yaml")
+    return with_mime_types(Settings.from_config({**config, **_given(options)}, ROOT / "config.schema.yaml"))
 
 
 def upload_command(options: argparse.Namespace) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import mmap
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,10 @@ _OPTIONAL = {
 class Listing:
     """A complete listing: the Drive folder (ID and name), the Cloudinary folder, the time (ISO, UTC).
 
-    settings: Settings.of_listing, {} in listings of early versions. closed: the Drive folders that the account may not
-    open, all of which the setting `exclude` leaves out. In the file, the images are sorted by ID, so that
-    one can be found by bisection.
+    settings: Settings.of_listing, {} in listings of early versions. empty_folders: the paths of the folders without an
+    image in them or below, but for those that another one is in; None in listings of early versions. closed: the Drive
+    folders that the account may not open, all of which the setting `exclude` leaves out. In the file, the images are
+    sorted by ID, so that one can be found by bisection.
     """
 
     folder_id: str
@@ -118,16 +119,40 @@ class Listing:
     listed_at: str
     settings: dict[str, Any]
     images: Sequence[Image] = field(default_factory=list)
+    empty_folders: Sequence[Folders] | None = None
     closed: Sequence[Folders] = ()
 
     def write(self, path: Path) -> None:
         """Write the listing to a file atomically, one line for each image. Raises OSError."""
-        head = numbered({name: getattr(self, name) for name in _HEAD if name != "closed" or self.closed})
+        values = ((name, getattr(self, name)) for name in _HEAD)
+        head = numbered({name: value for name, value in values if value is not None and (value or name != "closed")})
         with replacing(path) as stream:
             stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "images": [')
             for number, image in enumerate(sorted(self.images, key=lambda each: each.id)):
                 stream.write(("," if number else "") + "\n" + json.dumps(image.to_dict(), ensure_ascii=False))
             stream.write("\n]}\n")
+
+
+def empty_folders(folders: Iterable[Folders], images: Iterable[Image]) -> tuple[Folders, ...]:
+    """Those of a listing. In: the paths of all folders; the images."""
+    known = {above for image in images for above in _above(image.folders)}
+    found = []
+    for each in sorted(folders, key=len, reverse=True):
+        if each not in known:
+            found.append(each)
+            known.update(_above(each))
+    return tuple(sorted(found))
+
+
+def all_folders(listed: Listing) -> set[Folders]:
+    """The paths of all folders of a listing."""
+    of_images = {image.folders for image in listed.images}
+    return {above for each in (*of_images, *(listed.empty_folders or ())) for above in _above(each)}
+
+
+def _above(folders: Folders) -> Iterator[Folders]:
+    """A folder's path, and those of the folders that it is in."""
+    return (folders[:end] for end in range(1, len(folders) + 1))
 
 
 def finds_the_same(one: Listing, other: Listing) -> bool:
@@ -304,11 +329,11 @@ def _head(value: Any, path: Path) -> Listing:
     if not isinstance(value, dict):
         raise TypeError("no JSON object")
     value = without_number(value, path)
-    # Listings of early versions have neither.
-    head = {"cloudinary_folder": "", "settings": {}, **{name: value[name] for name in _HEAD if name in value}}
+    # Listings of early versions do not have them.
+    early: dict[str, Any] = {"cloudinary_folder": "", "settings": {}}
+    head = early | {name: value[name] for name in _HEAD if name in value}
     _check(head, _HEAD)
-    if "closed" in head:
-        head["closed"] = tuple(map(tuple, head["closed"]))
+    head |= {name: tuple(map(tuple, head[name])) for name in ("empty_folders", "closed") if name in head}
     return Listing(**head)
 
 
@@ -370,8 +395,9 @@ _HEAD: dict[str, Callable[[Any], bool]] = {
     "cloudinary_folder": is_text,
     "listed_at": is_time,
     "settings": _is_of_listing,
+    "empty_folders": lambda value: isinstance(value, list) and all(map(is_texts, value)),
     "closed": lambda value: isinstance(value, list) and all(map(is_texts, value)),
 }
 _HEAD_END, _END = b"[\n", (b"]}\n", b"]}")
-_LONGEST_HEAD = 1_000_000
+_LONGEST_HEAD = 100_000_000
 """The most bytes of a listing's first line, which holds all fields but the images."""

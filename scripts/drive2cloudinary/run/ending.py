@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,18 @@ class Ending:
     def stopped_because(self) -> str:
         """Why this run was stopped, in one line; "" if it was not."""
         return next((line for each in self._migrations if (line := each.run.stopped_because)), "")
+
+    @property
+    def without_effect(self) -> list[str]:
+        """Lines about what the user asked for and what fits nothing in any Drive folder; [] until all are listed."""
+        found = [each.without_effect for each in self._migrations]
+        lines = []
+        for line in found[0] or () if found else ():
+            nearest = [each[line] for each in found if each is not None and line in each]
+            if len(nearest) == len(found):
+                hint = max(nearest, key=lambda hint: SequenceMatcher(None, line, hint).ratio())
+                lines.append(f"{line}; did you mean '{one_line(hint, 100)}'?" if hint else line)
+        return lines
 
     def succeeded(self, verbose: bool) -> bool:
         """Print the summary, unless the user asked for less than the whole migration. Raises MigrationError, OSError.
@@ -95,6 +108,7 @@ class Ending:
             gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans)).files},
             unmerged=len(self._migrations) - len(migrations),
             stopped_because=stopped_because,
+            without_effect=self.without_effect,
         )
         self._progress.sum_up(outcome)
         return outcome

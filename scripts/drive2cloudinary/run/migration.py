@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from drive2cloudinary.command import CANCELLED, WARNING
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
-from drive2cloudinary.listing.filters import excluded, excludes_folder
+from drive2cloudinary.listing.filters import excludes_folder, with_exclusions, without_effect
 from drive2cloudinary.network.services import tell_on_stderr
 from drive2cloudinary.results import batches, failure, layout, listing, marker, merged
 from drive2cloudinary.results.failure import Failure
@@ -42,6 +41,8 @@ class Migration:
         self._failed_before: dict[str, Failure | None] = {}
         self.excluded = 0
         """How many images of the listing are excluded and were not moved before."""
+        self.without_effect: dict[str, str] | None = None
+        """What the user asked for and what fits nothing here, as filters.without_effect; None until it is listed."""
         self.is_up_to_date = False
         """Whether this run has listed the Drive folder, and found no change since the mapping was made."""
 
@@ -102,15 +103,14 @@ class Migration:
             head, now = listing.head(self.listing), self.settings.of_listing
             # Listings of earlier versions know fewer settings.
             differ = any(now.get(name) != value for name, value in head.settings.items())
-            return differ or not all(excludes_folder(self.settings, each) for each in head.closed)
+            return differ or not all(excludes_folder(self.settings, each, head.folder) for each in head.closed)
         except NoListing:
             # Whoever reads all of it says so.
             return False
 
     def listed_as_set(self) -> Listing:
         """The existing listing with the current settings' exclusions; it may have been made with other settings."""
-        listed = listing.read_confirmed(self.results_folder)
-        return replace(listed, images=[replace(each, skipped=excluded(self.settings, each)) for each in listed.images])
+        return with_exclusions(self.settings, listing.read_confirmed(self.results_folder))
 
     def pending(self, listed: Listing, again: bool, dryrun: bool) -> tuple[list[Pending], int]:
         """The images of a listing that are to be transferred, and how many the setting `limit` leaves.
@@ -122,6 +122,7 @@ class Migration:
         def invalid(path: Path) -> None:
             say(marker.not_valid(path) if dryrun else marker.set_aside(path), logging.WARNING)
 
+        self.without_effect = without_effect(self.settings, listed)
         markers = MarkerIndex(self.results_folder)
         found, left = pending(listed.images, self.results_folder, markers, invalid, again, self.settings.limit)
         self._to_move = {each.image.id for each in found}

@@ -15,6 +15,7 @@ from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
 from drive2cloudinary.listing import assets_file
+from drive2cloudinary.listing.filters import with_mime_types
 from drive2cloudinary.results import layout, merged, shared
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, process, profiles
@@ -59,6 +60,7 @@ class Pipeline:
         process.prepare()
         self._base = base
         settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", self.invocation.config_arguments)
+        settings = _or_exit(with_mime_types, settings)
         self.settings = within_resources(settings, workflow)
         # On Slurm, a job begins another snakemake.
         compat.quote_for_jobs(workflow)
@@ -82,8 +84,8 @@ class Pipeline:
         self._run_id = (not is_main and self._run.id) or new_id()
         combined_in = Path(self.settings.results) if self.settings.folders else None
         self._ending = Ending(list(self._migrations.values()), combined_in, self._run, self._run_id, self._progress)
-        previews = Previews(workflow.output_settings, is_one_of_many=len(self._migrations) > 1)
-        self._jobs = Jobs(self.invocation, self.settings, self._run_id, self._progress, previews)
+        self._previews = Previews(workflow.output_settings, is_one_of_many=len(self._migrations) > 1)
+        self._jobs = Jobs(self.invocation, self.settings, self._run_id, self._progress, self._previews)
         self._expected: dict[str, tuple[int, list[str]]] = {}
         if workflow.storage_settings.default_storage_provider:
             _or_exit(compat.take_files_from_volume, workflow, self.settings.results)
@@ -198,7 +200,10 @@ class Pipeline:
         # Snakemake calls this more than once; compute it once for each listing.
         if self._expected.get(folder, (0,))[0] != stamp:
             self._expected[folder] = stamp, _or_exit(self._jobs.of, migration, len(self._migrations))
+            self._previews.without_effect = self._ending.without_effect
             if self.invocation.is_real:
+                for line in self._previews.without_effect:
+                    say(line, logging.WARNING)
                 _or_exit(migration.need_mapping, self._run_id)
         return self._expected[folder][1]
 

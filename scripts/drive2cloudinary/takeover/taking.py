@@ -70,8 +70,8 @@ def take_over(
     if not cached.read:
         raise MigrationError("no cache could be read: give the files data/cache/gdrive_upload_cache_….json")
     Run(settings.results_folder).begin(new_id())
-    root, found = find_images(settings, tell_on_stderr)
-    files = {each.file.id: each.file for each in found.images}
+    root, walked = find_images(settings, tell_on_stderr)
+    files = {each.file.id: each.file for each in walked.images}
     markers = marker.by_file(settings.results_folder)
     done = {
         file_id
@@ -83,7 +83,7 @@ def take_over(
     checked = _check_all(candidates, Delivery(settings, AT_ONCE), thorough, replace_altered, say)
     claims = {file_id: each.candidate.address.public_id for file_id, each in winners(checked).items()}
     with shared.held(settings.results_folder.parent):
-        listed = make_listing(settings, root, found, last_listing(settings.results_folder), claims)
+        listed = make_listing(settings, root, walked, last_listing(settings.results_folder), claims)
         images = {image.id: image for image in listed.images}
         for each in checked:
             image = images[each.candidate.file.id]

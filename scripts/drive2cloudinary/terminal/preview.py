@@ -49,11 +49,16 @@ class Preview:
     listed_now: bool
     settings: Settings
 
-    def print(self, detail: Detail) -> None:
-        """Print the images, the warnings, and a summary: where they would go, how many, why, how many bytes."""
+    def print(self, detail: Detail, without_effect: Sequence[str]) -> None:
+        """Print the images, the warnings, and a summary: where they would go, how many, why, how many bytes.
+
+        In: lines about what the user asked for and what fits nothing.
+        """
         images = [each.image for each in self.pending]
         if detail != "summary":
             print_images(self.pending, named=detail == "images" or len(images) <= NAMED)
+        for line in without_effect:
+            print(f"warning: {line}")
         if images:
             where = f"the folder {one_line(self.settings.cloudinary_folder(self.listed.folder), 300)}"
             try:
@@ -88,6 +93,8 @@ class Previews:
         """In: whether the run has several Drive folders, so that each is named."""
         self._output, self._is_one_of_many = output, is_one_of_many
         self._all: list[Preview] = []
+        self.without_effect: Sequence[str] = ()
+        """Lines about what the user asked for and what fits nothing in any Drive folder."""
 
     def add(self, preview: Preview) -> None:
         if not self._all:
@@ -102,7 +109,7 @@ class Previews:
         for each in [] if "all" in quiet else self._all:
             if self._is_one_of_many:
                 print(f"{one_line(each.listed.folder, 100)} ({each.listed.folder_id}):")
-            each.print(detail)
+            each.print(detail, self.without_effect if each is self._all[-1] else ())
         sys.stdout.flush()
 
 

@@ -37,7 +37,8 @@ class Outcome:
     """What a run ends with.
 
     gone: orphans.csv of each results folder → its counts, if it names any. unmerged: how many Drive folders have no
-    mapping of this run. stopped_because: the line that says why the run was stopped, "" if it was not.
+    mapping of this run. stopped_because: the line that says why the run was stopped, "" if it was not. without_effect:
+    lines about what the user asked for and what fits nothing.
     """
 
     summary: Summary
@@ -46,11 +47,12 @@ class Outcome:
     gone: Mapping[Path, Gone]
     unmerged: int
     stopped_because: str
+    without_effect: Sequence[str]
 
     @property
     def is_good(self) -> bool:
-        """Whether each image that this run came to is in Cloudinary, and none was rejected there."""
-        return not (self.summary.failures or self.summary.rejected)
+        """Whether each image that the run came to is in Cloudinary and not rejected, and nothing was without effect."""
+        return not (self.summary.failures or self.summary.rejected or self.without_effect)
 
 
 class Progress(logging.Handler):
@@ -143,7 +145,7 @@ class Progress(logging.Handler):
             say(f"moderation: {how_many(undecided)} not decided when stored: see Cloudinary's Media Library")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
-        if outcome.is_good and not (outcome.unmerged or outcome.summary.left or outcome.stopped_because):
+        if not list(_to_do(outcome)):
             say("to do: nothing, all images are where they should be")
 
     def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
@@ -218,6 +220,7 @@ def say_folders(mappings: Iterable[Path]) -> None:
 
 def _to_do(outcome: Outcome) -> Iterator[str]:
     stopped_because = outcome.stopped_because
+    yield from outcome.without_effect
     if outcome.unmerged:
         folders = counted(outcome.unmerged, "Drive folder has", "Drive folders have")
         yield f"{folders} no new mapping, for the reason above. Then run the same command again."
