@@ -314,3 +314,77 @@ def test_a_folder_whose_results_cannot_be_merged_costs_no_other_its_mapping(work
     rows = json.loads((second / "mapping.json").read_text())
     assert {row["file_id"]: row["status"] for row in rows} == dict(zip(ids[1], ("uploaded", "failed"), strict=True))
     assert {row["file_id"] for row in combined(workspace)} == {*ids[0], *ids[1]} and (second / "report.html").exists()
+
+
+def nested(workspace: Workspace) -> tuple[str, str]:
+    """The IDs of a folder and of one below it, with an image each."""
+    outer = workspace.cloud.drive("folder", name="Outer")
+    middle = workspace.cloud.drive("folder", name="Middle", parent=outer)
+    inner = workspace.cloud.drive("folder", name="Inner", parent=middle)
+    workspace.add("a.jpg", parent=outer)
+    workspace.add("b.jpg", parent=inner)
+    return outer, inner
+
+
+def test_a_folder_inside_another_one_is_left_out_and_said_before_the_first_upload(workspace: Workspace) -> None:
+    outer, inner = nested(workspace)
+    other = workspace.cloud.drive("folder", name="Other")
+    workspace.add("c.jpg", parent=other)
+    folders(workspace, f"link\n{inner}\n{outer}\n{other}\n")
+    said = (
+        f"left out: the Drive folder 'Inner' ({inner}) lies inside 'Outer' ({outer}), which has its images, too: give "
+        "it a folder_name of its own to copy them twice"
+    )
+    dry = run(workspace, "-n")
+    dry.succeeded()
+    assert dry.line("left out: ") == said
+    assert sorted(line.split()[1] for line in dry.lines if line.startswith("new ")) == [
+        "Middle/Inner/b.jpg",
+        "a.jpg",
+        "c.jpg",
+    ]
+    done = run(workspace)
+    done.failed()
+    assert done.lines[0] == said
+    assert done.lines[-1] == "Drive folders left out, because they lie inside another one: 1"
+    assert sorted(row["public_id"] for row in combined(workspace)) == ["Other/c", "Outer/Middle/Inner/b", "Outer/a"]
+    assert workspace.calls("cloudinary.upload") == 3
+    again = run(workspace)
+    again.failed()
+    assert again.line("nothing has changed since") and again.lines[-1] == done.lines[-1]
+    verified = run(workspace, "verify")
+    verified.failed()
+    assert verified.lines[0] == said and verified.lines[-1] == done.lines[-1]
+    assert len(list((workspace.path / "results").glob("*/verify.csv"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "recursive"),
+    [("folder_name,link\nA,{outer}\nB,{inner}\n", True), ("link\n{outer}\n{inner}\n", False)],
+)
+def test_a_folder_inside_another_one_is_copied_if_that_was_meant(
+    workspace: Workspace, text: str, recursive: bool
+) -> None:
+    """Into a Cloudinary folder of its own, or because the other folder's subfolders are not looked into."""
+    outer, inner = nested(workspace)
+    folders(workspace, text.format(outer=outer, inner=inner))
+    done = workspace.run(folder_id=None, folders="folders.csv", recursive=recursive)
+    done.succeeded()
+    assert "left out" not in done.said
+    assert workspace.calls("cloudinary.upload") == (3 if recursive else 2)
+
+
+def test_what_a_shortcut_leads_to_is_copied_once(workspace: Workspace) -> None:
+    """A shortcut that is named itself, and one inside another folder of the run."""
+    album, other = (workspace.cloud.drive("folder", name=name) for name in ("Album", "Other"))
+    workspace.add("a.jpg", parent=album)
+    workspace.add("b.jpg", parent=other)
+    named = workspace.cloud.drive("shortcut", name="to the album", target=album)
+    workspace.cloud.drive("shortcut", name="my album", target=album, parent=other)
+    folders(workspace, f"link\n{named}\n{album}\n{other}\n")
+    done = run(workspace)
+    done.failed()
+    done.line(f"left out: the Drive folder {named} is a shortcut to 'Album' ({album}), which is copied, too")
+    done.line(f"'my album' in 'Other' is a Drive folder of this run by itself ({album}): its images are copied there")
+    assert sorted(row["public_id"] for row in combined(workspace)) == ["Album/a", "Other/b"]
+    assert workspace.calls("cloudinary.upload") == 2

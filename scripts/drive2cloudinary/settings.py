@@ -53,7 +53,7 @@ FREE_PLAN_PIXELS = 25_000_000
 LISTS = ("include", "exclude")
 OR_LISTS = (*LISTS, "folders")
 """Settings that are a text or a list."""
-_COMPUTED = ("resource_key", "results_name")
+_COMPUTED = ("resource_key", "results_name", "copied_alone")
 """Fields that no user can set."""
 REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
 """Settings of earlier versions → what to use instead."""
@@ -88,15 +88,17 @@ class Settings:
     """The settings of one run; the fields are the keys of config.yaml.
 
     folder_id: the bare ID, "" if none was given. resource_key: from a folder's URL, "" if it has none. results_name:
-    the name of the results folder, "" for the ID (run/results_folders.py). folder_name: "" for the Drive folder's own
-    name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV file or the list in
-    config.yaml; `run/folders.py` reads it, with the three settings after it. assets: the name of a CSV file, "" for
-    none, which `listing/assets_file.py` reads.
+    the name of the results folder, "" for the ID (run/results_folders.py). copied_alone: the IDs of Drive folders that
+    another migration of the run copies, so that this one does not enter them (run/nested.py). folder_name: "" for the
+    Drive folder's own name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV file or
+    the list in config.yaml; `run/folders.py` reads it, with the three settings after it. assets: the name of a CSV
+    file, "" for none, which `listing/assets_file.py` reads.
     """
 
     folder_id: str = ""
     resource_key: str = ""
     results_name: str = ""
+    copied_alone: tuple[str, ...] = ()
     folder_name: str = ""
     folders: str | tuple[Any, ...] = ()
     folders_link_column: str = ""
@@ -171,7 +173,8 @@ class Settings:
         """The settings that `to_json` wrote."""
         values = json.loads(text)
         upload = Upload(**{**values["upload"], "tags": tuple(values["upload"]["tags"])})
-        return cls(**{**values, **{key: tuple(values[key]) for key in (*LISTS, "folders")}, "upload": upload})
+        tuples = {key: tuple(values[key]) for key in (*LISTS, "folders", "copied_alone")}
+        return cls(**{**values, **tuples, "upload": upload})
 
     @classmethod
     def from_config(cls, config: dict[str, Any], schema: Path, typed: Sequence[str] = ()) -> Settings:

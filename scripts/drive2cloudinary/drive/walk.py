@@ -91,8 +91,8 @@ def images_below(
     """Every image in a Drive folder, and in its subfolders if `recursive` is set. Shortcuts are followed.
 
     In: `type_of`, from an extension to the MIME type of a picture (see `known_by_extension`): a file of a type that
-    says nothing is known by it, unless `include` names the type that it has; `warn`, called for each broken shortcut;
-    `found`, called after each answer of Drive with new
+    says nothing is known by it, unless `include` names the type that it has; `warn`, called for each broken shortcut,
+    and for each folder that another migration of the run copies; `found`, called after each answer of Drive with new
     images, with their number so far (by any thread, but never by two at once). Out: each image, and each folder, is at
     its real path if that is below the root, else at the path of the first shortcut to it. A folder is entered only
     once, so a shortcut to an ancestor makes no loop. Raises MigrationError, which names the folder, if anything could
@@ -119,6 +119,8 @@ class _Walk:
         self._threads = threads
         self._recursive, self._include = settings.recursive, settings.include
         self._type_of = type_of
+        self._copied_alone = set(settings.copied_alone)
+        self._root = ""
         self._warn = warn
         self._found = found
         self._fields = drive.fields
@@ -132,6 +134,7 @@ class _Walk:
 
     def from_root(self, root: DriveFile) -> Walked:
         """As `images_below`."""
+        self._root = one_line(root.name, 60)
         level, shortcuts = [_Place(root, ())], list[_Shortcut]()
         self._entered.add(root.id)
         while level or shortcuts:
@@ -172,9 +175,14 @@ class _Walk:
             self._odd[detail].add("/".join([*folders, file.name]))
 
     def _opened(self, folder: DriveFile, folders: Folders) -> list[_Place]:
-        """The folder as a place to enter; [] if the account may not."""
+        """The folder as a place to enter; [] if the account may not, or another migration of the run copies it."""
         self._entered.add(folder.id)
         self._folders.append(folders)
+        if folder.id in self._copied_alone:
+            path = one_line(folder_path(folders), 200)
+            itself = f"a Drive folder of this run by itself ({folder.id})"
+            self._warn(f"{path!r} in {self._root!r} is {itself}: its images are copied there alone")
+            return []
         if folder.is_closed:
             self._closed.append(folders)
             return []

@@ -30,6 +30,11 @@ class Ending:
         self._run, self._run_id, self._progress = run, run_id, progress
 
     @property
+    def _copied(self) -> list[Migration]:
+        """The migrations that are not left out."""
+        return [each for each in self._migrations if not each.left_out]
+
+    @property
     def stopped_because(self) -> str:
         """Why this run was stopped, in one line; "" if it was not."""
         return next((line for each in self._migrations if (line := each.run.stopped_because)), "")
@@ -37,7 +42,7 @@ class Ending:
     @property
     def without_effect(self) -> list[str]:
         """Lines about what the user asked for and what fits nothing in any Drive folder; [] until all are listed."""
-        found = [each.without_effect for each in self._migrations]
+        found = [each.without_effect for each in self._copied]
         lines = []
         for line in found[0] or () if found else ():
             nearest = [each[line] for each in found if each is not None and line in each]
@@ -51,16 +56,16 @@ class Ending:
 
         In: also print the counts of each subfolder. Out: whether each image is where it should be.
         """
-        if not all(each.is_merged for each in self._migrations):
+        if not all(each.is_merged for each in self._copied):
             return True
-        if all(each.is_up_to_date for each in self._migrations):
+        if all(each.is_up_to_date for each in self._copied):
             say("nothing has changed since the last run: mapping and report stay as they are")
-        return self._say_outcome(self._migrations, "", verbose).is_good
+        return self._say_outcome(self._copied, "", verbose).is_good
 
     def failed(self, verbose: bool) -> None:
         """Write the missing mappings and reports, and print what was not listed, and the summary. In: as above."""
         stopped_because = self.stopped_because
-        listed = {each: self._or_say(each.merge, self._run_id, stopped_because) for each in self._migrations}
+        listed = {each: self._or_say(each.merge, self._run_id, stopped_because) for each in self._copied}
         merged = [each for each, is_merged in listed.items() if is_merged]
         if self._combined_in and merged:
             self._or_say(self._merge_mappings, self._combined_in)
@@ -94,7 +99,7 @@ class Ending:
         # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_mappings
 
-        at_hand = [each.mapping for each in self._migrations if each.mapping.exists()]
+        at_hand = [each.mapping for each in self._copied if each.mapping.exists()]
         merge_mappings(at_hand, folder, self._migrations[0].settings.csv_bom)
 
     def _say_outcome(self, migrations: Sequence[Migration], stopped_because: str, verbose: bool) -> Outcome:
@@ -106,7 +111,7 @@ class Ending:
             mapping=layout.mapping_csv(self._combined_in or migrations[0].results_folder),
             reports=[each.report for each in migrations],
             gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans)).files},
-            unmerged=len(self._migrations) - len(migrations),
+            unmerged=len(self._copied) - len(migrations),
             stopped_because=stopped_because,
             without_effect=self.without_effect,
         )

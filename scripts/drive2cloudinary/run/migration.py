@@ -34,6 +34,8 @@ class Migration:
         self.mapping = layout.mapping_json(self.results_folder)
         self.report = layout.report(self.results_folder)
         self.orphans = layout.orphans(self.results_folder)
+        self.left_out = ""
+        """Why this run leaves the Drive folder out; "" if it does not."""
         self._old_mapping = "unknown"
         self.listed_now = False
         """Whether this dry run has made the listing."""

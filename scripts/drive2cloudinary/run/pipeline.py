@@ -25,6 +25,7 @@ from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.invocation import Invocation
 from drive2cloudinary.run.jobs import Jobs
 from drive2cloudinary.run.migration import Migration
+from drive2cloudinary.run.nested import leave_out
 from drive2cloudinary.run.pool import transfer_in_pool
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings, need_no_braces
@@ -80,6 +81,7 @@ class Pipeline:
         self._progress = Progress(self._job_failed)
         self._begun = False
         self._stopping = False
+        self._are_located = False
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
         self._run_id = (not is_main and self._run.id) or new_id()
         combined_in = Path(self.settings.results) if self.settings.folders else None
@@ -122,6 +124,10 @@ class Pipeline:
         """
         # run.json must exist before Snakemake reads the results folder: it caches which files exist.
         self._hold()
+        if self.invocation.is_dry_run:
+            self._leave_out_nested()
+        if migration.left_out:
+            return []
         folder = migration.results_folder.name
         if self.invocation.is_real:
             self._checkpoints.list_images.get(folder=folder)
@@ -150,7 +156,28 @@ class Pipeline:
 
     @property
     def _mappings(self) -> list[Path]:
-        return [each.mapping for each in self._migrations.values()]
+        return [each.mapping for each in self._copied]
+
+    @property
+    def _copied(self) -> list[Migration]:
+        """The migrations that are not left out."""
+        return [each for each in self._migrations.values() if not each.left_out]
+
+    def _leave_out_nested(self) -> None:
+        """Find the Drive folders that lie inside another one of the run, once, and say so."""
+        migrations = list(self._migrations.values())
+        if self._are_located or len(migrations) < 2 or not self.settings.recursive:
+            return
+        self._are_located = True
+        # Imported here, because the Google client takes long.
+        from drive2cloudinary.drive.api import Drive
+        from drive2cloudinary.drive.inside import located
+
+        named = [(each.settings.folder_id, each.settings.resource_key) for each in migrations]
+        leave_out(migrations, _or_exit(lambda: located(Drive.of(self.settings), named)))
+        for each in migrations:
+            if each.left_out:
+                say(f"left out: {each.left_out}", logging.WARNING)
 
     def mappings(self, wildcards: object) -> list[str]:
         """mapping.json of each Drive folder."""
@@ -158,7 +185,7 @@ class Pipeline:
 
     def changed_mappings(self, wildcards: object) -> list[str]:
         """The mappings that have to be made before the combined one: those of Drive folders with a change."""
-        changed = [str(each.mapping) for each in self._migrations.values() if not each.is_up_to_date]
+        changed = [str(each.mapping) for each in self._copied if not each.is_up_to_date]
         return changed + _if_there(layout.change(Path(self.settings.results)))
 
     def begin(self, wildcards: Any) -> list[str]:
@@ -214,6 +241,9 @@ class Pipeline:
         """
         if not self._migrations:
             sys.exit(NEEDED)
+        # A Drive folder that the migration has left out has no mapping.
+        if self.invocation.executor and not all(each.mapping.exists() for each in self._migrations.values()):
+            self._leave_out_nested()
         if self.invocation.is_dry_run:
             _or_exit(self.verify.preview, self.invocation.is_silent)
         if not self.invocation.is_real:
@@ -269,7 +299,9 @@ class Pipeline:
         if self._wrong_lines:
             where = self.settings.folders if isinstance(self.settings.folders, str) else "folders"
             say(f"wrong lines of {where} left out: {len(self._wrong_lines)}", logging.ERROR)
-        if self._wrong_lines or not is_good:
+        if nested := len(self._migrations) - len(self._copied):
+            say(f"Drive folders left out, because they lie inside another one: {nested}", logging.ERROR)
+        if self._wrong_lines or nested or not is_good:
             sys.exit(1)
 
     def failed(self) -> None:
@@ -314,6 +346,7 @@ class Pipeline:
         is_listed = all(each.listing.exists() for each in self._migrations.values())
         check_options(self._workflow, self.invocation.executor, is_listed)
         check_credentials()
+        self._leave_out_nested()
         compat.start_no_timers(self._workflow)
         for migration in self._migrations.values():
             migration.begin(self._run_id)

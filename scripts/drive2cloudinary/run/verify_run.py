@@ -31,15 +31,19 @@ class VerifyRun:
         self.begun = False
         self._preview: list[str] = []
 
-    @property
-    def tables(self) -> list[str]:
+    def tables(self, wildcards: object) -> list[str]:
         """verify.csv of each results folder."""
-        return [str(layout.verified(each.results_folder)) for each in self._migrations]
+        return [str(layout.verified(each.results_folder)) for each in self._copied]
+
+    @property
+    def _copied(self) -> list[Migration]:
+        """The migrations that are not left out."""
+        return [each for each in self._migrations if not each.left_out]
 
     def begin(self, run_id: str) -> None:
         """Lock the results folders for a run. Raises MigrationError if one is in use, or has no mapping; OSError."""
         self._need_mappings()
-        for migration in self._migrations:
+        for migration in self._copied:
             migration.hold(run_id)
         self.log.unlink(missing_ok=True)
         self.begun = True
@@ -49,7 +53,7 @@ class VerifyRun:
         self._need_mappings()
         # Snakemake calls input functions repeatedly.
         if not silent and not self._preview:
-            self._preview = [_previewed(each.mapping) for each in self._migrations]
+            self._preview = [_previewed(each.mapping) for each in self._copied]
             atexit.register(print, *self._preview, sep="\n", flush=True)
 
     def say_outcome(self, level: int) -> None:
@@ -59,7 +63,7 @@ class VerifyRun:
             say(one_line(line, 1000), level if lines else logging.ERROR)
 
     def _need_mappings(self) -> None:
-        for migration in self._migrations:
+        for migration in self._copied:
             if not migration.mapping.exists():
                 command = f"snakemake --cores 8 --config folder_id={migration.settings.folder_id}"
                 raise MigrationError(f"there is no mapping yet: run {command} first")
