@@ -156,6 +156,7 @@ def test_wrong_lines_are_left_out_if_the_user_says_so_and_the_exit_code_tells(wo
     done.line("left out: folders.csv, line 2: folder_id 'https://example.com/x' is neither")
     done.line("left out: folders.csv, line 4: more cells than columns")
     assert done.lines[-1] == "wrong lines of folders.csv left out: 2"
+    assert "all images are where they should be" not in done.said
     assert [row["status"] for row in combined(workspace)] == ["uploaded"]
     dry = workspace.run("-n", folder_id=None, folders="folders.csv", skip_wrong_lines="yes")
     dry.succeeded()
@@ -347,6 +348,7 @@ def test_a_folder_inside_another_one_is_left_out_and_said_before_the_first_uploa
     done.failed()
     assert done.lines[0] == said
     assert done.lines[-1] == "Drive folders left out, because they lie inside another one: 1"
+    assert "all images are where they should be" not in done.said
     assert sorted(row["public_id"] for row in combined(workspace)) == ["Other/c", "Outer/Middle/Inner/b", "Outer/a"]
     assert workspace.calls("cloudinary.upload") == 3
     again = run(workspace)

@@ -23,10 +23,18 @@ class Ending:
     """The end of one run, of one Drive folder or many."""
 
     def __init__(
-        self, migrations: Sequence[Migration], combined_in: Path | None, run: Run, run_id: str, progress: Progress
+        self,
+        migrations: Sequence[Migration],
+        wrong_lines: Sequence[str],
+        combined_in: Path | None,
+        run: Run,
+        run_id: str,
+        progress: Progress,
     ) -> None:
-        """In: the folder of the combined mapping, None for a run of one Drive folder."""
-        self._migrations, self._combined_in = migrations, combined_in
+        """In: the lines of the setting folders that are left out; the folder of the combined mapping, None for a run of
+        one Drive folder.
+        """
+        self._migrations, self._wrong_lines, self._combined_in = migrations, wrong_lines, combined_in
         self._run, self._run_id, self._progress = run, run_id, progress
 
     @property
@@ -114,6 +122,7 @@ class Ending:
             unmerged=len(self._copied) - len(migrations),
             stopped_because=stopped_because,
             without_effect=self.without_effect,
+            leaves_out=bool(self._wrong_lines) or len(self._copied) < len(self._migrations),
         )
         self._progress.sum_up(outcome)
         return outcome

@@ -85,7 +85,9 @@ class Pipeline:
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
         self._run_id = (not is_main and self._run.id) or new_id()
         combined_in = Path(self.settings.results) if self.settings.folders else None
-        self._ending = Ending(list(self._migrations.values()), combined_in, self._run, self._run_id, self._progress)
+        self._ending = Ending(
+            list(self._migrations.values()), self._wrong_lines, combined_in, self._run, self._run_id, self._progress
+        )
         self._previews = Previews(workflow.output_settings, is_one_of_many=len(self._migrations) > 1)
         self._jobs = Jobs(self.invocation, self.settings, self._run_id, self._progress, self._previews)
         self._expected: dict[str, tuple[int, list[str]]] = {}

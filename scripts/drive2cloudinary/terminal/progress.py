@@ -38,7 +38,8 @@ class Outcome:
 
     gone: orphans.csv of each results folder → its counts, if it names any. unmerged: how many Drive folders have no
     mapping of this run. stopped_because: the line that says why the run was stopped, "" if it was not. without_effect:
-    lines about what the user asked for and what fits nothing.
+    lines about what the user asked for and what fits nothing. leaves_out: whether a line of the setting folders, or a
+    Drive folder inside another one, is left out.
     """
 
     summary: Summary
@@ -48,11 +49,12 @@ class Outcome:
     unmerged: int
     stopped_because: str
     without_effect: Sequence[str]
+    leaves_out: bool
 
     @property
     def is_good(self) -> bool:
-        """Whether each image that the run came to is in Cloudinary and not rejected, and nothing was without effect."""
-        return not (self.summary.failures or self.summary.rejected or self.without_effect)
+        """Whether each image that the run came to is in Cloudinary and not rejected, and every setting took effect."""
+        return not (self.summary.failures or self.summary.rejected or self.without_effect or self.leaves_out)
 
 
 class Progress(logging.Handler):
@@ -145,7 +147,7 @@ class Progress(logging.Handler):
             say(f"moderation: {how_many(undecided)} not decided when stored: see Cloudinary's Media Library")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
-        if not list(_to_do(outcome)):
+        if outcome.is_good and not list(_to_do(outcome)):
             say("to do: nothing, all images are where they should be")
 
     def _job(self, job: int, rule: str, outputs: Iterable[str]) -> None:
