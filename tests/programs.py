@@ -29,6 +29,7 @@ ESSENTIAL = {
     "sh": "dash",
     "sleep": "coreutils",
     "touch": "coreutils",
+    "umount": "mount",
     "uname": "coreutils",
     "unshare": "util-linux",
     "which": "debianutils",
@@ -49,8 +50,8 @@ NEEDED = {
     "srun",
 }
 """What only tests call that a Need leaves out where it is missing."""
-OF_ENVIRONMENT = {"pip", "python"}
-"""On the PATH of Snakemake's jobs, which begins with the environment that runs them."""
+OF_ENVIRONMENT = {"pip", "python", "snakemake"}
+"""On the PATH of a user and of Snakemake's jobs, which begins with the environment that runs them."""
 NAMED = {*ESSENTIAL, *OF_README, *NEEDED, *OF_ENVIRONMENT}
 _STARTERS = ("env", "nsenter", "setpriv", "unshare")
 """They start the program that stands behind their options."""
