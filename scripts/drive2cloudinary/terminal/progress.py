@@ -141,7 +141,8 @@ class Progress(logging.Handler):
         hint = f", see the rows with status {' or '.join(bad)}" if bad else ""
         say(f"mapping: {outcome.mapping}{hint}; {report}", level)
         for path, gone in outcome.gone.items():
-            new = f"; a new file is at the path of {gone.replaced:,} of them" if gone.replaced else ""
+            where = "its path" if gone.files == 1 else f"the path of {gone.replaced:,} of them"
+            new = f"; a new file is at {where}" if gone.replaced else ""
             say(f"no longer in the Drive folder: {how_many(gone.files)}, still in Cloudinary{new}: see {path}")
         if undecided := outcome.summary.undecided:
             say(f"moderation: {how_many(undecided)} not decided when stored: see Cloudinary's Media Library")
