@@ -17,7 +17,8 @@ WHOLE += ["Photos/drafts", "/Photos/drafts/*", "./Photos/drafts/"]
 def fits(pattern: str, path: str, root: str = "Photos", names: tuple[str, ...] = ()) -> bool:
     """Whether a pattern excludes a file. In: its path; the names of all files and folders, for brackets."""
     *folder, name = path.split("/")
-    return with_literal_brackets(glob_of(pattern, root), names).fits_file(folder, name)
+    glob = with_literal_brackets(glob_of(pattern, root), names)
+    return glob.fits_folder(folder) or glob.fits_name(folder, name)
 
 
 def excludes_folder(pattern: str, folders: tuple[str, ...], root: str = "") -> bool:

@@ -97,7 +97,7 @@ def meaning(table: Iterable[Row], answer: Answer, **names: object) -> MigrationE
 
 
 def json_of(body: bytes | str) -> object:
-    """The JSON of a body; None if it is none, as of an HTML page."""
+    """The JSON value in a body; None for any other body, such as an HTML page."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -61,7 +61,7 @@ def api_proxy() -> str:
 
 
 def _take_credentials() -> None:
-    """Have the environment hold the credentials, its own or those of .env, as Cloudinary's client takes them."""
+    """Put the credentials, from the environment or from .env, into the environment as the client reads them."""
     mine = {name: plain(name, value) for name, value in os.environ.items() if name.startswith("CLOUDINARY_")}
     if not (mine.get("CLOUDINARY_URL") or mine.get("CLOUDINARY_CLOUD_NAME")):
         mine |= {name: plain(name, value) for name, value in _in_file(DOTENV).items()}

@@ -155,12 +155,11 @@ class Glob:
             return True
         return any(fits("/".join(names[:end])) for end in range(1, len(names) + 1))
 
-    def fits_file(self, folder: Sequence[str], name: str) -> bool:
-        """Whether this excludes a file. In: the names of the folders that lead to it, and its own."""
-        return self.fits_folder(folder) or self.fits_name(folder, name)
-
     def fits_name(self, folder: Sequence[str], name: str) -> bool:
-        """Whether this excludes a file for its own name or path, not for a folder that it is in. In: as above."""
+        """Whether this excludes a file for its own name or path, not for a folder that it is in.
+
+        In: the names of the folders that lead to it, and its own.
+        """
         if self.is_of_folder:
             return False
         name = composed(name)
