@@ -1,4 +1,4 @@
-# For all:        make setup · make demo [PHOTOS=~/Pictures] · make slurm · make kubernetes
+# For all:        make setup · make demo [PHOTOS=~/Pictures] · make slurm
 # For developers: make test · make lint · make coverage · make chaos · make bench bench-slurm bench-quota bench-folders bench-report scaling · make pictures
 # With root:      make test-packages
 PYTHON ?= python3
@@ -12,7 +12,7 @@ ON_THE_PATH := import pathlib, sysconfig; \
 DRIVE_ALONE := import googleapiclient.discovery_cache as cache, pathlib; \
     [path.unlink() for path in (pathlib.Path(cache.__file__).parent / 'documents').glob('*.json') if path.name != 'drive.v3.json']
 
-.PHONY: setup slurm kubernetes demo test test-packages coverage chaos lint bench scaling pictures bench-slurm bench-quota bench-folders bench-report
+.PHONY: setup slurm demo test test-packages coverage chaos lint bench scaling pictures bench-slurm bench-quota bench-folders bench-report
 
 setup: .venv/complete
 
@@ -35,8 +35,8 @@ setup: .venv/complete
 	@$(BIN)/$(PIP) install --requirement requirements-dev.lock
 	@touch $@
 
-# Separate environments, because Snakemake imports all installed executor plugins each time it starts.
-slurm kubernetes: %: .venv-%/complete
+# A separate environment, because Snakemake imports all installed executor plugins each time it starts.
+slurm: %: .venv-%/complete
 
 .venv-%/complete: envs/%.lock
 	$(PYTHON) -m venv --clear .venv-$*
@@ -47,7 +47,7 @@ slurm kubernetes: %: .venv-%/complete
 demo: setup
 	@$(BIN)/python -m tests.demo $(if $(PHOTOS),"$(PHOTOS)")
 
-test: .venv/developer slurm kubernetes
+test: .venv/developer slurm
 	$(BIN)/python -m pytest
 
 # Without them, make test leaves out what needs a browser, a Slurm or rsync, and says so.
@@ -57,7 +57,7 @@ test-packages:
 
 # Of all processes: snakemake's, the scripts', the pool's.
 coverage: export PYTHONPATH := $(CURDIR)
-coverage: .venv/developer slurm kubernetes
+coverage: .venv/developer slurm
 	rm -rf .coverage
 	mkdir .coverage
 	-$(BIN)/coverage run -m pytest --timeout 600

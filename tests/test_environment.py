@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 
-import pytest
 import yaml
 
 from tests.harness import ROOT
@@ -15,12 +14,11 @@ def lock(name: str) -> dict[str, str]:
     return dict(line.split(" ;")[0].strip().split("==") for line in (ROOT / name).read_text().splitlines())
 
 
-@pytest.mark.parametrize("engine", ["slurm", "kubernetes"])
-def test_an_engine_adds_to_the_lock_file_and_changes_nothing_in_it(engine: str) -> None:
-    ours, its = lock("requirements.lock"), lock(f"envs/{engine}.lock")
+def test_slurm_adds_to_the_lock_file_and_changes_nothing_in_it() -> None:
+    ours, its = lock("requirements.lock"), lock("envs/slurm.lock")
     assert {name: its[name] for name in its if name in ours} == {name: ours[name] for name in its if name in ours}
     assert [name for name in its if name.startswith("snakemake-executor-plugin-") and "jobstep" not in name] == [
-        f"snakemake-executor-plugin-{engine}"
+        "snakemake-executor-plugin-slurm"
     ]
     assert not [name for name in ours if name.startswith("snakemake-executor-plugin-")]
 

@@ -10,8 +10,7 @@ import yaml
 from tests.harness import ROOT, Workspace
 
 DEFAULT, *CLUSTERS = (
-    yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
-    for name in ("default", "slurm", "kubernetes")
+    yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text()) for name in ("default", "slurm")
 )
 
 
@@ -48,7 +47,7 @@ def test_a_workflow_profile_that_is_not_there_is_a_line_that_names_those_that_ar
     workspace.add("one.jpg")
     done = workspace.run("--workflow-profile", "profiles/slurm")
     done.failed()
-    assert done.line("profiles/slurm", "default, kubernetes, slurm")
+    assert done.line("profiles/slurm", "default, slurm")
     assert not workspace.calls("drive.media")
 
 

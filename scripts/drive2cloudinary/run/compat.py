@@ -1,4 +1,4 @@
-"""All uses of undocumented internals of Snakemake 9.27 and of its Kubernetes executor 0.5.1."""
+"""All uses of undocumented internals of Snakemake 9.27."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snakemake import cli
-
-from drive2cloudinary.errors import MigrationError
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -150,42 +148,3 @@ def profile_file(profile: str) -> Path | None:
     """The file of the profile that `--profile` names; None if there is no such profile."""
     found = cli.get_profile_dir(profile)
     return Path(found[1]) if found else None
-
-
-def take_files_from_volume(workflow: Workflow, results: str) -> None:
-    """Make rules use their files directly on the shared volume, under the same paths here and in the pods.
-
-    Snakemake assumes that pods share no file system, and would let the rules work on copies in its default storage.
-    The markers of a batch are not there. Only the workflow's own files still go through the storage. Raises
-    MigrationError if the setting results cannot be a path on a volume.
-    """
-    if not Path(results).is_absolute():
-        raise MigrationError("results must be on the volume that the pods share: --config results=/shared/results")
-    workflow.modifier.path_modifier.apply_default_storage = lambda path: path
-
-
-def ask_as_kubernetes_answers(workflow: Workflow) -> None:
-    """Patch the running Kubernetes executor (0.5.1), so that a failed pod costs only its own images.
-
-    Two bugs: for a failed pod, it requests the log of the previous container. Without a restart there is none, so
-    Kubernetes refuses (kubelet's validateContainerLogStatus), and the whole run ends. And it waits forever for a job
-    whose status it failed to read once, because the job was deleted or the cluster was too busy to answer.
-    """
-    from kubernetes.client import ApiException, V1Job, V1JobStatus
-
-    executor = workflow.scheduler._executor
-    logs, jobs = type(executor.kubeapi), type(executor.batchapi)
-    read_log, read_status = logs.read_namespaced_pod_log, jobs.read_namespaced_job_status
-
-    def status_of(self: Any, name: str, namespace: str) -> Any:
-        try:
-            return read_status(self, name, namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            if error.status == 429 or error.status >= 500:
-                return V1Job(status=V1JobStatus())
-            raise
-
-    logs.read_namespaced_pod_log = lambda self, **asked: read_log(self, **{**asked, "previous": False})
-    jobs.read_namespaced_job_status = status_of

@@ -91,8 +91,6 @@ class Pipeline:
         self._previews = Previews(workflow.output_settings, is_one_of_many=len(self._migrations) > 1)
         self._jobs = Jobs(self.invocation, self.settings, self._run_id, self._progress, self._previews)
         self._expected: dict[str, tuple[int, list[str]]] = {}
-        if workflow.storage_settings.default_storage_provider:
-            _or_exit(compat.take_files_from_volume, workflow, self.settings.results)
         workflow.register_resource("uploads", self.settings.uploads_at_once)
         workflow.register_resource("transfers", WAITING * self.invocation.cores)
         if is_main:
@@ -285,8 +283,6 @@ class Pipeline:
     def started(self) -> None:
         """Called when Snakemake's scheduler exists and is about to begin."""
         compat.leave_times_alone(self._workflow)
-        if self.invocation.executor == "kubernetes":
-            compat.ask_as_kubernetes_answers(self._workflow)
         compat.end_gracefully(self._stop)
 
     def succeeded(self) -> None:
