@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from drive2cloudinary import command
-from drive2cloudinary.listing.making import list_images
+from drive2cloudinary.plan.make_listing import list_images
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from drive2cloudinary import command
+from drive2cloudinary.delivered.taking import take_over
 from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.plan.results_folders import placed
 from drive2cloudinary.programs.options import add_settings, settings_of, upload_command
-from drive2cloudinary.run.results_folders import placed
-from drive2cloudinary.takeover.taking import take_over
 
 
 def tell(line: str) -> None:

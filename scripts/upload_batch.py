@@ -9,7 +9,7 @@ from drive2cloudinary import command
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.results import batches
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.transfer.batch import upload_batch
+from drive2cloudinary.upload.batch import upload_batch
 from drive2cloudinary.wording import counted
 
 

@@ -12,7 +12,7 @@ from drive2cloudinary import command
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.transfer.task import argument, prepare, request_for
+from drive2cloudinary.upload.task import argument, prepare, request_for
 
 
 def main() -> None:

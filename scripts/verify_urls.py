@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from drive2cloudinary import command
+from drive2cloudinary.delivered.verification import verify_urls
 from drive2cloudinary.errors import MigrationError, one_line
-from drive2cloudinary.report.verification import verify_urls
 from drive2cloudinary.settings import Settings
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drive2cloudinary.cloudinary import formats
-from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.drive.walk import FoundImage, images_below
 from drive2cloudinary.results import listing
 from drive2cloudinary.results.listing import Image

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from drive2cloudinary.cloudinary.errors import cloudinary_error
-from drive2cloudinary.drive.errors import drive_error
+from drive2cloudinary.cloudinary.cloudinary_answers import cloudinary_error
+from drive2cloudinary.drive.drive_answers import drive_error
 from drive2cloudinary.errors import MigrationError
 
 Json = dict[str, Any]

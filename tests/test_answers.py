@@ -11,8 +11,8 @@ import pytest
 import urllib3
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.cloudinary.errors import cloudinary_error, delivery_error
-from drive2cloudinary.drive.errors import NotAccepted, drive_error
+from drive2cloudinary.cloudinary.cloudinary_answers import cloudinary_error, delivery_error
+from drive2cloudinary.drive.drive_answers import NotAccepted, drive_error
 from drive2cloudinary.drive.signin import refused_consent, sign_in_error
 from drive2cloudinary.errors import ImageError, MigrationError, NotAMember, RateLimited, StopRun, TransientError
 from drive2cloudinary.network.http import Answer

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from drive2cloudinary.drive.consent import consent
-from drive2cloudinary.drive.http import ConsentHttp
+from drive2cloudinary.drive.drive_http import ConsentHttp
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.settings import Settings
 from tests import browser, needs

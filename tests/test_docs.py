@@ -60,14 +60,14 @@ LIMITS = ("exclusiveMinimum", "minimum", "maximum")
 
 
 def test_the_columns_and_statuses_of_the_mapping_are_those_of_the_code() -> None:
-    from drive2cloudinary.report.mapping import COLUMNS, STATUSES
+    from drive2cloudinary.results.mapping import COLUMNS, STATUSES
 
     named = [row[0].strip("`") for row in _table(_section(_page("results"), "The mapping"), 2)]
     assert named == [*COLUMNS, *STATUSES]
 
 
 def test_the_readme_shows_a_mapping_with_the_columns_of_the_code() -> None:
-    from drive2cloudinary.report.mapping import COLUMNS
+    from drive2cloudinary.results.mapping import COLUMNS
 
     lines = _section(README.read_text(), "What comes out").partition("```\n")[2].partition("```")[0].splitlines()
     assert lines[0] == ",".join(COLUMNS)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.settings import Settings
 from tests.harness import ROOT, Finished, Workspace
 

@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError
-from drive2cloudinary.transfer.fit import fit
+from drive2cloudinary.upload.fit import fit
 from tests.harness import Workspace, jpeg
 
 LIMIT = 60_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drive2cloudinary.drive.api import AT_ONCE
+from drive2cloudinary.drive.drive_api import AT_ONCE
 from tests.harness import Workspace, jpeg, wait_for
 from tests.listings import albums, listed, paths, run_list
 

@@ -6,9 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
-from drive2cloudinary.report import mapping
 from drive2cloudinary.report.merging import merge_markers
-from drive2cloudinary.results import failure, listing, marker
+from drive2cloudinary.results import failure, listing, mapping, marker
 from drive2cloudinary.results.format import FORMAT
 from drive2cloudinary.results.run import Run
 from tests.harness import Workspace

@@ -18,12 +18,12 @@ import pytest
 from drive2cloudinary.drive.walk import Walked
 from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import remove_unfinished, replacing
-from drive2cloudinary.listing.making import last_listing, make_listing
-from drive2cloudinary.report import mapping
+from drive2cloudinary.plan.make_listing import last_listing, make_listing
+from drive2cloudinary.plan.migration import Migration
+from drive2cloudinary.report.summary import summary
 from drive2cloudinary.results import batches, failure, listing, marker, shared
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.run import verify_run
-from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.terminal.preview import Preview
 from tests.emulator.client import Emulator
@@ -93,7 +93,7 @@ def spoiled(value: Any) -> Iterator[Any]:
 
 def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object]]:
     """Each step of a run, a dry run, a verification, a batch, that opens a file of the results."""
-    migration = Migration(settings)
+    migration = Migration(settings, print)
     listed = folder / "listing.json"
 
     def dry_run() -> None:
@@ -134,7 +134,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
         next_listing,
         batch,
         lambda: verify_run._previewed(folder / "mapping.json"),
-        lambda: mapping.summary([folder / "mapping.json"]),
+        lambda: summary([folder / "mapping.json"]),
         lambda: merge_markers(listed),
         lambda: merge_mappings([folder / "mapping.json"], folder.parent),
         records,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.settings import Settings
 from tests.harness import Workspace
 

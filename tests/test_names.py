@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from drive2cloudinary.cloudinary import names
-from drive2cloudinary.listing import public_ids
+from drive2cloudinary.plan import public_ids
 from tests.emulator.cloudinary_api import REWRITES
 from tests.emulator.naming import as_stored, is_valid
 from tests.harness import Finished, Workspace, jpeg, wait_for

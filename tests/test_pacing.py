@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from drive2cloudinary.drive.api import AT_ONCE
+from drive2cloudinary.drive.drive_api import AT_ONCE
 from drive2cloudinary.errors import ImageError, RateLimited, StopRun
 from drive2cloudinary.network import limits
 from drive2cloudinary.network.limits import ConcurrencyLimit, RateLimit

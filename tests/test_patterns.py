@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.listing.filters import excludes_folder as excludes
-from drive2cloudinary.listing.filters import glob_of, with_literal_brackets, with_mime_types
+from drive2cloudinary.plan.filters import excludes_folder as excludes
+from drive2cloudinary.plan.filters import glob_of, with_literal_brackets, with_mime_types
 from drive2cloudinary.settings import Settings
 
 WHOLE = ["drafts", "drafts/", "/drafts", "/drafts/", "./drafts", "drafts/*", "/drafts/*", "./drafts/*", "drafts/**"]

@@ -11,7 +11,7 @@ import pytest
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError, TransientError
 from drive2cloudinary.results.listing import Image
-from drive2cloudinary.transfer.refusals import kind_of
+from drive2cloudinary.upload.refusals import kind_of
 from tests.harness import Workspace, jpeg
 
 IMAGES = 40

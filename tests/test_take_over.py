@@ -13,7 +13,7 @@ import cloudinary
 import pytest
 
 from drive2cloudinary.cloudinary.original_url import Address, OwnCloud
-from drive2cloudinary.takeover import caches
+from drive2cloudinary.delivered import caches
 from tests.harness import ROOT, SNAKEMAKE, Finished, Workspace, jpeg, wait_for
 
 LATER = "2026-11-20T10:00:00.123456"

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.report.mapping import Summary
-from drive2cloudinary.report.verification import outcome
+from drive2cloudinary.delivered.caches import Caches, Entry
+from drive2cloudinary.delivered.taking import Outcome, _summary
+from drive2cloudinary.delivered.verification import outcome
+from drive2cloudinary.plan.pending import Pending
+from drive2cloudinary.report.summary import Summary
 from drive2cloudinary.results.failure import Group
 from drive2cloudinary.results.listing import Image, Listing
-from drive2cloudinary.results.pending import Pending
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.takeover.caches import Caches, Entry
-from drive2cloudinary.takeover.taking import Outcome, _summary
 from drive2cloudinary.terminal import progress
 from drive2cloudinary.terminal.preview import Preview, warnings
 from drive2cloudinary.terminal.tally import Listed
@@ -48,9 +48,7 @@ def said(number: int) -> list[str]:
     pending = [Pending(each, "new") for each in whole.images]
     summary = Summary(
         Counter(failed=number, pending=2 * number),
-        number,
-        number,
-        number,
+        Counter(limit=number, rejected=number, undecided=number),
         [Group(cause, ["1"] * number) for cause in Cause],
     )
     caches = Caches({str(each): Entry("", "", None) for each in range(number)}, set(), number, number)

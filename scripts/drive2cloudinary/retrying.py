@@ -1,8 +1,8 @@
 """Retry and back-off of failed calls.
 
-The tables of drive/errors.py and cloudinary/errors.py decide what an answer means. A TransientError is retried; any
-other error ends the image or the run. The clients do not retry by themselves (`num_retries=0`; Cloudinary's never
-does), so a permanent error costs one try.
+The tables of drive/drive_answers.py and cloudinary/cloudinary_answers.py decide what an answer means. A
+TransientError is retried; any other error ends the image or the run. The clients do not retry by themselves
+(`num_retries=0`; Cloudinary's never does), so a permanent error costs one try.
 """
 
 from __future__ import annotations

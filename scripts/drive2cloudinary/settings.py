@@ -88,11 +88,11 @@ class Settings:
     """The settings of one run; the fields are the keys of config.yaml.
 
     folder_id: the bare ID, "" if none was given. resource_key: from a folder's URL, "" if it has none. results_name:
-    the name of the results folder, "" for the ID (run/results_folders.py). copied_alone: the IDs of Drive folders that
-    another migration of the run copies, so that this one does not enter them (run/nested.py). folder_name: "" for the
+    the name of the results folder, "" for the ID (plan/results_folders.py). copied_alone: the IDs of Drive folders that
+    another migration of the run copies, so that this one does not enter them (plan/nested.py). folder_name: "" for the
     Drive folder's own name. timeout: in seconds. folders, for a run of many Drive folders: the name of a CSV file or
-    the list in config.yaml; `run/folders.py` reads it, with the three settings after it. assets: the name of a CSV
-    file, "" for none, which `listing/assets_file.py` reads.
+    the list in config.yaml; `plan/drive_folders.py` reads it, with the three settings after it. assets: the name of a
+    CSV file, "" for none, which `plan/assets_file.py` reads.
     """
 
     folder_id: str = ""

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from drive2cloudinary.cloudinary.http import Connector
+from drive2cloudinary.cloudinary.cloudinary_http import Connector
 from drive2cloudinary.errors import MigrationError, NoAnswer, StopRun, TransientError
 from drive2cloudinary.network.contact import Contact
 from drive2cloudinary.network.http import Network
@@ -241,7 +241,8 @@ def test_a_request_that_waited_until_its_signature_was_stale_is_signed_again(
     """As after a computer was suspended: then its clock is right, and the next try succeeds."""
     now = iter([0.0, hours * 3600.0])
     monkeypatch.setattr(
-        "drive2cloudinary.cloudinary.http.time", SimpleNamespace(time=lambda: next(now), monotonic=time.monotonic)
+        "drive2cloudinary.cloudinary.cloudinary_http.time",
+        SimpleNamespace(time=lambda: next(now), monotonic=time.monotonic),
     )
     body = b'{"error":{"message":"Stale request - reported time is long ago which is more than 1 hour ago"}}'
 

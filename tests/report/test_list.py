@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from drive2cloudinary.report.folders import ByFolder
-from drive2cloudinary.report.mapping import Row
 from drive2cloudinary.report.natural import natural
+from drive2cloudinary.results.mapping import Row
 from tests.report.opened import Open, written
 from tests.synthetic import some_names
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 from drive2cloudinary.checks import is_md5
 from drive2cloudinary.cloudinary.account import api_proxy
 from drive2cloudinary.cloudinary.asset import plain_etag
-from drive2cloudinary.cloudinary.errors import delivery_error
+from drive2cloudinary.cloudinary.cloudinary_answers import delivery_error
 from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TooLarge, TransientError, one_line
 from drive2cloudinary.network import http
 from drive2cloudinary.network.limits import RateLimit

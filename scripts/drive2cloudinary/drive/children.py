@@ -8,7 +8,7 @@ No cheaper proof is known. To query those without a hit together again, in whate
 #9811). A query for everything that the account sees also finds no folders that were shared with it, takes a page for
 each 460 files of a Drive that may be far larger than this folder, and does not say either what it omits. files.get
 does not tell whether a folder is empty. So the number of calls stays (one for each 22 folders, and one for each folder
-without a hit); the time does not, because several queries (drive/api.py, AT_ONCE) are under way at once.
+without a hit); the time does not, because several queries (drive/drive_api.py, AT_ONCE) are under way at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import groupby, islice
 from multiprocessing.pool import ThreadPool
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.drive.api import Drive, Incomplete
+from drive2cloudinary.drive.drive_api import Drive, Incomplete
 from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.errors import ImageError, MigrationError, NotAMember, TransientError, one_line
 

@@ -13,8 +13,8 @@ from google.auth.exceptions import GoogleAuthError
 from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
 
-from drive2cloudinary.drive.api import Drive
-from drive2cloudinary.drive.http import ConsentHttp
+from drive2cloudinary.drive.drive_api import Drive
+from drive2cloudinary.drive.drive_http import ConsentHttp
 from drive2cloudinary.drive.pasting import ADDRESS_BAR, free_port, new_state, pass_on_pasted
 from drive2cloudinary.drive.signin import SCOPE, default_credentials, refused_consent
 from drive2cloudinary.drive.token_file import EXPIRES, in_words

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
 
-from drive2cloudinary.drive.api import AT_ONCE, Drive
 from drive2cloudinary.drive.children import Children
+from drive2cloudinary.drive.drive_api import AT_ONCE, Drive
 from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, GENERIC_PREFIXES, DriveFile, known_by_extension
 from drive2cloudinary.settings import FOLDERS_PER_QUERY
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 
-from drive2cloudinary.drive.api import AT_ONCE, Drive
+from drive2cloudinary.drive.drive_api import AT_ONCE, Drive
 from drive2cloudinary.drive.file import FOLDER, DriveFile
 from drive2cloudinary.errors import ImageError, TransientError
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from multiprocessing.pool import ThreadPool
 
-from drive2cloudinary.drive.api import AT_ONCE, Drive
 from drive2cloudinary.drive.children import Children, cannot_list
+from drive2cloudinary.drive.drive_api import AT_ONCE, Drive
 from drive2cloudinary.drive.file import FOLDER, GENERIC, GENERIC_PREFIXES, SHORTCUT, DriveFile, known_by_extension
 from drive2cloudinary.errors import ImageError, TransientError, one_line
 from drive2cloudinary.paths import Folders, folder_path

@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from drive2cloudinary.cloudinary import formats
 from drive2cloudinary.command import warn
-from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.drive.folder_tree import Branch, Seen, TypeOf, own, shared_drives, shared_with_me
 from drive2cloudinary.drive.token_file import token_warnings

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from drive2cloudinary import configuration
-from drive2cloudinary.listing.filters import with_mime_types
+from drive2cloudinary.plan.filters import with_mime_types
 from drive2cloudinary.settings import Settings
 
 ROOT = Path(__file__).parents[3]

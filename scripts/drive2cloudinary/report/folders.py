@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from drive2cloudinary.paths import Folders
-from drive2cloudinary.report.mapping import Row
 from drive2cloudinary.report.natural import natural_path
+from drive2cloudinary.results.mapping import Row
 
 
 @dataclass

@@ -22,12 +22,13 @@ from drive2cloudinary.cloudinary import asset_urls, formats, names
 from drive2cloudinary.files import replacing
 from drive2cloudinary.paths import Folders, split
 from drive2cloudinary.report.folders import ByFolder
-from drive2cloudinary.report.mapping import NOT_IN_CLOUDINARY, STATUSES, Merged, Row
 from drive2cloudinary.report.natural import natural, natural_path
 from drive2cloudinary.report.orphans import Orphan
+from drive2cloudinary.report.rows import Merged
 from drive2cloudinary.results import failure, layout
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Listing
+from drive2cloudinary.results.mapping import NOT_IN_CLOUDINARY, STATUSES, Row
 
 PAGE = Path(__file__).parent / "page"
 STYLES = ("uPlot.min.css", "page.css")
@@ -53,14 +54,14 @@ class Report:
         self._notes, self._causes = _Numbers[str](), _Numbers[str]()
         self._deliveries = _Deliveries()
         self._counts: Counter[str] = Counter()
-        self._left = self._not_tried = self._rejected = self._undecided = 0
-        self._stored_bytes = 0
+        self._details: Counter[str] = Counter()
+        self._not_tried = self._stored_bytes = 0
         self._sorted_folders: list[Folders] = []
 
     @property
     def missing(self) -> int:
         """How many images should be in Cloudinary by now, and are not."""
-        return sum(self._counts[status] for status in NOT_IN_CLOUDINARY) - self._left
+        return sum(self._counts[status] for status in NOT_IN_CLOUDINARY) - self._details["limit"]
 
     def add(self, each: Merged) -> None:
         """Add an image. In `_columns`: sizes in bytes and pixels, times in ms (`uploaded`: since 1970), None: unknown.
@@ -70,10 +71,8 @@ class Report:
         row, proof = each.row, each.proof
         asset, seconds = (proof.cloudinary, proof.seconds) if proof else ({}, {})
         delivery, path = self._deliveries.split(row) if proof else (None, "")
-        is_missing = row.status in NOT_IN_CLOUDINARY and not row.is_left
-        self._left += row.is_left
-        self._rejected += row.is_rejected
-        self._undecided += row.is_undecided
+        is_missing = row.status in NOT_IN_CLOUDINARY and row.detail != "limit"
+        self._details[row.detail] += 1
         self._not_tried += each.failed is not None and each.failed == self._failed_before.get(row.file_id)
         size = asset.get("bytes") or row.bytes
         values = {
@@ -117,11 +116,11 @@ class Report:
             total=total,
             counts={status: counts[status] for status in STATUSES if counts[status] or status != "pending"},
             missing=self.missing,
-            pending=counts["pending"] - self._left,
-            left=self._left,
+            pending=counts["pending"] - self._details["limit"],
+            left=self._details["limit"],
             not_tried=self._not_tried,
-            rejected=self._rejected,
-            undecided=self._undecided,
+            rejected=self._details["rejected"],
+            undecided=self._details["undecided"],
             stopped_because=stopped_because,
             bytes=self._stored_bytes,
             groups=self._groups(),

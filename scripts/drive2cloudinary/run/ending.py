@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from drive2cloudinary.errors import MigrationError, one_line
-from drive2cloudinary.report import mapping, orphans
-from drive2cloudinary.results import layout
+from drive2cloudinary.plan.migration import Migration
+from drive2cloudinary.report import orphans
+from drive2cloudinary.report.summary import summary
+from drive2cloudinary.results import layout, listing
 from drive2cloudinary.results.run import Run
-from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.progress import Outcome, Progress, say_folders
 
@@ -73,7 +74,7 @@ class Ending:
     def failed(self, verbose: bool) -> None:
         """Write the missing mappings and reports, and print what was not listed, and the summary. In: as above."""
         stopped_because = self.stopped_because
-        listed = {each: self._or_say(each.merge, self._run_id, stopped_because) for each in self._copied}
+        listed = {each: self._or_say(self._merge, each, stopped_because) for each in self._copied}
         merged = [each for each, is_merged in listed.items() if is_merged]
         if self._combined_in and merged:
             self._or_say(self._merge_mappings, self._combined_in)
@@ -103,6 +104,26 @@ class Ending:
             if line:
                 say(one_line(line), logging.ERROR)
 
+    def _merge(self, migration: Migration, stopped_because: str) -> bool:
+        """Write the mapping and the report of a Drive folder; False if this run made no listing of it."""
+        if listing.confirmed(migration.results_folder).run != self._run_id:
+            return False
+        if migration.is_up_to_date:
+            return True
+        # Imported here, because a successful run has a rule for this.
+        from drive2cloudinary.report.merging import merge_markers
+
+        limit = None if migration.to_move is None else migration.settings.limit
+        merge_markers(
+            migration.listing,
+            stopped_because,
+            limit,
+            migration.to_move or (),
+            migration.failed_before,
+            migration.settings.csv_bom,
+        )
+        return True
+
     def _merge_mappings(self, folder: Path) -> None:
         # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_mappings
@@ -115,7 +136,7 @@ class Ending:
         if verbose:
             say_folders(mappings)
         outcome = Outcome(
-            summary=mapping.summary(mappings),
+            summary=summary(mappings),
             mapping=layout.mapping_csv(self._combined_in or migrations[0].results_folder),
             reports=[each.report for each in migrations],
             gone={each.orphans: count for each in migrations if (count := orphans.count(each.orphans)).files},

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from drive2cloudinary.command import WARNING
 from drive2cloudinary.drive.token_file import token_warnings
+from drive2cloudinary.plan.migration import Migration
 from drive2cloudinary.results import batches, listing
 from drive2cloudinary.run.invocation import Invocation
-from drive2cloudinary.run.migration import Migration
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.preview import Preview, Previews

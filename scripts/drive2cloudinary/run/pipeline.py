@@ -14,18 +14,18 @@ from drive2cloudinary import configuration
 from drive2cloudinary.cloudinary.account import check_credentials
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
-from drive2cloudinary.listing import assets_file
-from drive2cloudinary.listing.filters import with_mime_types
+from drive2cloudinary.plan import assets_file
+from drive2cloudinary.plan.drive_folders import NEEDED, folders_of
+from drive2cloudinary.plan.filters import with_mime_types
+from drive2cloudinary.plan.migration import Migration
+from drive2cloudinary.plan.nested import leave_out
 from drive2cloudinary.results import layout, merged, shared
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.run import compat, process, profiles
 from drive2cloudinary.run.arguments import check_options, check_settings, within_resources
 from drive2cloudinary.run.ending import Ending
-from drive2cloudinary.run.folders import NEEDED, folders_of
 from drive2cloudinary.run.invocation import Invocation
 from drive2cloudinary.run.jobs import Jobs
-from drive2cloudinary.run.migration import Migration
-from drive2cloudinary.run.nested import leave_out
 from drive2cloudinary.run.pool import transfer_in_pool
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
 from drive2cloudinary.settings import Settings, need_no_braces
@@ -73,7 +73,7 @@ class Pipeline:
         folders = []
         if is_main or not self.settings.folders:
             folders = _or_exit(folders_of, self.settings, self._wrong_lines.append)
-        self._migrations = {each.results_folder.name: Migration(each) for each in folders}
+        self._migrations = {each.results_folder.name: Migration(each, _warn) for each in folders}
         self._workflow, self._checkpoints = workflow, checkpoints
         # Jobs look there for the lock and for the reason to stop of the whole run.
         first_results_folder = (folders or [self.settings])[0].results_folder
@@ -170,7 +170,7 @@ class Pipeline:
             return
         self._are_located = True
         # Imported here, because the Google client takes long.
-        from drive2cloudinary.drive.api import Drive
+        from drive2cloudinary.drive.drive_api import Drive
         from drive2cloudinary.drive.inside import located
 
         named = [(each.settings.folder_id, each.settings.resource_key) for each in migrations]
@@ -366,6 +366,10 @@ def finishing(images: int) -> str:
     if images == 1:
         return "stopping: 1 upload under way is finished; Ctrl-C once more ends it"
     return f"stopping: {images} uploads under way are finished; Ctrl-C once more ends them"
+
+
+def _warn(line: str) -> None:
+    say(line, logging.WARNING)
 
 
 def _if_there(path: Path) -> list[str]:

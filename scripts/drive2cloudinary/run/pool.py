@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.transfer import task
+from drive2cloudinary.upload import task
 from snakemake_executor_plugin_pool import Task, run_in_pool
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from drive2cloudinary.errors import MigrationError, one_line
-from drive2cloudinary.report import mapping
-from drive2cloudinary.results import layout
-from drive2cloudinary.run.migration import Migration
+from drive2cloudinary.plan.migration import Migration
+from drive2cloudinary.results import layout, mapping
 from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.preview import how_long_ago
 from drive2cloudinary.terminal.tally import how_many

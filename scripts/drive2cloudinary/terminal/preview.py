@@ -16,8 +16,8 @@ from drive2cloudinary.checks import in_utc
 from drive2cloudinary.cloudinary import account, formats, names
 from drive2cloudinary.errors import StopRun, one_line
 from drive2cloudinary.paths import Folders
+from drive2cloudinary.plan.pending import Pending, Reason
 from drive2cloudinary.results.listing import Image, Listing
-from drive2cloudinary.results.pending import Pending, Reason
 from drive2cloudinary.settings import FREE_PLAN, FREE_PLAN_PIXELS, Settings
 from drive2cloudinary.terminal.tally import folder_in_words, how_many
 from drive2cloudinary.wording import agreeing, counted

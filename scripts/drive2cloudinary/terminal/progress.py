@@ -16,11 +16,10 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import one_line
-from drive2cloudinary.report import mapping
 from drive2cloudinary.report.folders import ByFolder
-from drive2cloudinary.report.mapping import Summary
 from drive2cloudinary.report.orphans import Gone
-from drive2cloudinary.results import batches, failure, layout, listing, marker
+from drive2cloudinary.report.summary import Summary
+from drive2cloudinary.results import batches, failure, layout, listing, mapping, marker
 from drive2cloudinary.terminal.console import HEADLINE, Console, say
 from drive2cloudinary.terminal.tally import Listed, Now, Tally, folder_in_words, how_many, in_words
 from drive2cloudinary.wording import agreeing, counted
@@ -54,7 +53,7 @@ class Outcome:
     @property
     def is_good(self) -> bool:
         """Whether each image that the run came to is in Cloudinary and not rejected, and every setting took effect."""
-        return not (self.summary.failures or self.summary.rejected or self.without_effect or self.leaves_out)
+        return not (self.summary.failures or self.summary.details["rejected"] or self.without_effect or self.leaves_out)
 
 
 class Progress(logging.Handler):
@@ -144,7 +143,7 @@ class Progress(logging.Handler):
             where = "its path" if gone.files == 1 else f"the path of {gone.replaced:,} of them"
             new = f"; a new file is at {where}" if gone.replaced else ""
             say(f"no longer in the Drive folder: {how_many(gone.files)}, still in Cloudinary{new}: see {path}")
-        if undecided := outcome.summary.undecided:
+        if undecided := outcome.summary.details["undecided"]:
             say(f"moderation: {how_many(undecided)} not decided when stored: see Cloudinary's Media Library")
         for line in _to_do(outcome):
             say(f"to do: {line}", level)
@@ -231,18 +230,18 @@ def _to_do(outcome: Outcome) -> Iterator[str]:
         if group.cause is not Cause.NOT_REACHED or not stopped_because:
             yield f"{how_many(len(group.file_ids))}: {group.cause.title}. {group.cause.advice}"
     if stopped_because:
-        pending = outcome.summary.counts["pending"] - outcome.summary.left
+        pending = outcome.summary.counts["pending"] - outcome.summary.details["limit"]
         what = f"{how_many(pending)} pending, because the run was stopped" if pending else "the run was stopped"
         yield f"{what}: {stopped_because}"
-    if rejected := outcome.summary.rejected:
+    if rejected := outcome.summary.details["rejected"]:
         yield (
             f"{how_many(rejected)} rejected by moderation, so Cloudinary may not deliver "
             f"{'it' if rejected == 1 else 'them'}: the column error of the mapping says which. Replace the file in "
             "Drive, or exclude it; or approve the image in Cloudinary's Media Library, delete its marker in the folder "
             "markers, and run again."
         )
-    if outcome.summary.left:
-        yield f"{how_many(outcome.summary.left)} left for later by the setting limit. Run again without it."
+    if outcome.summary.details["limit"]:
+        yield f"{how_many(outcome.summary.details['limit'])} left for later by the setting limit. Run again without it."
 
 
 def _failure_of(path: Path) -> failure.Failure | None:

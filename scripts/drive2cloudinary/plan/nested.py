@@ -8,7 +8,7 @@ from dataclasses import replace
 from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.drive.inside import Located
 from drive2cloudinary.errors import one_line
-from drive2cloudinary.run.migration import Migration
+from drive2cloudinary.plan.migration import Migration
 
 
 def leave_out(migrations: Sequence[Migration], places: Sequence[Located | None]) -> None:

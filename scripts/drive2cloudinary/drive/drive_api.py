@@ -23,9 +23,9 @@ from googleapiclient.http import HttpRequest
 from drive2cloudinary.answers import of_no_api
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.content import PIECE, Content
-from drive2cloudinary.drive.errors import NotAccepted, drive_error
+from drive2cloudinary.drive.drive_answers import NotAccepted, drive_error
+from drive2cloudinary.drive.drive_http import DriveHttp, SignInRefused
 from drive2cloudinary.drive.file import FILE_FIELDS, FOLDER, PLACE_FIELDS, WITH_DESCRIPTION, DriveFile
-from drive2cloudinary.drive.http import DriveHttp, SignInRefused
 from drive2cloudinary.drive.signin import read_credentials, sign_in_error
 from drive2cloudinary.errors import ImageError, TooLarge, TransientError, one_line
 from drive2cloudinary.network.notices import Tell

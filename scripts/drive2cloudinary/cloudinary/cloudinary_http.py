@@ -11,7 +11,7 @@ from typing import Any
 import cloudinary.uploader
 import urllib3
 
-from drive2cloudinary.cloudinary.errors import cloudinary_error
+from drive2cloudinary.cloudinary.cloudinary_answers import cloudinary_error
 from drive2cloudinary.network.http import Network
 
 

@@ -13,16 +13,16 @@ from typing import Any
 
 from drive2cloudinary.cloudinary import formats, names, texts
 from drive2cloudinary.command import warn
-from drive2cloudinary.drive.api import Drive
 from drive2cloudinary.drive.children import cannot_list
+from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.drive.file import FOLDER, SHORTCUT, DriveFile
 from drive2cloudinary.drive.token_file import token_warnings
 from drive2cloudinary.drive.walk import FoundImage, Walked, images_below
 from drive2cloudinary.errors import ImageError, MigrationError, StopRun, TransientError, one_line
-from drive2cloudinary.listing import assets_file, held_names, public_ids
-from drive2cloudinary.listing.filters import excludes_folder, name_of_root, with_exclusions
 from drive2cloudinary.network.notices import Tell
 from drive2cloudinary.paths import Folders, folder_path
+from drive2cloudinary.plan import assets_file, held_names, public_ids
+from drive2cloudinary.plan.filters import excludes_folder, name_of_root, with_exclusions
 from drive2cloudinary.results import failure, layout, listing, marker, shared
 from drive2cloudinary.results.listing import Image, Listing, NoListing, empty_folders, image_of
 from drive2cloudinary.results.marker import Marker

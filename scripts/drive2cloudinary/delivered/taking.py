@@ -14,21 +14,21 @@ from drive2cloudinary.cloudinary.asset_urls import jpg_url
 from drive2cloudinary.cloudinary.delivery import Answer, Delivery, ask_all
 from drive2cloudinary.cloudinary.original_url import OwnCloud
 from drive2cloudinary.command import warn
+from drive2cloudinary.delivered import caches
+from drive2cloudinary.delivered.caches import Caches
+from drive2cloudinary.delivered.checking import NO_ANSWER, STANDS, Candidate, Checked, check, winners
 from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import replacing
-from drive2cloudinary.listing.making import find_images, last_listing, make_listing
 from drive2cloudinary.network.services import tell_on_stderr
+from drive2cloudinary.plan.make_listing import find_images, last_listing, make_listing
+from drive2cloudinary.plan.pending import pending
 from drive2cloudinary.results import failure, layout, marker, shared
 from drive2cloudinary.results.listing import Image
 from drive2cloudinary.results.marker import Marker
 from drive2cloudinary.results.marker_index import MarkerIndex
-from drive2cloudinary.results.pending import pending
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.takeover import caches
-from drive2cloudinary.takeover.caches import Caches
-from drive2cloudinary.takeover.checking import NO_ANSWER, STANDS, Candidate, Checked, check, winners
 from drive2cloudinary.wording import counted
 
 AT_ONCE = 16

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drive2cloudinary.command import CANCELLED, WARNING
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
-from drive2cloudinary.listing.filters import excludes_folder, with_exclusions, without_effect
 from drive2cloudinary.network.services import tell_on_stderr
+from drive2cloudinary.plan.filters import excludes_folder, with_exclusions, without_effect
+from drive2cloudinary.plan.pending import Pending, count_excluded, pending
 from drive2cloudinary.results import batches, failure, layout, listing, marker, merged
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Listing, NoListing
 from drive2cloudinary.results.marker_index import MarkerIndex
-from drive2cloudinary.results.pending import Pending, count_excluded, pending
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.terminal.console import say
 
 INTERRUPTED = "interrupted while the folder was listed: nothing was moved"
 
@@ -26,7 +24,9 @@ INTERRUPTED = "interrupted while the folder was listed: nothing was moved"
 class Migration:
     """One Drive folder and its results folder."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, warn: Callable[[str], None]) -> None:
+        """In: called with a line for the user."""
+        self._warn = warn
         self.settings = settings
         self.results_folder = settings.results_folder
         self.run = Run(self.results_folder)
@@ -39,8 +39,9 @@ class Migration:
         self._old_mapping = "unknown"
         self.listed_now = False
         """Whether this dry run has made the listing."""
-        self._to_move: set[str] | None = None
-        self._failed_before: dict[str, Failure | None] = {}
+        self.to_move: set[str] | None = None
+        """The images (Drive file IDs) that this run has to upload; None until that is known."""
+        self.failed_before: dict[str, Failure | None] = {}
         self.excluded = 0
         """How many images of the listing are excluded and were not moved before."""
         self.without_effect: dict[str, str] | None = None
@@ -75,7 +76,7 @@ class Migration:
         for path in [self.listing, *(Path(target) for target in self.targets)]:
             if path.exists() and not path.is_file():
                 aside = path.replace(path.with_name(f"{path.name}.corrupt"))
-                say(f"{path} is not a file: taken as missing, and kept as {aside.name}", logging.WARNING)
+                self._warn(f"{path} is not a file: taken as missing, and kept as {aside.name}")
 
     def list_for_a_dry_run(self, anew: bool) -> None:
         """List the Drive folder, unless an existing listing can be used, or a run holds the results folder.
@@ -91,7 +92,7 @@ class Migration:
 
     def _list_for_a_dry_run(self) -> None:
         # Imported here, because the Google client takes long.
-        from drive2cloudinary.listing.making import list_images
+        from drive2cloudinary.plan.make_listing import list_images
 
         def may_write() -> bool:
             # Do not replace the listing of a real run that has begun meanwhile.
@@ -122,14 +123,14 @@ class Migration:
         """
 
         def invalid(path: Path) -> None:
-            say(marker.not_valid(path) if dryrun else marker.set_aside(path), logging.WARNING)
+            self._warn(marker.not_valid(path) if dryrun else marker.set_aside(path))
 
         self.without_effect = without_effect(self.settings, listed)
         markers = MarkerIndex(self.results_folder)
         found, left = pending(listed.images, self.results_folder, markers, invalid, again, self.settings.limit)
-        self._to_move = {each.image.id for each in found}
+        self.to_move = {each.image.id for each in found}
         failed = [each.image.id for each in found if each.reason == "failed before"]
-        self._failed_before = {file_id: failure.read(self.results_folder, file_id) for file_id in failed}
+        self.failed_before = {file_id: failure.read(self.results_folder, file_id) for file_id in failed}
         self.excluded = count_excluded(listed.images, markers)
         if not dryrun:
             markers.save()
@@ -170,21 +171,6 @@ class Migration:
     def is_merged(self) -> bool:
         """Whether the mapping at hand is that of this run's listing."""
         return self.is_up_to_date or self._old_mapping not in ("unknown", _state_of(self.mapping))
-
-    def merge(self, run_id: str, stopped_because: str) -> bool:
-        """Write the mapping and the report of a run that ended early; False if this run made no listing."""
-        if listing.confirmed(self.results_folder).run != run_id:
-            return False
-        if self.is_up_to_date:
-            return True
-        # Imported here, because a successful run has a rule for this.
-        from drive2cloudinary.report.merging import merge_markers
-
-        limit = None if self._to_move is None else self.settings.limit
-        merge_markers(
-            self.listing, stopped_because, limit, self._to_move or (), self._failed_before, self.settings.csv_bom
-        )
-        return True
 
 
 def _state_of(path: Path) -> str:

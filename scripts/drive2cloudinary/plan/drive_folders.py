@@ -10,7 +10,7 @@ from typing import Any
 
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import read_table
-from drive2cloudinary.run.results_folders import placed
+from drive2cloudinary.plan.results_folders import placed
 from drive2cloudinary.settings import Settings, folder_of, no_text
 
 NEEDED = "folder_id is missing: snakemake --cores 8 --config folder_id=ID_OR_URL_OF_A_DRIVE_FOLDER"

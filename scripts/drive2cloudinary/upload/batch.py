@@ -17,7 +17,7 @@ from drive2cloudinary.results import batches
 from drive2cloudinary.results.marker import file_id_of
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.transfer import task
+from drive2cloudinary.upload import task
 from snakemake_executor_plugin_pool.answers import outcome
 from snakemake_executor_plugin_pool.pool import Pool
 

@@ -10,19 +10,19 @@ from pathlib import Path
 import tenacity
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.cloudinary.api import Cloudinary
 from drive2cloudinary.cloudinary.asset import ASSET_FIELDS
 from drive2cloudinary.cloudinary.asset_urls import jpg_url
+from drive2cloudinary.cloudinary.cloudinary_api import Cloudinary
 from drive2cloudinary.content import IN_MEMORY, Content
-from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.errors import ImageError, TransientError
 from drive2cloudinary.network.services import Services
+from drive2cloudinary.plan.ownership import Members
 from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.marker import Marker
-from drive2cloudinary.results.ownership import Members
 from drive2cloudinary.retrying import patiently
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.transfer.new_asset import new_asset
+from drive2cloudinary.upload.new_asset import new_asset
 from drive2cloudinary.waiting import turn
 from drive2cloudinary.wording import counted
 
@@ -119,7 +119,7 @@ class Transfer:
     def _fitted(self, content: Content, limit: int) -> tuple[Content, str]:
         """The content re-encoded to at most `limit` bytes, and a remark for the mapping."""
         # Imported here, because Pillow takes long and is seldom needed.
-        from drive2cloudinary.transfer.fit import fit
+        from drive2cloudinary.upload.fit import fit
 
         try:
             fitted = fit(content.stream(), limit)

@@ -11,9 +11,9 @@ from drive2cloudinary.checks import in_utc
 from drive2cloudinary.cloudinary.delivery import Answer, Delivery
 from drive2cloudinary.cloudinary.names import asset_key
 from drive2cloudinary.cloudinary.original_url import Address
+from drive2cloudinary.delivered.caches import Entry
 from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.errors import one_line
-from drive2cloudinary.takeover.caches import Entry
 
 Verdict = Literal["same bytes", "same size", "altered", "missing", "refused", "no answer"]
 NO_ANSWER: Verdict = "no answer"

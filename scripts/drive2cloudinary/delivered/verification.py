@@ -11,9 +11,8 @@ from typing import Literal
 from drive2cloudinary.cloudinary.delivery import Answer, Delivery, ask_all
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.files import replacing_table
-from drive2cloudinary.report import mapping
-from drive2cloudinary.report.mapping import UPLOAD_FAILED, Row
-from drive2cloudinary.results import layout, marker
+from drive2cloudinary.results import layout, mapping, marker
+from drive2cloudinary.results.mapping import UPLOAD_FAILED, Row
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.wording import agreeing, counted
 

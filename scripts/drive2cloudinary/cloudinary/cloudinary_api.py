@@ -31,8 +31,8 @@ from drive2cloudinary.cloudinary.asset import (
     stored,
     with_etag,
 )
-from drive2cloudinary.cloudinary.errors import delivery_error
-from drive2cloudinary.cloudinary.http import connect
+from drive2cloudinary.cloudinary.cloudinary_answers import delivery_error
+from drive2cloudinary.cloudinary.cloudinary_http import connect
 from drive2cloudinary.content import Content
 from drive2cloudinary.errors import ImageError, NoAnswer, StopRun, TooLarge, TransientError, one_line
 from drive2cloudinary.network.http import Network

@@ -27,8 +27,8 @@ from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 
 if TYPE_CHECKING:
-    from drive2cloudinary.transfer.refusals import Refusals
-    from drive2cloudinary.transfer.transfer import Transfer
+    from drive2cloudinary.upload.refusals import Refusals
+    from drive2cloudinary.upload.transfer import Transfer
 
 FUNCTION = f"{__name__}:prepare"
 _LOOK_AGAIN = 1.0
@@ -49,8 +49,8 @@ def argument(settings: Settings, run: Run, batch: Path | None = None) -> str:
 def prepare(text: str) -> Callable[[], UploadTask]:
     """A function that creates each process' task. All share the limits and contacts. In: as of `argument`."""
     # Imported here, because the clients take long, and Snakemake's own process imports this module, too.
-    from drive2cloudinary.transfer.refusals import Refusals
-    from drive2cloudinary.transfer.transfer import Transfer
+    from drive2cloudinary.upload.refusals import Refusals
+    from drive2cloudinary.upload.transfer import Transfer
 
     value = json.loads(text)
     settings, run = Settings.from_json(value["settings"]), Run(Path(value["run"]))

@@ -106,7 +106,7 @@ CLOUDINARY = (
         status=(400,),
         says=r"^invalid value +for parameter kind",
     ),
-    # What is asked for with each upload: it does not pass, and three in a row stop the run (transfer/refusals.py).
+    # What is asked for with each upload: it does not pass, and three in a row stop the run (upload/refusals.py).
     Row(
         ImageError,
         status=(400, 403),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from drive2cloudinary.cloudinary.names import asset_key, with_suffix
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.listing.assets_file import Line
+from drive2cloudinary.plan.assets_file import Line
 
 
 def assign(wanted: Iterable[tuple[str, str]], held: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:

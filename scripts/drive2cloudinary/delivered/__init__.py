@@ -1,0 +1,1 @@
+"""What Cloudinary delivers, compared with what we hold."""

@@ -1,0 +1,1 @@
+"""One file from Drive to Cloudinary, with its proof."""
