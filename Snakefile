@@ -78,11 +78,12 @@ rule upload_image:
         " {output.marker:q} 2>{log:q}"
 
 
-# In: the listing, changed.txt, the markers of the pending images or the flags of their batches. Out: mapping, orphans,
-# and the report, which `snakemake --report` includes, too.
+# In: the listing, run.json, the markers of the pending images or the flags of their batches. Out: mapping, orphans, and
+# the report, which `snakemake --report` includes, too.
 rule merge_markers:
     input:
         pipeline.transferred,
+        run=pipeline.begin,
         listing=f"{results_folder}/listing.json",
     output:
         csv=f"{results_folder}/mapping.csv",
@@ -101,10 +102,8 @@ rule merge_markers:
         "envs/migration.yaml"
     params:
         scripts=scripts,
-        limit=pipeline.settings.limit or 0,
-        csv_bom=pipeline.csv_bom,
     shell:
-        "python {params.scripts:q}/merge_markers.py --limit={params.limit} {params.csv_bom} {input.listing:q} 2>{log:q}"
+        "python {params.scripts:q}/merge_markers.py {input.listing:q} 2>{log:q}"
 
 
 include: "scripts/rules/verify.smk"

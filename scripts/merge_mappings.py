@@ -12,9 +12,8 @@ def main() -> None:
     parser = command.argument_parser(__doc__)
     parser.add_argument("output", type=Path, help="the combined mapping.csv; mapping.json goes beside it")
     parser.add_argument("mappings", type=Path, nargs="+", help="mapping.json of each Drive folder")
-    parser.add_argument("--csv-bom", action="store_true", help="the setting csv_bom")
     options = parser.parse_args()
-    merge_mappings(options.mappings, options.output.parent, options.csv_bom)
+    merge_mappings(options.mappings, options.output.parent)
 
 
 if __name__ == "__main__":

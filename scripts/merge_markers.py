@@ -13,10 +13,7 @@ from drive2cloudinary.wording import counted
 def main() -> None:
     parser = command.argument_parser(__doc__)
     parser.add_argument("listing", type=Path, help="listing.json in a results folder")
-    parser.add_argument("--limit", type=int, default=0, help="the setting limit; 0 for none")
-    parser.add_argument("--csv-bom", action="store_true", help="the setting csv_bom")
-    options = parser.parse_args()
-    failed = merge_markers(options.listing, limit=options.limit or None, csv_bom=options.csv_bom)
+    failed = merge_markers(parser.parse_args().listing.parent)
     if failed:
         # A marker may have been deleted after its job had ended.
         raise MigrationError(counted(failed, "image has no marker", "images have no marker"))

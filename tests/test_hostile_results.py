@@ -135,7 +135,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
         batch,
         lambda: verify_run._previewed(folder / "mapping.json"),
         lambda: summary([folder / "mapping.json"]),
-        lambda: merge_markers(listed),
+        lambda: merge_markers(folder),
         lambda: merge_mappings([folder / "mapping.json"], folder.parent),
         records,
         run,
@@ -285,9 +285,9 @@ def test_what_killed_processes_have_left_half_written_goes_with_the_next_run(wor
     halves = [
         *(workspace.results / folder / f".mapping.json.{end}" for folder in FOLDERS for end in (unfinished, "4711")),
         workspace.results / f"..listing.dry-run.1.json.{unfinished}",
-        *(results / f".{name}.{unfinished}" for name in ("mapping.csv", "mapping.json", ".names.1AbC.json")),
-        *(results / f".{name}.4711" for name in ("mapping.csv", ".names.1AbC@Summer.json")),
-        *(results / "logs" / f".{name}.{unfinished}" for name in ("merged.state", "changed.txt")),
+        *(results / f".{name}.{unfinished}" for name in ("mapping.csv", "mapping.json")),
+        results / ".mapping.csv.4711",
+        results / "logs" / f".merged.json.{unfinished}",
     ]
     mine = [results / f".notes.txt.{unfinished}", results / ".mapping.csv.backup", results / "logs" / ".mine.4711"]
     for path in (*halves, *mine):

@@ -74,21 +74,20 @@ def test_what_changed_by_hand_is_seen(workspace: Workspace) -> None:
     assert NOTHING in workspace.run().lines
 
 
-def test_no_marker_is_opened_that_is_known_to_be_valid_and_the_index_may_be_deleted(workspace: Workspace) -> None:
+def test_no_marker_is_opened_that_is_known_to_be_valid_and_the_record_may_be_deleted(workspace: Workspace) -> None:
     workspace.add("1.jpg", "2.jpg")
     workspace.run().succeeded()
-    index = workspace.results / "logs" / "markers.index"
-    assert len(index.read_text().splitlines()) == 2
+    record = workspace.results / "logs" / "merged.json"
+    value = json.loads(record.read_text())
     damaged = a_marker(workspace, "1.jpg")
     damaged.write_text("{")
     found = damaged.stat()
-    # An index that says the damaged marker is valid is believed: so the marker is not opened.
-    others = [line for line in index.read_text().splitlines() if not line.startswith(damaged.name)]
-    lie = f"{damaged.name} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
-    index.write_text("\n".join([*others, lie]) + "\n")
+    # A record that says the damaged marker is valid is believed: so the marker is not opened.
+    value["markers"][damaged.name] = f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+    record.write_text(json.dumps(value))
     assert workspace.dry_run().line("0 of 2 images to move")
-    for damage in (lambda: index.unlink(), lambda: index.write_bytes(b"\xff\x00 1 2"), lambda: index.write_text("a b")):
-        damage()
+    for damage in (b"", b"\xff\x00 1 2", b"[]", b'{"markers": 1}'):
+        record.write_bytes(damage)
         assert workspace.dry_run().line("1 of 2 images to move")
     workspace.run().succeeded()
     assert workspace.calls("drive.media") == 3

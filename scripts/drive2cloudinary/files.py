@@ -48,19 +48,19 @@ def replacing(path: Path, newline: str | None = None, encoding: str = "utf-8") -
         temporary.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path, names: str = ".+") -> None:
+def remove_unfinished(folder: Path, name: str = "") -> None:
     """Remove the temporary files in a folder whose processes were killed while they wrote. Raises OSError.
 
-    In: a pattern of the names that the finished files would have.
+    In: the name that the finished file would have; "" for all files.
     """
 
     def is_unfinished(entry: os.DirEntry[str]) -> bool:
         found = _TEMPORARY.fullmatch(entry.name)
-        return bool(found and re.fullmatch(names, found[1])) and not entry.is_dir()
+        return found is not None and name in ("", found[1]) and not entry.is_dir()
 
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        for name in [entry.name for entry in entries if is_unfinished(entry)]:
-            (folder / name).unlink(missing_ok=True)
+        for path in [Path(entry.path) for entry in entries if is_unfinished(entry)]:
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

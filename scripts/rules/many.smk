@@ -40,6 +40,5 @@ rule merge_mappings:
     params:
         scripts=scripts,
         mappings=pipeline.mappings,
-        csv_bom=pipeline.csv_bom,
     shell:
-        "python {params.scripts:q}/merge_mappings.py {params.csv_bom} {output.csv:q} {params.mappings:q} 2>{log:q}"
+        "python {params.scripts:q}/merge_mappings.py {output.csv:q} {params.mappings:q} 2>{log:q}"

@@ -26,7 +26,7 @@ from drive2cloudinary.plan.pending import pending
 from drive2cloudinary.results import failure, layout, marker, shared
 from drive2cloudinary.results.listing import Image
 from drive2cloudinary.results.marker import Marker
-from drive2cloudinary.results.marker_index import MarkerIndex
+from drive2cloudinary.results.merged import Merge
 from drive2cloudinary.results.run import Run, new_id
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.wording import counted
@@ -106,7 +106,7 @@ def take_over(
     left, _ = pending(
         images.values(),
         settings.results_folder,
-        MarkerIndex(settings.results_folder),
+        Merge(settings.results_folder),
         lambda path: warn(marker.not_valid(path)),
         again=False,
         limit=None,

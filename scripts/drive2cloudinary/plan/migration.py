@@ -11,10 +11,9 @@ from drive2cloudinary.files import make_older
 from drive2cloudinary.network.services import tell_on_stderr
 from drive2cloudinary.plan.filters import excludes_folder, with_exclusions, without_effect
 from drive2cloudinary.plan.pending import Pending, count_excluded, pending
-from drive2cloudinary.results import batches, failure, layout, listing, marker, merged
-from drive2cloudinary.results.failure import Failure
+from drive2cloudinary.results import batches, layout, listing, marker
 from drive2cloudinary.results.listing import Listing, NoListing
-from drive2cloudinary.results.marker_index import MarkerIndex
+from drive2cloudinary.results.merged import Merge
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 
@@ -36,12 +35,8 @@ class Migration:
         self.orphans = layout.orphans(self.results_folder)
         self.left_out = ""
         """Why this run leaves the Drive folder out; "" if it does not."""
-        self._old_mapping = "unknown"
         self.listed_now = False
         """Whether this dry run has made the listing."""
-        self.to_move: set[str] | None = None
-        """The images (Drive file IDs) that this run has to upload; None until that is known."""
-        self.failed_before: dict[str, Failure | None] = {}
         self.excluded = 0
         """How many images of the listing are excluded and were not moved before."""
         self.without_effect: dict[str, str] | None = None
@@ -69,7 +64,7 @@ class Migration:
 
     def hold(self, run_id: str) -> None:
         """Lock the results folder for a run. Raises MigrationError if another run holds it."""
-        self.run.begin(run_id)
+        self.run.begin(run_id, self.settings.csv_bom)
 
     def _rename_non_files(self) -> None:
         """Rename a folder or pipe in the place of an output: Snakemake could neither copy nor remove it."""
@@ -126,17 +121,13 @@ class Migration:
             self._warn(marker.not_valid(path) if dryrun else marker.set_aside(path))
 
         self.without_effect = without_effect(self.settings, listed)
-        markers = MarkerIndex(self.results_folder)
-        found, left = pending(listed.images, self.results_folder, markers, invalid, again, self.settings.limit)
-        self.to_move = {each.image.id for each in found}
-        failed = [each.image.id for each in found if each.reason == "failed before"]
-        self.failed_before = {file_id: failure.read(self.results_folder, file_id) for file_id in failed}
-        self.excluded = count_excluded(listed.images, markers)
+        merge, limit = Merge(self.results_folder), self.settings.limit
+        found, left = pending(listed.images, self.results_folder, merge, invalid, again, limit)
+        self.excluded = count_excluded(listed.images, merge)
         if not dryrun:
-            markers.save()
-            self.is_up_to_date = not found and merged.is_up_to_date(
-                self.results_folder, markers.state, self.settings.csv_bom
-            )
+            if left and limit:
+                self.run.note(limit=limit, last=found[-1].image.id)
+            self.is_up_to_date = not found and merge.is_recorded(self.settings.csv_bom)
         return found, left
 
     def markers(self, images: Sequence[listing.Image]) -> list[str]:
@@ -159,23 +150,8 @@ class Migration:
         # Ctrl-C in a terminal also reaches the script, anywhere in its code; its traceback stays in the log.
         return [INTERRUPTED if line in ("KeyboardInterrupt", CANCELLED) else line for line in lines]
 
-    def need_mapping(self, run_id: str) -> None:
+    def need_mapping(self) -> None:
         """Have Snakemake make the mapping again, unless it is up to date. Raises OSError."""
-        self._old_mapping = _state_of(self.mapping)
         if not self.is_up_to_date:
-            merged.note_change(self.results_folder, run_id)
             for target in self.targets:
-                make_older(Path(target), layout.change(self.results_folder))
-
-    @property
-    def is_merged(self) -> bool:
-        """Whether the mapping at hand is that of this run's listing."""
-        return self.is_up_to_date or self._old_mapping not in ("unknown", _state_of(self.mapping))
-
-
-def _state_of(path: Path) -> str:
-    """A text that changes when the file is replaced; "" if there is no file."""
-    if not path.exists():
-        return ""
-    found = path.stat()
-    return f"{found.st_ino} {found.st_mtime_ns}"
+                make_older(Path(target), self.run.path)

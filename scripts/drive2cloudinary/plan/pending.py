@@ -9,7 +9,7 @@ from typing import Literal
 
 from drive2cloudinary.results import failure, marker
 from drive2cloudinary.results.listing import Image
-from drive2cloudinary.results.marker_index import MarkerIndex
+from drive2cloudinary.results.merged import Merge
 
 Reason = Literal["new", "changed", "failed before", "forced"]
 
@@ -25,7 +25,7 @@ class Pending:
 def pending(
     images: Iterable[Image],
     results_folder: Path,
-    markers: MarkerIndex,
+    markers: Merge,
     invalid: Callable[[Path], None],
     again: bool,
     limit: int | None,
@@ -56,7 +56,7 @@ def pending(
     return found[: len(found) - len(beyond)], sum(each.reason != "forced" for each in beyond)
 
 
-def count_excluded(images: Iterable[Image], markers: MarkerIndex) -> int:
+def count_excluded(images: Iterable[Image], markers: Merge) -> int:
     """The number of excluded images, without those of which an earlier run has uploaded any content."""
 
     def is_moved(image: Image) -> bool:

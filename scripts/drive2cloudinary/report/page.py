@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,6 @@ from drive2cloudinary.report.natural import natural, natural_path
 from drive2cloudinary.report.orphans import Orphan
 from drive2cloudinary.report.rows import Merged
 from drive2cloudinary.results import failure, layout
-from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Listing
 from drive2cloudinary.results.mapping import NOT_IN_CLOUDINARY, STATUSES, Row
 
@@ -45,9 +44,9 @@ class Report:
     It holds a few hundred bytes for each image, so that 100,000 images fit into the memory of a small machine.
     """
 
-    def __init__(self, failed_before: Mapping[str, Failure | None]) -> None:
-        """In: Drive file ID → its failure when the run began. If that is still the same, it was not tried again."""
-        self._failed_before = failed_before
+    def __init__(self, run_id: str) -> None:
+        """In: the run. An image with the failure of an earlier run was not tried again."""
+        self._run_id = run_id
         self._columns: dict[str, list[Any]] = defaultdict(list)
         self._by_folder = ByFolder()
         self._folders = _Numbers[Folders]()
@@ -73,7 +72,7 @@ class Report:
         delivery, path = self._deliveries.split(row) if proof else (None, "")
         is_missing = row.status in NOT_IN_CLOUDINARY and row.detail != "limit"
         self._details[row.detail] += 1
-        self._not_tried += each.failed is not None and each.failed == self._failed_before.get(row.file_id)
+        self._not_tried += each.failed is not None and each.failed.run != self._run_id
         size = asset.get("bytes") or row.bytes
         values = {
             "name": shown(row.filename),

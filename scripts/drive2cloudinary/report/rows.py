@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Image
 from drive2cloudinary.results.mapping import UPLOAD_FAILED, Detail, Row
 from drive2cloudinary.results.marker import Marker
-from drive2cloudinary.results.marker_index import MarkerIndex
+from drive2cloudinary.results.merged import Merge
+from drive2cloudinary.results.run import Noted
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,25 @@ class Merged:
 def merged(
     images: Iterable[Image],
     results_folder: Path,
-    markers: MarkerIndex,
+    merge: Merge,
     warn: Callable[[str], None],
-    limit: int | None = None,
-    to_move: Container[str] = (),
+    run: Noted,
 ) -> Iterator[Merged]:
     """The images of a listing with their markers and failures in the results folder, in the mapping's order.
 
-    One at a time, because the markers of 100,000 images would take 300 MB. In: the index of the markers, which learns
-    which are valid; `warn`, called with a line about each invalid marker, which is renamed; the setting `limit`, and
-    the images (Drive file IDs) that the run had to upload and that may have no marker yet. Raises NewerFormat, OSError.
+    One at a time, because the markers of 100,000 images would take 300 MB. In: the merge, which learns which markers
+    are valid; `warn`, called with a line about each invalid marker, which is renamed; what the run has noted. Raises
+    NewerFormat, OSError.
     """
 
     def invalid(path: Path) -> None:
         warn(marker.set_aside(path))
 
+    is_left = False
     for image in sorted(images, key=lambda each: each.order):
-        left_by = None if image.id in to_move else limit
         proof, remark = marker.of_image(results_folder, image, invalid), ""
         if proof:
-            markers.has_read(marker.name_of(image.id, image.fingerprint))
+            merge.has_read(marker.name_of(image.id, image.fingerprint))
         elif image.skipped and image.replaces:
             proof = marker.read(marker.named(results_folder, image.replaces["marker"]))
             remark = "excluded, and changed in Drive since: Cloudinary has its older content"
@@ -61,14 +61,15 @@ def merged(
             yield Merged(_stored(image, proof, remark), image.folders, proof, None)
         elif image.skipped:
             yield Merged(_row(image, "", "skipped", image.skipped), image.folders, None, None)
-        elif left_by is not None:
-            row = _row(image, UPLOAD_FAILED, "pending", f"not tried: limit={left_by}", "limit")
+        elif is_left:
+            row = _row(image, UPLOAD_FAILED, "pending", f"not tried: limit={run.limit}", "limit")
             yield Merged(row, image.folders, None, None)
         elif failed := failure.read(results_folder, image.id):
             yield Merged(_row(image, UPLOAD_FAILED, "failed", failed.message), image.folders, None, failed)
         else:
             row = _row(image, UPLOAD_FAILED, "pending", "not tried: the run ended before")
             yield Merged(row, image.folders, None, None)
+        is_left = is_left or (run.limit is not None and image.id == run.last)
 
 
 def combined(mappings: Iterable[Path]) -> Iterator[dict[str, Any]]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-
-from drive2cloudinary.settings import RESULTS_NAME
 
 LISTING = "listing.json"
 MAPPING = "mapping.json"
@@ -28,13 +25,9 @@ def listings_below(results: Path) -> list[Path]:
     return list(results.glob(f"*/{LISTING}"))
 
 
-def written_beside(results: Path) -> dict[Path, str]:
-    """The folders that all runs share → a pattern of the names of the files that they write there."""
-    of_all = [mapping_csv(results), mapping_json(results), merged(results), change(results)]
-    patterns = {
-        path.parent: "|".join(re.escape(each.name) for each in of_all if each.parent == path.parent) for path in of_all
-    }
-    return patterns | {results: rf"{patterns[results]}|\.names\.{RESULTS_NAME}\.json"}
+def written_beside(results: Path) -> list[Path]:
+    """The files that all runs share."""
+    return [mapping_csv(results), mapping_json(results), merged(results)]
 
 
 def naming_lock(results: Path) -> Path:
@@ -62,24 +55,9 @@ def failure(results_folder: Path, file_id: str) -> Path:
     return failures(results_folder) / f"{file_id}.json"
 
 
-def marker_index(results_folder: Path) -> Path:
-    """Which markers are known to be valid."""
-    return results_folder / "logs" / "markers.index"
-
-
-def names_index(results_folder: Path) -> Path:
-    """Which public_ids the images hold, for the listings of other results folders, which write it."""
-    return results_folder.with_name(f".names.{results_folder.name}.json")
-
-
 def merged(results_folder: Path) -> Path:
-    """The record of what the mapping and the report were made from."""
-    return results_folder / "logs" / "merged.state"
-
-
-def change(results_folder: Path) -> Path:
-    """The last run that found a change since the mapping was made. Snakemake makes the mapping again if it changes."""
-    return results_folder / "logs" / "changed.txt"
+    """The record of what the last merge has read and written."""
+    return results_folder / "logs" / "merged.json"
 
 
 def confirmation(results_folder: Path) -> Path:

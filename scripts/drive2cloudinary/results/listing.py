@@ -206,6 +206,26 @@ def head(path: Path) -> Listing:
         raise NoListing(path) from error
 
 
+def public_ids(path: Path) -> Iterator[tuple[str, str]]:
+    """Drive file ID and public_id of each image of the listing in a file; nothing if there is no listing.
+
+    As `read`, but five times as fast. Raises NewerFormat.
+    """
+    try:
+        if not is_by_lines(path):
+            yield from ((image.id, image.public_id) for image in read(path).images)
+            return
+        head(path)
+        with open_file(path) as stream:
+            stream.readline(_LONGEST_HEAD)
+            while (line := stream.readline()) not in _END:
+                entry = parsed(line.rstrip(b",\n"))
+                if is_id(entry["id"]) and is_public_id(entry["public_id"]):
+                    yield entry["id"], entry["public_id"]
+    except (NoListing, OSError, ValueError, KeyError, TypeError):
+        return
+
+
 class Entries:
     """The images of a listing by ID. Each is read from the file on demand, so that 100,000 images take no memory."""
 

@@ -16,14 +16,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from drive2cloudinary.checks import is_md5, is_number
+from drive2cloudinary.checks import is_id, is_md5, is_number, is_whole_number
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import open_file, open_lock, read_json_object, replacing, write_json
 from drive2cloudinary.results import layout, shared
 from drive2cloudinary.results.format import numbered, without_number
 
-_held: list[IO[bytes]] = []
-"""The locks that this process holds until it exits; an open file keeps its lock."""
+_held: dict[Path, IO[bytes]] = {}
+"""Results folder → run.json, locked by this process until it exits; an open file keeps its lock."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a run notes in run.json: its ID; the setting csv_bom; the setting limit, once the pending images are known,
+    and the last image in their order (a Drive file ID) that this run uploads, None and "" without a limit; why the run
+    was stopped, in one line, "" if it was not.
+    """
+
+    id: str
+    csv_bom: bool
+    limit: int | None
+    last: str
+    stopped_because: str
 
 
 @dataclass(frozen=True)
@@ -39,8 +53,29 @@ class Run:
     @property
     def id(self) -> str:
         """The ID of the current or last run; "" if there was none."""
-        run_id = (read_json_object(self.path) or {}).get("run")
-        return str(run_id) if is_md5(run_id) else ""
+        return self.noted.id
+
+    @property
+    def noted(self) -> Noted:
+        """What the current or last run has noted for whoever merges its markers."""
+        value = read_json_object(self.path) or {}
+        return Noted(
+            id=value["run"] if is_md5(value.get("run")) else "",
+            csv_bom=value.get("csv_bom") is True,
+            limit=value["limit"] if is_whole_number(value.get("limit")) else None,
+            last=value["last"] if is_id(value.get("last")) else "",
+            stopped_because=one_line(value.get("stopped_because") or ""),
+        )
+
+    def note(self, **values: object) -> None:
+        """Add fields of Noted to run.json, of the run of this process. Raises OSError."""
+        self._write({**(read_json_object(self.path) or {}), **values})
+
+    def _write(self, value: dict[str, Any]) -> None:
+        # Rewritten in place, because a new file would not be locked.
+        text, lock = f"{json.dumps(value)}\n".encode(), _held[self.results_folder].fileno()
+        os.pwrite(lock, text, 0)
+        os.ftruncate(lock, len(text))
 
     @property
     def stopped_because(self) -> str:
@@ -120,8 +155,8 @@ class Run:
         with contextlib.suppress(OSError), replacing(layout.found_so_far(self.results_folder)) as stream:
             stream.write(str(images))
 
-    def begin(self, run_id: str) -> None:
-        """Lock the results folder for this process, record its run's ID, and remove what killed processes left.
+    def begin(self, run_id: str, csv_bom: bool = False) -> None:
+        """Lock the results folder for this process, note its run's ID, and remove what killed processes left.
 
         Raises MigrationError if another run holds it, if it cannot be written to, or if a newer version used it, and
         OSError.
@@ -137,23 +172,13 @@ class Run:
             raise MigrationError(f"another run holds {self.results_folder}: {self._holder()}; wait for it, or stop it")
         with contextlib.suppress(ValueError):
             without_number(read_json_object(self.path) or {}, self.path)
-        text = json.dumps(
-            numbered(
-                {
-                    "run": run_id,
-                    "host": socket.gethostname(),
-                    "pid": os.getpid(),
-                    "begun": datetime.now(UTC).isoformat(timespec="seconds"),
-                }
-            )
-        )
+        owner = {"host": socket.gethostname(), "pid": os.getpid()}
+        begun = datetime.now(UTC).isoformat(timespec="seconds")
+        _held[self.results_folder] = lock
         try:
-            # Rewritten in place, because a new file would not be locked.
-            os.ftruncate(lock.fileno(), 0)
-            os.pwrite(lock.fileno(), f"{text}\n".encode(), 0)
+            self._write(numbered({"run": run_id, **owner, "begun": begun, "csv_bom": csv_bom}))
         except OSError as error:
             raise MigrationError(f"{self.path} cannot be written: {error.strerror}") from error
-        _held.append(lock)
         shared.sweep(self.results_folder)
 
     def is_alive(self) -> bool:

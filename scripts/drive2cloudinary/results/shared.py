@@ -34,5 +34,5 @@ def sweep(results_folder: Path) -> None:
         for folder in layout.folders(results_folder):
             remove_unfinished(folder)
         # Users have files of their own there, if results is a folder of theirs.
-        for folder, names in layout.written_beside(results).items():
-            remove_unfinished(folder, names)
+        for path in layout.written_beside(results):
+            remove_unfinished(path.parent, path.name)

@@ -13,6 +13,7 @@ from drive2cloudinary.plan.migration import Migration
 from drive2cloudinary.report import orphans
 from drive2cloudinary.report.summary import summary
 from drive2cloudinary.results import layout, listing
+from drive2cloudinary.results.merged import is_of_run
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.progress import Outcome, Progress, say_folders
@@ -65,7 +66,7 @@ class Ending:
 
         In: also print the counts of each subfolder. Out: whether each image is where it should be.
         """
-        if not all(each.is_merged for each in self._copied):
+        if not all(each.is_up_to_date or is_of_run(each.results_folder, self._run_id) for each in self._copied):
             return True
         if all(each.is_up_to_date for each in self._copied):
             say("nothing has changed since the last run: mapping and report stay as they are")
@@ -113,15 +114,8 @@ class Ending:
         # Imported here, because a successful run has a rule for this.
         from drive2cloudinary.report.merging import merge_markers
 
-        limit = None if migration.to_move is None else migration.settings.limit
-        merge_markers(
-            migration.listing,
-            stopped_because,
-            limit,
-            migration.to_move or (),
-            migration.failed_before,
-            migration.settings.csv_bom,
-        )
+        migration.run.note(stopped_because=stopped_because)
+        merge_markers(migration.results_folder)
         return True
 
     def _merge_mappings(self, folder: Path) -> None:
@@ -129,7 +123,7 @@ class Ending:
         from drive2cloudinary.report.merging import merge_mappings
 
         at_hand = [each.mapping for each in self._copied if each.mapping.exists()]
-        merge_mappings(at_hand, folder, self._migrations[0].settings.csv_bom)
+        merge_mappings(at_hand, folder)
 
     def _say_outcome(self, migrations: Sequence[Migration], stopped_because: str, verbose: bool) -> Outcome:
         mappings = [each.mapping for each in migrations]

@@ -139,9 +139,7 @@ class Pipeline:
         if not self.invocation.is_real:
             return self.combined
         has_changed = [bool(self._targets_of(each)) for each in self._migrations.values()]
-        is_up_to_date = merged.is_combined_up_to_date(
-            Path(self.settings.results), self._mappings, self.settings.csv_bom
-        )
+        is_up_to_date = merged.is_combined_recorded(Path(self.settings.results), self._mappings, self.settings.csv_bom)
         if not any(has_changed) and is_up_to_date:
             return []
         _or_exit(self._need_combined)
@@ -150,9 +148,8 @@ class Pipeline:
     def _need_combined(self) -> None:
         results = Path(self.settings.results)
         with shared.held(results):
-            merged.note_change(results, self._run_id)
             for target in self.combined:
-                make_older(Path(target), layout.change(results))
+                make_older(Path(target), self._run.path)
 
     @property
     def _mappings(self) -> list[Path]:
@@ -186,15 +183,18 @@ class Pipeline:
     def changed_mappings(self, wildcards: object) -> list[str]:
         """The mappings that have to be made before the combined one: those of Drive folders with a change."""
         changed = [str(each.mapping) for each in self._copied if not each.is_up_to_date]
-        return changed + _if_there(layout.change(Path(self.settings.results)))
+        return [*changed, *self._run_file(self._run.path)]
 
     def begin(self, wildcards: Any) -> list[str]:
-        """The input of list_images: run.json. Every real run writes it, so that every real run lists again.
+        """run.json, which every real run writes: so every real run lists again, and merges what has changed.
 
         In a dry run nothing, because the existing listing is used.
         """
         path = _or_exit(self._migration, wildcards.folder).run.path
         self._hold()
+        return self._run_file(path)
+
+    def _run_file(self, path: Path) -> list[str]:
         # What only prints (--summary) must find the input that the last run had.
         return [str(path)] if self.invocation.is_real or (path.exists() and not self.invocation.is_dry_run) else []
 
@@ -214,7 +214,7 @@ class Pipeline:
         has_listing = _or_exit(self._migration, wildcards.folder).listing.exists()
         if self.invocation.is_real or not (self.invocation.is_dry_run or has_listing):
             self._checkpoints.list_images.get(folder=wildcards.folder)
-        return self.pending(wildcards.folder) + _if_there(layout.change(Path(self.settings.results, wildcards.folder)))
+        return self.pending(wildcards.folder)
 
     def pending(self, folder: str) -> list[str]:
         """The files needed before the markers can be merged: see Jobs.of."""
@@ -231,7 +231,7 @@ class Pipeline:
             if self.invocation.is_real:
                 for line in self._previews.without_effect:
                     say(line, logging.WARNING)
-                _or_exit(migration.need_mapping, self._run_id)
+                _or_exit(migration.need_mapping)
         return self._expected[folder][1]
 
     def mappings_at_hand(self, wildcards: object) -> list[str]:
@@ -258,11 +258,6 @@ class Pipeline:
         """The settings, as the scripts' argument; in a real run, also locks the results folders."""
         self._hold()
         return self.settings.to_json()
-
-    @property
-    def csv_bom(self) -> str:
-        """The option of the scripts that write CSV files."""
-        return "--csv-bom" if self.settings.csv_bom else ""
 
     @property
     def run_folder(self) -> str:
@@ -370,10 +365,6 @@ def finishing(images: int) -> str:
 
 def _warn(line: str) -> None:
     say(line, logging.WARNING)
-
-
-def _if_there(path: Path) -> list[str]:
-    return [str(path)] if path.exists() else []
 
 
 def _let_end() -> None:
