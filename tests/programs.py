@@ -13,68 +13,26 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-ESSENTIAL = {
+_PACKAGES = {
     "bash": "bash",
-    "cat": "coreutils",
-    "chmod": "coreutils",
-    "cp": "coreutils",
-    "env": "coreutils",
-    "head": "coreutils",
-    "ls": "coreutils",
-    "mkdir": "coreutils",
-    "mount": "mount",
-    "nsenter": "util-linux",
-    "printenv": "coreutils",
-    "setpriv": "util-linux",
-    "sh": "dash",
-    "sleep": "coreutils",
-    "touch": "coreutils",
-    "umount": "mount",
-    "uname": "coreutils",
-    "unshare": "util-linux",
-    "which": "debianutils",
+    "coreutils": "cat chmod cp env head ls mkdir printenv sleep touch uname",
+    "dash": "sh",
+    "debianutils": "which",
+    "mount": "mount umount",
+    "util-linux": "nsenter setpriv unshare",
 }
+ESSENTIAL = {program: package for package, programs in _PACKAGES.items() for program in programs.split()}
 """Program → the package of it, which each Debian 12 has: `Essential: yes` or `Priority: required`."""
 OF_README = {"git", "make", "python3"}
 """What the first command of CONTRIBUTING.md installs."""
-NEEDED = {
-    "munged",
-    "rsync",
-    "sbatch",
-    "scancel",
-    "scontrol",
-    "sinfo",
-    "slurmctld",
-    "slurmd",
-    "squeue",
-    "srun",
-}
+NEEDED = {"munged", "rsync", "sbatch", "scancel", "scontrol", "sinfo", "slurmctld", "slurmd", "squeue", "srun"}
 """What only tests call that a Need leaves out where it is missing."""
 OF_ENVIRONMENT = {"pip", "python", "snakemake"}
 """On the PATH of a user and of Snakemake's jobs, which begins with the environment that runs them."""
 NAMED = {*ESSENTIAL, *OF_README, *NEEDED, *OF_ENVIRONMENT}
 _STARTERS = ("env", "nsenter", "setpriv", "unshare")
 """They start the program that stands behind their options."""
-_OF_SHELL = set(
-    [
-        "cd",
-        "echo",
-        "exec",
-        "exit",
-        "export",
-        "else",
-        "fi",
-        "if",
-        "read",
-        "set",
-        "test",
-        "then",
-        "trap",
-        "true",
-        "umask",
-        "wait",
-    ]
-)
+_OF_SHELL = re.compile("cd|echo|exec|exit|export|else|fi|if|read|set|test|then|trap|true|umask|wait")
 
 
 def watch() -> None:
@@ -117,6 +75,6 @@ def programs_in(words: Sequence[str]) -> Iterator[str]:
         text = rest[rest.index("-c") + 1]
         # The first word of each command; of what is in quotes, a variable or a path, the shell says nothing.
         for command in re.split(r"[|;&\n(){}]+", re.sub(r"'[^']*'|\"[^\"]*\"", "''", text)):
-            word = next((word for word in command.split() if word not in _OF_SHELL), "")
+            word = next((word for word in command.split() if not _OF_SHELL.fullmatch(word)), "")
             if re.fullmatch(r"[a-z][a-z0-9_.-]*", word):
                 yield word

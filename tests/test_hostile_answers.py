@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from tests.harness import Workspace, jpeg
+from tests.harness import Finished, Workspace, jpeg
 
 Json = dict[str, Any]
 DEEP = "[" * 100_000
@@ -72,21 +72,29 @@ def fault(on: str, match: str, do: Json, times: int | None = 1) -> Json:
     return {"on": on, "match": match or None, "do": do, "times": times}
 
 
-def test_an_answer_that_nobody_can_mean_is_a_passing_error_of_that_call(workspace: Workspace) -> None:
-    """In a listing, a dry run, a run and verify alike."""
+def strike(workspace: Workspace, faults: list[Json], run: Callable[[], Finished]) -> None:
+    """A run in which each of these faults strikes once, and which succeeds."""
+    workspace.cloud.reset()
+    workspace.cloud.faults(faults)
+    done = run()
+    done.succeeded()
+    assert "Traceback" not in done.said
+    assert sum(bool(call["fault"]) for call in workspace.cloud.log()) == len(faults), "every fault struck"
+
+
+def test_an_impossible_answer_is_retried(workspace: Workspace) -> None:
+    """In a listing, a run and verify alike."""
+    folders = [workspace.cloud.drive("folder", name=str(number)) for number in range(3)]
     workspace.add(*(f"{name}.jpg" for name in "abcdefgh"))
     in_a_listing = [
         fault("oauth.token", "", {"body": TEN_MILLION_YEARS}),
         fault("drive.get", "", {"raw": SUPERSCRIPT}),
-        fault("drive.list", "", NO_GZIP),
-        fault("drive.list", "", {"raw": HUGE_CHUNK}),
-        fault("drive.list", "", {"body": DEEP}),
-        fault("drive.list", "", NEVER),
+        fault("drive.list", workspace.cloud.folder_id, NO_GZIP),
+        fault("drive.list", folders[0], {"raw": HUGE_CHUNK}),
+        fault("drive.list", folders[1], {"body": DEEP}),
+        fault("drive.list", folders[2], NEVER),
     ]
-    workspace.cloud.faults(in_a_listing)
-    dry = workspace.dry_run(retries=5)
-    dry.succeeded()
-    assert "8 of 8 images to move" in dry.said and "Traceback" not in dry.said
+    strike(workspace, in_a_listing, lambda: workspace.dry_run(retries=2, folders_per_query=1))
     in_a_run = [
         fault("drive.media", "a.jpg", {"raw": HUGE_CHUNK}),
         fault("drive.media", "b.jpg", NO_GZIP),
@@ -97,57 +105,49 @@ def test_an_answer_that_nobody_can_mean_is_a_passing_error_of_that_call(workspac
         fault("cloudinary.upload", "Photos/g", {"raw": HUGE_CHUNK}),
         fault("cloudinary.upload", "Photos/h", {"body": '{"error": {"message": "Internal"}}'}),
     ]
-    workspace.cloud.faults([*in_a_listing, *in_a_run])
-    workspace.run(cores=8, retries=5).succeeded()
+    strike(workspace, in_a_run, lambda: workspace.run(cores=8, retries=2))
     workspace.audit()
-    struck = 2 * len(in_a_listing) + len(in_a_run)
-    assert sum(bool(call["fault"]) for call in workspace.cloud.log()) == struck, "every fault struck"
     in_verify = [
         fault("delivery.head", "/a.jpg", {"raw": SUPERSCRIPT}),
         fault("delivery.head", "/b.jpg", NEVER),
         fault("delivery.head", "/c.jpg", {"raw": "HTTP/1.1 200 OK\r\nContent-Length: 9" + "9" * 400 + "\r\n\r\n"}),
     ]
-    workspace.cloud.faults(in_verify)
-    workspace.run("verify", retries=2).succeeded()
-    assert sum(bool(call["fault"]) for call in workspace.cloud.log()) == struck + len(in_verify)
+    strike(workspace, in_verify, lambda: workspace.run("verify", retries=2))
 
 
 HUGE_FILE = '{"files": [{"id": "1a", "name": "a", "mimeType": "image/png", "size": "%s"}]}' % ("9" * 400)
 
 
 @pytest.mark.parametrize("body", [DEEP, HUGE_FILE], ids=["deep", "huge number"])
-def test_an_answer_that_stays_so_ends_the_listing_with_a_line(workspace: Workspace, body: str) -> None:
+def test_an_impossible_answer_that_stays_ends_the_listing_with_a_line(workspace: Workspace, body: str) -> None:
     workspace.cloud.faults([fault("drive.list", "", {"body": body}, None)])
     done = workspace.run(retries=0)
     done.failed()
     assert done.lines == [done.line("cannot list Photos: Drive's answer is not")]
 
 
-def test_no_answer_costs_more_memory_than_it_may_have(workspace: Workspace) -> None:
+def test_a_huge_answer_does_not_fill_the_memory(workspace: Workspace) -> None:
     """Each process may have a gigabyte: bodies without an end, three gigabytes of packed zeros, a message of 100 MB."""
-    workspace.add("endless.jpg", "zeros.jpg", "message.jpg", "more.jpg", "fine.jpg")
+    workspace.add("endless.jpg", "zeros.jpg", "message.jpg", "more.jpg")
+    folder = workspace.cloud.drive("folder", name="album")
+    workspace.add("fine.jpg", parent=folder)
     bomb, endless = {"gzip_bomb": 3000}, {"endless": 0}
     workspace.cloud.faults(
         [
-            fault("drive.list", "", bomb),
-            fault("drive.list", "", endless),
+            fault("drive.list", workspace.cloud.folder_id, bomb),
+            fault("drive.list", folder, endless),
             fault("drive.get", "", {"endless": 100_000_000, "status": 500}),
             fault("drive.media", "endless.jpg", endless, None),
             fault("drive.media", "zeros.jpg", bomb, None),
-            fault("drive.media", "more.jpg", {"body": "x" * 1001, "type": "image/jpeg"}, None),
+            fault("drive.media", "more.jpg", {"body": "x" * 1001, "headers": {"Content-Type": "image/jpeg"}}, None),
             fault("cloudinary.upload", "message", {"endless": 100_000_000, "status": 400}, None),
         ]
     )
     workspace.memory = 1 << 30
-    done = workspace.run(retries=2)
+    done = workspace.run(retries=1)
     done.failed()
-    assert workspace.statuses() == {
-        "endless.jpg": "failed",
-        "zeros.jpg": "failed",
-        "message.jpg": "failed",
-        "more.jpg": "failed",
-        "fine.jpg": "uploaded",
-    }
+    failed = dict.fromkeys(("endless.jpg", "zeros.jpg", "message.jpg", "more.jpg"), "failed")
+    assert workspace.statuses() == {**failed, "fine.jpg": "uploaded"}
     assert {each["cause"] for each in workspace.failures().values()} == {"changed", "refused"}
     assert all(len(each["message"]) < 600 for each in workspace.failures().values())
     workspace.cloud.faults([fault("delivery", "fine", endless, None)])

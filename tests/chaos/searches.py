@@ -16,7 +16,6 @@ import re
 import signal
 import subprocess
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,8 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.chaos.running import Running, send
-from tests.chaos.said import wrong
+from tests.chaos.running import Problems, Running, send
 from tests.emulator.client import Emulator
 from tests.harness import Workspace, wait_for
 from tests.proxy import Proxy
@@ -244,26 +242,15 @@ def through_a_proxy(search: Search) -> None:
 SEARCHES: dict[str, Callable[[Search], None]] = {
     each.__name__.replace("_", " "): each
     for each in (
-        echoed,
-        good,
-        failed,
-        wrong_credentials,
-        revoked,
-        refused_signature,
-        wordy,
-        service_account,
-        reported,
-        interrupted,
-        through_a_proxy,
+        *(echoed, good, failed, wrong_credentials, revoked, refused_signature, wordy, service_account, reported),
+        *(interrupted, through_a_proxy),
     )
 }
 
 
 def run_searches(folder: Path, count: int, seed: int, only: str = "") -> list[str]:
     """Search for secrets after so many kinds of runs, or after the one that is named; returns where there are any."""
-    begun = time.monotonic()
-    problems: list[str] = []
-    looks = 0
+    problems, looks = Problems("secrets"), 0
     kinds = [only] if only else random.Random(seed).sample(sorted(SEARCHES), min(count, len(SEARCHES)))
     for kind in kinds:
         place = folder / kind
@@ -276,14 +263,12 @@ def run_searches(folder: Path, count: int, seed: int, only: str = "") -> list[st
                 with search.watching():
                     SEARCHES[kind](search)
                 for found in search.found():
-                    wrong(problems, f"a secret, {kind}: {found}")
+                    problems.add(f"a secret, {kind}: {found}")
             except (AssertionError, subprocess.TimeoutExpired) as error:
-                wrong(problems, f"{kind}: {error}")
+                problems.add(f"{kind}: {error}")
             finally:
                 send(search.workspace.processes(), signal.SIGKILL)
             looks += search.looks
             if not search.looks:
-                wrong(problems, f"{kind}: no process was looked at")
-    print(f"secrets: {len(kinds)} kinds of runs in {time.monotonic() - begun:.0f} s, {looks} looks at processes")
-    print(f"secrets: {len(problems)} things are WRONG" if problems else "secrets: all is right", flush=True)
-    return problems
+                problems.add(f"{kind}: no process was looked at")
+    return problems.conclude(f"{len(kinds)} kinds of runs, {looks} looks at processes") if kinds else []

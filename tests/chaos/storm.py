@@ -12,25 +12,22 @@ import os
 import random
 import signal
 import time
-from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from tests.chaos.audit import Audit, Happened, stored_as
 from tests.chaos.book import Book
 from tests.chaos.faults import rules
-from tests.chaos.running import Processes, Running, send
-from tests.chaos.said import counted
+from tests.chaos.running import TARGETS, Problems, Processes, Running, commands, counted, send
 from tests.emulator.client import Emulator
 from tests.harness import Workspace, processes_of
 
-Json = dict[str, Any]
 CORES = 8
-SETTINGS: Json = {"timeout": 2, "retries": 2}
 LAST_RUN = 300.0
 """Seconds after which a run that nothing disturbs any more is taken for wedged."""
+OFTEN = ("a process of the pool", "a process of a job")
+STRIKES = [*TARGETS, *OFTEN, "the cloud", "SIGINT", "SIGTERM"]
+"""What a strike is, all equally often: kill -9 of one of TARGETS, a restart of the cloud, or a signal."""
 
 
 class Storm:
@@ -41,88 +38,66 @@ class Storm:
         self._seconds = minutes * 60
         self._images = images
         self.cloud = Emulator(folder / "Photos", folder / "cloud", drive_delay=40, upload_delay=200)
-        self.workspace = Workspace(folder / "work", self.cloud)
-        self.workspace.path.mkdir(parents=True)
-        self._temporary = folder / "tmp"
-        self._temporary.mkdir()
         # What the processes keep outside of the results folder is looked at, too.
-        self.workspace.environment["TMPDIR"] = str(self._temporary)
+        temporary = folder / "tmp"
+        temporary.mkdir(parents=True)
+        self.workspace = Workspace(folder / "work", self.cloud, {"TMPDIR": str(temporary)})
+        self.workspace.path.mkdir()
         self.book = Book(self.cloud, self._dice)
         self.happened = Happened()
-        self.audit = Audit(self.workspace, self.book, self.happened, self._temporary, CORES)
+        self.problems = Problems("storm")
+        self.audit = Audit(self.workspace, self.book, self.happened, self.problems, CORES)
         self._log_read = 0
         self._faulty = True
         self._following = 0.0
-        self._targets: list[tuple[str, Callable[[Processes], list[int]]]] = [
-            ("snakemake", lambda processes: [processes.snakemake]),
-            ("process of the pool", lambda processes: self._one(processes.pool)),
-            ("process of the pool", lambda processes: self._one(processes.pool)),
-            ("parent of others", lambda processes: self._one(processes.parents)),
-            ("the whole pool", lambda processes: processes.elsewhere),
-            ("process of a job", lambda processes: self._one(processes.jobs)),
-            ("process of a job", lambda processes: self._one(processes.jobs)),
-            ("everything", lambda processes: processes.all),
-        ]
 
     def run(self) -> None:
-        """Run the whole storm; the errors are then in `audit.problems`."""
+        """Run the whole storm; what was wrong is in `problems`."""
         with self.cloud:
             try:
                 self.book.fill(self._images)
                 self._set_faults()
-                self._rage(time.monotonic() + self._seconds)
+                end = time.monotonic() + self._seconds
+                while time.monotonic() < end:
+                    self._run_once(end)
+                    self.book.change(self._dice.randint(0, max(4, self._images // 3)))
                 self._faulty = False
                 self._collect()
                 self._set_faults()
                 self._finish()
                 self._collect()
                 if not self.happened.kills or not self.happened.faults:
-                    self.audit.wrong("this was no storm: nothing was killed, or no fault struck")
+                    self.problems.add("this was no storm: nothing was killed, or no fault struck")
                 self.audit.all("at the end")
-                self.audit.leftovers()
+                self.audit.leftovers(Path(self.workspace.environment["TMPDIR"]))
             finally:
                 send(self.workspace.processes(), signal.SIGKILL)
 
     # Runs
 
-    def _rage(self, end: float) -> None:
-        """Runs, faults, kills and changes until the time is over."""
-        while time.monotonic() < end:
-            running = self._start()
-            self._watch(running, end)
-            self._look_at(running)
-            self.book.change(self._dice.randint(0, max(4, self._images // 3)))
-
-    def _watch(self, running: Running, end: float) -> None:
-        """Disturb a run every few seconds, until it ends; after the end of the time, let it be."""
+    def _run_once(self, end: float) -> Running:
+        """A run that is disturbed every few seconds; after the end of the time, it is let be."""
+        running = Running(self.workspace.start(cores=CORES, timeout=2, retries=2))
         while running.lives:
             now = time.monotonic()
             if now > end + LAST_RUN:
-                self._wedged(running)
+                alive = commands(self.workspace)
+                self.problems.add(f"a run that nothing disturbs does not end: {alive}\n{running.said[-2000:]}")
+                running.kill(self.workspace)
             elif self._following < now < end:
                 self._strike(running)
                 self._following = time.monotonic() + self._dice.uniform(2, 8)
             time.sleep(0.02)
+        self._look_at(running)
+        return running
 
     def _finish(self) -> None:
         """The plain command, until it reports success."""
         for _ in range(3):
-            running = self._start()
-            self._watch(running, time.monotonic())
-            self._look_at(running)
+            running = self._run_once(time.monotonic())
             if running.process.returncode == 0:
                 return
-        self.audit.wrong(f"no success in three runs that nothing disturbed:\n{running.said[-2000:]}")
-
-    def _start(self) -> Running:
-        return Running(self.workspace.start(cores=CORES, **SETTINGS))
-
-    def _wedged(self, running: Running) -> None:
-        commands = [Path(f"/proc/{pid}/cmdline") for pid in self.workspace.processes()]
-        alive = [path.read_bytes().replace(b"\0", b" ")[:200].decode(errors="replace") for path in commands]
-        self.audit.wrong(f"a run that nothing disturbs does not end: {alive}\n{running.said[-2000:]}")
-        send(self.workspace.processes(), signal.SIGKILL)
-        running.process.wait()
+        self.problems.add(f"no success in three runs that nothing disturbed:\n{running.said[-2000:]}")
 
     def _look_at(self, running: Running) -> None:
         """What must hold after each run, however it ended."""
@@ -130,10 +105,10 @@ class Storm:
         self.happened.codes["killed" if code == -signal.SIGKILL else f"exit {code}"] += 1
         what = f"after a run with exit code {code}, disturbed by {running.disturbed}"
         if "Traceback" in running.said:
-            self.audit.wrong(f"a traceback {what}:\n{running.said[-3000:]}")
+            self.problems.add(f"a traceback {what}:\n{running.said[-3000:]}")
         interrupted = code == 130 and "SIGINT" in running.disturbed
         if code not in (0, 1) and not interrupted and not (code == -signal.SIGKILL and running.disturbed):
-            self.audit.wrong(f"an exit code that nobody knows {what}:\n{running.said[-2000:]}")
+            self.problems.add(f"an exit code that nobody knows {what}:\n{running.said[-2000:]}")
         self.audit.names(what)
         self.audit.proofs(what)
         if code == 0:
@@ -153,39 +128,43 @@ class Storm:
         for call in log[self._log_read :]:
             self.happened.calls += 1
             if call["fault"]:
-                self.happened.faults[f"{call['op']} {call['fault'].replace(',', '+')}"] += 1
+                self.happened.faults[call["fault"].replace(",", "+")] += 1
                 if call["op"] == "cloudinary.upload":
                     self.happened.struck[stored_as(call["key"]), call["fault"]] += 1
         self._log_read = len(log)
 
     def _strike(self, running: Running) -> None:
-        """Kill a random process, and check that no command line shows a secret."""
+        """One strike that meets something, and a look at the command lines, none of which may show a secret."""
         secrets = json.loads((self.cloud.store / "secrets.json").read_text())
         for name in ("api_secret", "client_secret", "refresh_token"):
             if processes_of(secrets[name]):
-                self.audit.wrong(f"{name} is on a command line")
+                self.problems.add(f"{name} is on a command line")
         while running.lives:
-            number = self._dice.randrange(len(self._targets) + 3)
-            if number < len(self._targets):
-                what, find = self._targets[number]
-                pids = find(Processes(self.workspace, running.process.pid))
-                if send(pids, signal.SIGKILL):
-                    self.happened.kills[what] += 1
-                    running.disturbed.append(what)
-                    return
-            elif number == len(self._targets):
-                self._restart_cloud()
-                running.disturbed.append("the cloud")
-                return
-            elif self._has_begun(running):
-                which = signal.SIGINT if number == len(self._targets) + 1 else signal.SIGTERM
-                with suppress(ProcessLookupError):
-                    # Ctrl-C reaches all in the terminal's foreground, `kill` one process.
-                    (os.killpg if which == signal.SIGINT else os.kill)(running.process.pid, which)
-                self.happened.signals[which.name] += 1
-                running.disturbed.append(which.name)
+            what = self._dice.choice(STRIKES)
+            if self._do(what, running):
+                running.disturbed.append(what)
                 return
             time.sleep(0.01)
+
+    def _do(self, what: str, running: Running) -> bool:
+        """Do one of STRIKES; returns whether there was anything to strike."""
+        if what in TARGETS:
+            processes = Processes(self.workspace, running.process.pid, self._dice)
+            if not send(TARGETS[what](processes), signal.SIGKILL):
+                return False
+            self.happened.kills[what] += 1
+        elif what == "the cloud":
+            self._restart_cloud()
+            self.happened.kills[what] += 1
+        elif self._has_begun(running):
+            which = signal.Signals[what]
+            with suppress(ProcessLookupError):
+                # Ctrl-C reaches all in the terminal's foreground, `kill` one process.
+                (os.killpg if which == signal.SIGINT else os.kill)(running.process.pid, which)
+            self.happened.signals[what] += 1
+        else:
+            return False
+        return True
 
     def _has_begun(self, running: Running) -> bool:
         """Whether the run holds its folder; before, Python itself answers an interrupt, with a traceback."""
@@ -197,7 +176,6 @@ class Storm:
     def _restart_cloud(self) -> None:
         self._collect()
         self.cloud.kill()
-        self.happened.kills["emulator"] += 1
         time.sleep(self._dice.uniform(0, 4))
         for _ in range(20):
             try:
@@ -209,32 +187,19 @@ class Storm:
         self._log_read = 0
         self._set_faults()
 
-    def _one(self, pids: list[int]) -> list[int]:
-        return [self._dice.choice(pids)] if pids else []
-
-
-def summary(storm: Storm, seconds: float) -> str:
-    """A summary of what happened, to print."""
-    book, happened, problems = storm.book, storm.happened, storm.audit.problems
-    kinds: Counter[str] = Counter()
-    for what, count in happened.faults.items():
-        kinds[what.partition(" ")[2]] += count
-    lines = [
-        f"storm: {seconds:.0f} s, {happened.codes.total()} runs ({counted(happened.codes)})",
-        f"kill -9: {happened.kills.total()} ({counted(happened.kills)}); signals: {counted(happened.signals)}",
-        f"faults: {happened.faults.total()} in {happened.calls} calls ({counted(kinds)})",
-        f"images: {len(book.files)} of {book.bytes:,} bytes in all; changes: {counted(book.done)}",
-        f"audits: {storm.audit.audits}; " + (f"{len(problems)} things are WRONG" if problems else "all is right"),
-    ]
-    return "\n".join(lines)
-
 
 def run_storm(folder: Path, minutes: float, images: int, seed: int) -> list[str]:
-    """One storm in an empty folder; prints its summary, and returns what was wrong."""
-    begun = time.monotonic()
+    """One storm in an empty folder; prints what happened, and returns what was wrong."""
     storm = Storm(folder, minutes, images, seed)
     try:
         storm.run()
     finally:
-        print(summary(storm, time.monotonic() - begun), flush=True)
-    return storm.audit.problems
+        book, happened = storm.book, storm.happened
+        storm.problems.conclude(
+            f"{happened.codes.total()} runs ({counted(happened.codes)})",
+            f"kill -9: {happened.kills.total()} ({counted(happened.kills)}); signals: {counted(happened.signals)}",
+            f"faults: {happened.faults.total()} in {happened.calls} calls ({counted(happened.faults)})",
+            f"images: {len(book.files)} of {book.bytes:,} bytes in all; changes: {counted(book.done)}",
+            f"audits: {storm.audit.audits}",
+        )
+    return storm.problems.found

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from .assets import Assets
 from .chunks import Chunks
-from .cloudinary_api import REWRITES, Account, CloudinaryApi
+from .cloudinary_api import Account, CloudinaryApi
 from .consent import CONSENT_PATH
 from .control import Control
 from .delivery import Delivery
 from .drive import Drive
 from .drive_tree import Tree
 from .faults import Faults
-from .identity import google_account, load_or_make, write_client_files
+from .identity import load_or_make, write_client_files
 from .oauth import GOOGLE, OAuth
 from .pictures import Noise
 from .record import Record
@@ -30,7 +30,6 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.emulator", description=__doc__)
     parser.add_argument("--photos", type=Path, required=True, help="local folder that is the Drive folder")
     parser.add_argument("--store", type=Path, required=True, help="where uploads, secrets and tokens are kept")
-    parser.add_argument("--folder-name", default="", help="name of the Drive folder (default: that of --photos)")
     parser.add_argument("--generate", type=int, default=0, metavar="N", help="add N made-up pictures")
     parser.add_argument("--generate-bytes", type=int, default=100_000, metavar="B", help="their size")
     parser.add_argument("--generate-per-album", type=int, default=200, metavar="K", help="how many lie in one folder")
@@ -42,16 +41,12 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--uploads-at-once", type=int, default=0, metavar="N", help="refuse more uploads at once")
     parser.add_argument("--max-image-bytes", type=int, default=10_485_760, metavar="B")
-    parser.add_argument("--fixed-folders", action="store_true", help="Cloudinary's older folder mode")
-    parser.add_argument("--existing-without-etag", action="store_true", help="overwrite=false answers leave it out")
-    parser.add_argument("--rewrites", choices=REWRITES, default=REWRITES[0], help="what becomes of a public_id")
     parser.add_argument(
         "--real-names", action="store_true", help="clients know it by the services' real names (tests/proxy.py)"
     )
     parser.add_argument("--drive-port", type=int, default=0)
     parser.add_argument("--oauth-port", type=int, default=0)
     parser.add_argument("--cloudinary-port", type=int, default=0)
-    parser.add_argument("--ready", type=Path, help="file that gets the ready line, too")
     options = parser.parse_args(words)
     if not options.photos.is_dir():
         parser.error(f"--photos: {options.photos} is not a folder")
@@ -62,7 +57,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 def drive_tree(options: argparse.Namespace) -> Tree:
     """The Drive as the options describe it. Its IDs depend only on the folder's name, so they survive a restart."""
-    name = options.folder_name or options.photos.resolve().name
+    name = options.photos.resolve().name
     tree = Tree(name, seed=name)
     tree.load(options.photos)
     if options.generate:
@@ -79,7 +74,7 @@ async def serve(options: argparse.Namespace, announce: Callable[[dict[str, str]]
     kept = load_or_make(options.store)
     tree = drive_tree(options)
     record, faults = Record(), Faults()
-    oauth = OAuth(google_account(kept), record)
+    oauth = OAuth(kept, record)
     assets = Assets(options.store / "assets")
     account = Account(
         cloud=kept["cloud"],
@@ -88,14 +83,11 @@ async def serve(options: argparse.Namespace, announce: Callable[[dict[str, str]]
         max_bytes=options.max_image_bytes,
         at_once=options.uploads_at_once,
         delay=options.upload_delay / 1000,
-        fixed_folders=options.fixed_folders,
-        existing_without_etag=options.existing_without_etag,
-        rewrites=options.rewrites,
     )
     drive = Drive(tree, oauth, options.drive_delay / 1000, options.drive_qps, options.drive_units_per_minute)
-    control = Control(tree, oauth, drive, assets, account, faults, record, options.store)
-    control.replay()
     api = CloudinaryApi(account, assets, Chunks(options.store / "chunks"), record)
+    control = Control(tree, oauth, drive, api, faults, record, options.store)
+    control.replay()
     ports = {
         "drive": Port("drive", [("/", drive)], faults, record),
         "oauth": Port("oauth", [("/", oauth)], faults, record),
@@ -128,17 +120,7 @@ async def serve(options: argparse.Namespace, announce: Callable[[dict[str, str]]
 
 def main(words: Sequence[str] | None = None, announce: Callable[[dict[str, str]], None] | None = None) -> None:
     """Runs the emulator. In: as of `arguments` and `serve`; by default, the addresses are printed as a line of JSON."""
-    options = arguments(words)
-
-    def to_shell(ready: dict[str, str]) -> None:
-        line = json.dumps(ready)
-        if options.ready:
-            temporary = options.ready.with_suffix(".tmp")
-            temporary.write_text(line + "\n")
-            temporary.replace(options.ready)
-        print(line, flush=True)
-
-    asyncio.run(serve(options, announce or to_shell))
+    asyncio.run(serve(arguments(words), announce or (lambda ready: print(json.dumps(ready), flush=True))))
 
 
 if __name__ == "__main__":

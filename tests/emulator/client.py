@@ -32,6 +32,21 @@ FORKS.set_forkserver_preload(["tests.emulator.__main__"])
 class Emulator:
     """A running emulator; further `options` go to its command line (`drive_delay=80` is --drive-delay 80)."""
 
+    folder_id: str
+    """The ID of the Drive folder."""
+    drive_endpoint: str
+    """The root of the Drive API."""
+    oauth_endpoint: str
+    token: str
+    """Path of the user's token.json."""
+    service_account: str
+    """Path of the service account's key."""
+    credentials: str
+    """Path of the OAuth client's credentials.json."""
+    cloudinary_url: str
+    """CLOUDINARY_URL, secret and all."""
+    control: str
+
     def __init__(self, photos: Path, store: Path, **options: object) -> None:
         self.photos = photos
         self.store = store
@@ -39,7 +54,6 @@ class Emulator:
         self._process: ForkServerProcess | None = None
         self._ports: list[str] = []
         self._taken: list[socket.socket] = []
-        self._ready: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         self.start()
@@ -63,7 +77,7 @@ class Emulator:
         self._process.start()
         its_end.close()
         try:
-            self._ready = ready.recv()
+            self.__dict__.update(ready.recv())
         except EOFError:
             raise RuntimeError(f"the emulator did not start: {' '.join(command)}") from None
         self._ports = [part for name, port in self.ports.items() for part in (f"--{name}-port", str(port))]
@@ -76,51 +90,15 @@ class Emulator:
     @property
     def ports(self) -> dict[str, int]:
         """The ports on 127.0.0.1, by service: drive, oauth, cloudinary."""
-        addresses = {
-            "drive": self._ready["drive_endpoint"],
-            "oauth": self._ready["oauth_endpoint"],
-            "cloudinary": self._ready["control"],
-        }
+        addresses = {"drive": self.drive_endpoint, "oauth": self.oauth_endpoint, "cloudinary": self.control}
         return {name: int(urlsplit(address).port or 0) for name, address in addresses.items()}
-
-    @property
-    def folder_id(self) -> str:
-        """The ID of the Drive folder."""
-        return self._ready["folder_id"]
-
-    @property
-    def drive_endpoint(self) -> str:
-        """The root of the Drive API."""
-        return self._ready["drive_endpoint"]
-
-    @property
-    def token(self) -> str:
-        """Path of the user's token.json."""
-        return self._ready["token"]
-
-    @property
-    def service_account(self) -> str:
-        """Path of the service account's key."""
-        return self._ready["service_account"]
-
-    @property
-    def credentials(self) -> str:
-        """Path of the OAuth client's credentials.json."""
-        return self._ready["credentials"]
-
-    @property
-    def cloudinary_url(self) -> str:
-        """CLOUDINARY_URL, secret and all."""
-        return self._ready["cloudinary_url"]
 
     def stop(self) -> None:
         """Ends the process: with SIGTERM, then SIGKILL if needed."""
-        if self._process is None:
-            self._give_up_ports()
-            return
-        self._process.terminate()
-        self._process.join(5)
-        self._end()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.join(5)
+            self._end()
         self._give_up_ports()
 
     def kill(self) -> None:
@@ -146,11 +124,11 @@ class Emulator:
 
     def _call(self, name: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with OPENER.open(Request(f"{self._ready['control']}/{name}", data=data), timeout=60) as answer:
+        with OPENER.open(Request(f"{self.control}/{name}", data=data), timeout=60) as answer:
             return json.load(answer)
 
     def stats(self) -> Json:
-        """Counters: counts, statuses, connections, refreshes, max_uploads_at_once, held (calls held now), stores."""
+        """Counters: counts, statuses, connections, refreshes, max_uploads_at_once, held (calls held now)."""
         answer: Json = self._call("stats")
         return answer
 
@@ -178,7 +156,7 @@ class Emulator:
 
     def drive(self, op: str, **more: object) -> str:
         """Runs one operation on the Drive (`add`, `rename`, `trash` …); returns the node's ID."""
-        return str(self._call("drive", {"op": op, **more})["ids"][0])
+        return self.drive_all([{"op": op, **more}])[0]
 
     def drive_all(self, changes: list[Json]) -> list[str]:
         """Runs many operations at once; returns their nodes' IDs."""
@@ -199,7 +177,7 @@ class Emulator:
         self._call("oauth", wanted)
 
     def settings(self, **wanted: object) -> None:
-        """Changes drive_units_per_minute, or a mode of the Cloudinary account (see `control.MODES`)."""
+        """Changes drive_units_per_minute, drive_calls_a_day, or a mode of `cloudinary_api.Account`."""
         self._call("settings", wanted)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from .assets import Asset, Assets
+from .assets import Asset, Assets, Key
 from .chunks import ChunkError, Chunks
 from .faults import flip
 from .form import Form, FormError, read_form
@@ -45,7 +45,6 @@ class Account:
     none; `metadata_fields` the external IDs of structured metadata; `verdicts` what comes of each kind of moderation.
     `existing_as_in_2019`: how `existing: true` was recorded then. `raw_urls`: URLs of answers are not percent-encoded.
     `clock`: how many seconds the service's clock is ahead of this machine's.
-    `stale_status` answers a timestamp of more than an hour ago: 400 was recorded in 2026, 401 before.
     """
 
     cloud: str
@@ -57,7 +56,6 @@ class Account:
     fixed_folders: bool = False
     existing_without_etag: bool = False
     rewrites: str = REWRITES[0]
-    stale_status: int = 400
     base: str = ""
     presets: dict[str, dict[str, str]] = field(default_factory=dict)
     metadata_fields: list[str] = field(default_factory=list)
@@ -85,8 +83,8 @@ class CloudinaryApi:
     """The service under /v1_1/."""
 
     def __init__(self, account: Account, assets: Assets, chunks: Chunks, record: Record) -> None:
-        self._account = account
-        self._assets = assets
+        self.account = account
+        self.assets = assets
         self._chunks = chunks
         self._record = record
         self._chunked_ids: dict[str, str] = {}
@@ -103,9 +101,9 @@ class CloudinaryApi:
         too_many = False
         if parts[2] == "upload":
             self._record.upload_begins()
-            too_many = 0 < self._account.at_once < self._record.uploads_now
+            too_many = 0 < self.account.at_once < self._record.uploads_now
             call.finished = self._record.upload_ends
-            call.delay = self._account.delay
+            call.delay = self.account.delay
         form: Form | FormError | None = None
         try:
             if (request.content_length or 0) <= ONE_PIECE + ENVELOPE:
@@ -131,7 +129,7 @@ class CloudinaryApi:
     async def answer(self, call: Call) -> Reply:
         """Carries out the call, or answers an error; with the time by the service's clock."""
         reply = self._answered(call)
-        reply.headers["Date"] = format_datetime(datetime.fromtimestamp(self._account.now, UTC), usegmt=True)
+        reply.headers["Date"] = format_datetime(datetime.fromtimestamp(self.account.now, UTC), usegmt=True)
         return reply
 
     def _answered(self, call: Call) -> Reply:
@@ -149,7 +147,7 @@ class CloudinaryApi:
             if call.op == "cloudinary.destroy":
                 return self._destroy(resource_type, form.fields)
             if too_many:
-                limit = f"Limit of {self._account.at_once} concurrent uploads reached. Try again later"
+                limit = f"Limit of {self.account.at_once} concurrent uploads reached. Try again later"
                 raise ApiError(420, f"Rate Limit Exceeded. {limit}")
             return Reply.of_json(self._upload(call, resource_type, form))
         except ApiError as error:
@@ -157,11 +155,11 @@ class CloudinaryApi:
 
     def _check_caller(self, cloud: str, fields: dict[str, str]) -> None:
         """Cloud, key, time and signature, in this order."""
-        if cloud != self._account.cloud:
+        if cloud != self.account.cloud:
             raise ApiError(401, f"Invalid cloud_name {cloud}")
         if not fields.get("api_key"):
             raise ApiError(400, "Upload preset must be specified when using unsigned upload")
-        if fields["api_key"] != self._account.key:
+        if fields["api_key"] != self.account.key:
             raise ApiError(401, "unknown api_key")
         if not fields.get("timestamp"):
             raise ApiError(400, "Missing required parameter - timestamp")
@@ -169,26 +167,24 @@ class CloudinaryApi:
             raise ApiError(400, "Missing required parameter - signature")
         if not fields["timestamp"].isdigit():
             raise ApiError(400, f"Invalid timestamp {fields['timestamp']}")
-        if not is_signed(fields, self._account.secret):
+        if not is_signed(fields, self.account.secret):
             wanted = string_to_sign(fields)
             raise ApiError(401, f"Invalid Signature {fields['signature']}. String to sign - '{wanted}'.")
         told = int(fields["timestamp"])
-        if told < self._account.now - HOUR:
+        if told < self.account.now - HOUR:
             moment = datetime.fromtimestamp(told, UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
-            raise ApiError(
-                self._account.stale_status, f"Stale request - reported time is {moment} which is more than 1 hour ago"
-            )
+            raise ApiError(400, f"Stale request - reported time is {moment} which is more than 1 hour ago")
 
     # Uploading
 
     def _upload(self, call: Call, resource_type: str, form: Form) -> Json:
         fields = form.fields
-        if preset := fields.get("upload_preset") or self._account.default_preset:
-            if preset not in self._account.presets:
+        if preset := fields.get("upload_preset") or self.account.default_preset:
+            if preset not in self.account.presets:
                 raise ApiError(400, "Upload preset not found")
             # What the call itself says wins.
-            form.fields = fields = {**self._account.presets[preset], **fields}
-        _check_parameters(form, self._account.metadata_fields)
+            form.fields = fields = {**self.account.presets[preset], **fields}
+        _check_parameters(form, self.account.metadata_fields)
         assert form.file is not None
         upload_id = call.request.headers.get("X-Unique-Upload-Id", "")
         span = call.request.headers.get("Content-Range", "")
@@ -196,7 +192,7 @@ class CloudinaryApi:
         public_id = ("" if fields.get("public_id") else self._chunked_ids.get(upload_id, "")) or public_id_of(form)
         if not is_valid(public_id):
             raise ApiError(400, f"public_id ({public_id}) is invalid")
-        public_id = as_stored(public_id, self._account.rewrites)
+        public_id = as_stored(public_id, self.account.rewrites)
         data: bytes | None = form.file
         if upload_id and span:
             total = span.rpartition("/")[2]
@@ -214,48 +210,48 @@ class CloudinaryApi:
             taken = take(resource_type, form, data or b"")
         except Refused as error:
             raise ApiError(400, str(error)) from error
-        stored = self._store(public_id, form, taken, bool(call.fault.get("corrupt")))
-        if fields.get("async") in TRUE:
-            return {"status": "pending", "batch_id": secrets.token_hex(32)}
-        return stored
-
-    def _store(self, public_id: str, form: Form, taken: Taken, corrupt: bool) -> Json:
-        """Stores the bytes, unless they would replace an asset and `overwrite` is false."""
-        fields = form.fields
         key = (taken.resource_type, fields.get("type", "upload"), public_id)
-        old = self._assets.get(key)
+        old = self.assets.get(key)
         if old and fields.get("overwrite") in FALSE:
             return self._described(old, existing=True)
-        data = flip(taken.data) if corrupt else taken.data
+        if call.fault.get("corrupt"):
+            taken = replace(taken, data=flip(taken.data))
+        asset = self.store(key, form, taken, stores=old.stores + 1 if old else 1)
+        if fields.get("async") in TRUE:
+            return {"status": "pending", "batch_id": secrets.token_hex(32)}
+        return self._described(asset)
+
+    def store(self, key: Key, form: Form, taken: Taken, stores: int) -> Asset:
+        """Stores the bytes, also over another asset, whose identity and place stay; its context and tags go."""
+        fields, old = form.fields, self.assets.get(key)
         folder = fields.get("asset_folder") or fields.get("folder") or (old.asset_folder if old else "")
-        # Overwriting keeps an asset's identity and place; its context and tags go unless they are sent again.
         asset = Asset(
-            public_id=public_id,
-            resource_type=taken.resource_type,
+            public_id=key[2],
+            resource_type=key[0],
             type=key[1],
             asset_id=old.asset_id if old else secrets.token_hex(16),
-            version=self._assets.next_version(key, self._account.now),
-            created_at=old.created_at if old else self._account.now,
+            version=self.assets.next_version(key, self.account.now),
+            created_at=old.created_at if old else self.account.now,
             format=taken.format,
             width=taken.width,
             height=taken.height,
-            bytes=len(data),
-            etag=hashlib.md5(data).hexdigest(),
+            bytes=len(taken.data),
+            etag=hashlib.md5(taken.data).hexdigest(),
             original_filename=stem_of(form),
             sent_filename=form.filename,
-            display_name=fields.get("display_name") or (old.display_name if old else public_id.rpartition("/")[2]),
-            asset_folder="" if self._account.fixed_folders else folder,
+            display_name=fields.get("display_name") or (old.display_name if old else key[2].rpartition("/")[2]),
+            asset_folder="" if self.account.fixed_folders else folder,
             context=parse_context(fields.get("context", "")),
             tags=_tags_of(fields),
             metadata=parse_pairs(fields.get("metadata", "")),
             moderation=fields.get("moderation", ""),
-            stores=old.stores + 1 if old else 1,
+            stores=stores,
         )
-        self._assets.put(asset, data)
-        return self._described(asset)
+        self.assets.put(asset, taken.data)
+        return asset
 
     def _check_size(self, resource_type: str, size: int) -> None:
-        limit = self._account.max_bytes * (10 if resource_type == "video" else 1)
+        limit = self.account.max_bytes * (10 if resource_type == "video" else 1)
         if size > limit:
             raise ApiError(400, f"File size too large. Got {size}. Maximum is {limit}. {UPGRADE}")
 
@@ -263,7 +259,7 @@ class CloudinaryApi:
 
     def _described(self, asset: Asset, existing: bool = False) -> Json:
         """The asset as the API answers it."""
-        account = self._account
+        account = self.account
         ending = f".{asset.format}" if asset.resource_type != "raw" else ""
         signature = f"/{sign_url(asset.public_id + ending, account.secret)}" if asset.type != "upload" else ""
         kind = f"/{account.cloud}/{asset.resource_type}/{asset.type}{signature}"
@@ -315,8 +311,8 @@ class CloudinaryApi:
         public_id = fields.get("public_id", "")
         if not public_id:
             raise ApiError(400, "Missing required parameter - public_id")
-        public_id = as_stored(public_id, self._account.rewrites)
-        gone = self._assets.delete((resource_type, fields.get("type", "upload"), public_id))
+        public_id = as_stored(public_id, self.account.rewrites)
+        gone = self.assets.delete((resource_type, fields.get("type", "upload"), public_id))
         return Reply.of_json({"result": "ok" if gone else "not found"})
 
 

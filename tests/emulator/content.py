@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from .images import pixels
 from .pictures import Noise
@@ -13,65 +13,72 @@ from .pictures import Noise
 PIECE = 1 << 18
 
 
-class Content(Protocol):
-    """The interface of a node's bytes."""
+class Content:
+    """A node's bytes. What is said of them here holds where they are in memory."""
+
+    __slots__ = ()
 
     def size(self) -> int:
         """The number of bytes."""
-
-    def digest(self, algorithm: str) -> str:
-        """Hex digest of the whole, by hashlib's name of the algorithm."""
-
-    def pixels(self) -> tuple[int, int] | None:
-        """The width and height of the picture; None if it is none, or they are not known."""
-
-    def modified(self) -> float | None:
-        """When the bytes last changed; None if unknown."""
+        raise NotImplementedError
 
     def pieces(self, start: int, length: int) -> Iterator[bytes]:
         """The bytes from `start`, `length` of them, in pieces of no more than PIECE."""
+        data = self.whole()
+        for at in range(start, start + length, PIECE):
+            yield data[at : min(at + PIECE, start + length)]
+
+    def whole(self) -> bytes:
+        """All bytes."""
+        raise NotImplementedError
+
+    def modified(self) -> float | None:
+        """When the bytes last changed; None if unknown."""
+        return None
+
+    def md5(self) -> str:
+        """The MD5 of the whole, in hex."""
+        return hashlib.md5(self.whole()).hexdigest()
+
+    def pixels(self) -> tuple[int, int] | None:
+        """The width and height of the picture; None if it is none, or they are not known."""
+        return pixels(self.whole())
 
 
-class OnDisk:
-    """A local file, read each time; digests are cached until its mtime or size changes."""
+class OnDisk(Content):
+    """A local file, read each time; what is found out of it is kept until its mtime or size changes."""
 
-    __slots__ = ("_digests", "_path", "_pixels")
+    __slots__ = ("_known", "_path")
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pixels: dict[tuple[int, int], tuple[int, int] | None] = {}
-        self._digests: dict[tuple[str, int, int], str] = {}
+        self._known: dict[tuple[object, ...], Any] = {}
 
     def size(self) -> int:
         return self._path.stat().st_size
 
+    def whole(self) -> bytes:
+        return self._path.read_bytes()
+
     def modified(self) -> float | None:
         return self._path.stat().st_mtime
 
-    def digest(self, algorithm: str) -> str:
-        stat = self._path.stat()
-        key = (algorithm, stat.st_mtime_ns, stat.st_size)
-        if key not in self._digests:
-            with self._path.open("rb") as file:
-                self._digests[key] = hashlib.file_digest(file, algorithm).hexdigest()
-        return self._digests[key]
+    def md5(self) -> str:
+        return str(self._once(super().md5))
 
     def pixels(self) -> tuple[int, int] | None:
+        found: tuple[int, int] | None = self._once(super().pixels)
+        return found
+
+    def _once(self, find: Callable[[], object]) -> Any:
         stat = self._path.stat()
-        key = (stat.st_mtime_ns, stat.st_size)
-        if key not in self._pixels:
-            self._pixels[key] = pixels(self._path.read_bytes())
-        return self._pixels[key]
-
-    def pieces(self, start: int, length: int) -> Iterator[bytes]:
-        with self._path.open("rb") as file:
-            file.seek(start)
-            while length > 0 and (piece := file.read(min(PIECE, length))):
-                yield piece
-                length -= len(piece)
+        key = (find.__name__, stat.st_mtime_ns, stat.st_size)
+        if key not in self._known:
+            self._known[key] = find()
+        return self._known[key]
 
 
-class InMemory:
+class InMemory(Content):
     """Bytes given through the control endpoint."""
 
     __slots__ = ("_data",)
@@ -82,21 +89,11 @@ class InMemory:
     def size(self) -> int:
         return len(self._data)
 
-    def modified(self) -> float | None:
-        return None
-
-    def digest(self, algorithm: str) -> str:
-        return hashlib.new(algorithm, self._data).hexdigest()
-
-    def pixels(self) -> tuple[int, int] | None:
-        return pixels(self._data)
-
-    def pieces(self, start: int, length: int) -> Iterator[bytes]:
-        for at in range(start, start + length, PIECE):
-            yield self._data[at : min(at + PIECE, start + length)]
+    def whole(self) -> bytes:
+        return self._data
 
 
-class Generated:
+class Generated(Content):
     """One of very many benchmark pictures; stores only its number."""
 
     __slots__ = ("_noise", "_seed")
@@ -108,14 +105,11 @@ class Generated:
     def size(self) -> int:
         return self._noise.n_bytes
 
-    def modified(self) -> float | None:
-        return None
+    def whole(self) -> bytes:
+        return self._noise.picture(self._seed)
 
-    def digest(self, algorithm: str) -> str:
-        return self._noise.digest(self._seed, algorithm)
+    def md5(self) -> str:
+        return self._noise.md5(self._seed)
 
     def pixels(self) -> tuple[int, int] | None:
         return self._noise.pixels
-
-    def pieces(self, start: int, length: int) -> Iterator[bytes]:
-        return InMemory(self._noise.picture(self._seed)).pieces(start, length)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections import OrderedDict
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -16,7 +15,6 @@ from .signing import sign_url
 from .transform import Step, TransformError, looks_like_one, parse, render, result_format
 from .wire import Call, Reply, nonempty, span, split_target
 
-CACHED = 64
 MEGAPIXELS = 25
 """Of a larger image, a free account delivers the original alone."""
 ONLY_STORED = ("arw", "cr2", "cr3", "djvu", "dng")
@@ -33,7 +31,6 @@ class Delivery:
         self._assets = assets
         self._cloud = cloud
         self._secret = secret
-        self._converted: OrderedDict[tuple[object, ...], tuple[bytes, str]] = OrderedDict()
 
     async def open(self, request: web.BaseRequest) -> Call:
         """The path, decoded part by part. HEAD is a separate operation, so that a fault can be for HEAD only."""
@@ -78,33 +75,23 @@ class Delivery:
         kind = content_type(wanted) if asset.resource_type == "image" else "application/octet-stream"
         headers = {"Content-Type": kind, "ETag": f'"{etag}"', "Cache-Control": "public, max-age=2592000"}
         headers["Accept-Ranges"] = "bytes"
-        wanted_range = call.request.headers.get("Range", "")
-        part = span(wanted_range, len(data))
+        part = span(call.request, len(data))
         if part is None:
             return Reply(416, headers={"Content-Range": f"bytes */{len(data)}"})
-        if not wanted_range or call.request.method == "HEAD":
+        if "Range" not in call.request.headers or call.request.method == "HEAD":
             return Reply(200, data, headers)
         start, length = part
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{len(data)}"
         return Reply(206, data[start : start + length], headers)
 
     async def _picture(self, asset: Asset, steps: list[Step], wanted: str) -> tuple[bytes, str]:
-        """The transformed bytes and their etag; recent results are cached."""
-        key = (asset.key, asset.version, tuple(steps), wanted)
-        if key in self._converted:
-            self._converted.move_to_end(key)
-            return self._converted[key]
-        stored = self._assets.read(asset)
+        """The transformed bytes and their etag."""
+        stored = self._assets.read(asset.key)
         if asset.resource_type != "image":
             return stored, asset.etag
         # In a thread, because Pillow would block all other requests.
         data = await asyncio.to_thread(render, stored, asset.format, steps, wanted)
-        if data is stored:
-            return stored, asset.etag
-        self._converted[key] = data, hashlib.md5(data).hexdigest()
-        if len(self._converted) > CACHED:
-            self._converted.popitem(last=False)
-        return self._converted[key]
+        return data, asset.etag if data is stored else hashlib.md5(data).hexdigest()
 
 
 def _refused(asset: Asset, wanted: str, is_derived: bool) -> tuple[int, str, str] | None:

@@ -8,29 +8,21 @@ import json
 import re
 import time
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from itertools import takewhile
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 from aiohttp import web
 
-from .drive_fields import (
-    ABOUT,
-    ACCOUNT,
-    DRIVE_LIST,
-    FieldsError,
-    compile_mask,
-    cut,
-    file_mask,
-    is_owned,
-    list_mask,
-    render,
-)
+from .drive_fields import ACCOUNT, FieldsError, cut, is_owned, mask_of, render
 from .drive_query import Query, QueryError, parse
-from .drive_tree import FOLDER, Node, Tree
+from .drive_tree import Node, Tree
 from .oauth import OAuth
-from .wire import Call, Reply, nonempty, read_body, span, split_target
+from .wire import Call, Reply, nonempty, span, split_target
 
 Json = dict[str, Any]
+Item = TypeVar("Item")
 READ_SCOPES = {"https://www.googleapis.com/auth/drive.readonly", "https://www.googleapis.com/auth/drive"}
 STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 USAGE_LIMITS = ("userRateLimitExceeded", "rateLimitExceeded", "dailyLimitExceeded", "downloadQuotaExceeded")
@@ -129,15 +121,22 @@ class Drive:
         self._oauth = oauth
         self._delay = delay
         self._per_second = per_second
-        self._recent: deque[float] = deque()
         self._searches: dict[tuple[int, str, bool], list[Node]] = {}
+        self._services: dict[str, Callable[[Call], Reply]] = {
+            "drive.list": self._list,
+            "drive.get": self._get,
+            "drive.media": self._media,
+            "drive.about": self._about,
+            "drive.drives": self._drives,
+            "drive.changes": self._position,
+        }
 
     async def open(self, request: web.BaseRequest) -> Call:
         """Names the call. A GET that the client sent as a POST, because its query is long, counts as a GET."""
         path, query = split_target(request)
         method = request.method
         if request.can_read_body:
-            body = await read_body(request)
+            body = await request.content.read()
             if method == "POST" and request.headers.get("X-HTTP-Method-Override") == "GET":
                 method = "GET"
                 query |= dict(parse_qsl(body.decode(), keep_blank_values=True))
@@ -160,13 +159,7 @@ class Drive:
             if call.op == "drive.other":
                 return Reply.of_html(404, "Error 404 (Not Found)!!1")
             self._authorise(call)
-            if call.op == "drive.list":
-                return self._list(call)
-            if call.op == "drive.get":
-                return self._get(call)
-            if call.op == "drive.media":
-                return self._media(call)
-            return self._small(call)
+            return self._services[call.op](call)
         except DriveError as error:
             return error.reply()
         except FieldsError as error:
@@ -179,13 +172,7 @@ class Drive:
             raise DriveError(401, "authError", "Invalid Credentials", "Authorization", "header")
         if not scopes & READ_SCOPES:
             raise DriveError(403, "insufficientPermissions", "Insufficient Permission")
-        now = time.monotonic()
-        while self._recent and self._recent[0] <= now - 1:
-            self._recent.popleft()
-        if self._per_second and len(self._recent) >= self._per_second:
-            raise over_quota("minute")
-        self._charge(UNITS.get(call.op, OTHER_UNITS), now)
-        self._recent.append(now)
+        self._charge(UNITS.get(call.op, OTHER_UNITS), time.monotonic())
 
     def _charge(self, units: int, now: float) -> None:
         if self.calls_a_day == 0:
@@ -193,6 +180,8 @@ class Drive:
         while self._accepted and self._accepted[0][0] <= now - 60:
             self._units -= self._accepted.popleft()[1]
         if self.units_per_minute and self._units + units > self.units_per_minute:
+            raise over_quota("minute")
+        if 0 < self._per_second <= sum(1 for _ in takewhile(lambda each: each[0] > now - 1, reversed(self._accepted))):
             raise over_quota("minute")
         if self.calls_a_day:
             self.calls_a_day -= 1
@@ -203,7 +192,7 @@ class Drive:
 
     def _list(self, call: Call) -> Reply:
         query = call.query
-        mask = list_mask(query.get("fields", ""))
+        mask = mask_of(query.get("fields", ""), "list")
         try:
             wanted = parse(query.get("q", ""))
         except QueryError as error:
@@ -216,23 +205,18 @@ class Drive:
         drive_id = self._corpus(query, shared)
         self._check_folders(call, wanted)
         stamp = _stamp(query)
-        found = self._found(wanted, shared, drive_id, query.get("orderBy", ""), stamp)
+        found = self._found(wanted, shared, drive_id, stamp)
         found = self._left_after(call, wanted, drive_id, found)
-        start = _offset(query.get("pageToken", ""), stamp)
-        if "page" in call.fault:
-            # A short or empty page that still has a next page.
-            size = int(call.fault["page"])
-        page = found[start : start + size]
-        answer: Json = {"kind": "drive#fileList", "incompleteSearch": False}
-        if start + size < len(found):
-            answer["nextPageToken"] = _token(start + size, stamp)
+        # By a fault, a short or empty page that still has a next page.
+        page, more = _page(found, query, int(call.fault.get("page", size)), stamp)
+        answer: Json = {"kind": "drive#fileList", "incompleteSearch": False, **more}
         where = {"first": not query.get("pageToken"), "last": "nextPageToken" not in answer, True: True}
         if where.get(call.fault.get("incomplete")):
             # An incomplete search: hits are missing, and only this flag says so.
             answer["incompleteSearch"] = True
             page = page[: len(page) // 2]
         if call.fault.get("endless_pages"):
-            page, answer["nextPageToken"] = [], _token(start, stamp)
+            page, answer["nextPageToken"] = [], _token(0, stamp)
         if mask is None or "files" in mask:
             below = None if mask is None else mask["files"]
             answer["files"] = [render(self._tree, node, below) for node in page]
@@ -260,7 +244,7 @@ class Drive:
         drive = self._tree.nodes.get(drive_id)
         return drive is not None and drive.overrides.get("member") is not False
 
-    def _found(self, wanted: Query, shared: bool, drive_id: str | None, order: str, stamp: str) -> list[Node]:
+    def _found(self, wanted: Query, shared: bool, drive_id: str | None, stamp: str) -> list[Node]:
         """All hits of a search. The last searches are cached for their next pages, until the Drive changes."""
         key = (self._tree.changes, stamp, shared)
         if key in self._searches:
@@ -277,7 +261,6 @@ class Drive:
             and (parents is not None or self._is_in_corpus(node))
             and wanted.test(self._tree, node)
         ]
-        _order(found, order)
         if len(self._searches) == SEARCHES:
             del self._searches[next(iter(self._searches))]
         self._searches[key] = found
@@ -291,15 +274,16 @@ class Drive:
         """
         if is_owned(node) is not False or "sharedWithMeTime" in node.overrides:
             return True
-        above = [self._tree.nodes[up] for up in node.parents if up in self._tree.nodes]
         return any(
             is_owned(up) is not False or ("sharedWithMeTime" not in up.overrides and self._is_in_corpus(up))
-            for up in above
+            for up in self._tree.above(node)
             if up.visible
         )
 
     def _corpus(self, query: dict[str, str], shared: bool) -> str | None:
         """The shared drive to which the search is limited, if any; checks `corpora`, `driveId` and `spaces`."""
+        if "orderBy" in query:
+            raise invalid("orderBy", "Sorting is not emulated.")
         corpora = query.get("corpora", "user")
         if corpora not in ("user", "drive", "allDrives", "domain"):
             raise invalid("corpora")
@@ -341,8 +325,7 @@ class Drive:
 
     def _is_shared(self, node: Node) -> bool:
         """True for a file that was shared with the account, directly or through a folder above it."""
-        above = (self._tree.nodes[up] for up in node.parents if up in self._tree.nodes)
-        return "sharedWithMeTime" in node.overrides or any(self._is_shared(up) for up in above)
+        return "sharedWithMeTime" in node.overrides or any(map(self._is_shared, self._tree.above(node)))
 
     def _node(self, call: Call) -> Node:
         node = self._tree.nodes.get(call.keys[0])
@@ -351,7 +334,7 @@ class Drive:
         return node
 
     def _get(self, call: Call) -> Reply:
-        mask = file_mask(call.query.get("fields", ""))
+        mask = mask_of(call.query.get("fields", ""), "file")
         return Reply.of_json(render(self._tree, self._node(call), mask))
 
     def _media(self, call: Call) -> Reply:
@@ -373,49 +356,40 @@ class Drive:
             raise DriveError(403, "invalidAbuseAcknowledgment", message, "acknowledgeAbuse")
         size = node.content.size()
         headers = {"Content-Type": node.mime, "Cache-Control": "private, max-age=0, must-revalidate"}
-        part = span(call.request.headers.get("Range", ""), size)
+        part = span(call.request, size)
         if part is None:
             error = DriveError(416, "requestedRangeNotSatisfiable", "Request range not satisfiable", "Range", "header")
             reply = error.reply()
             reply.headers["Content-Range"] = f"bytes */{size}"
             return reply
         start, length = part
-        if call.request.headers.get("Range"):
+        if is_part := bool(call.request.headers.get("Range")):
             headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
-        reply = Reply(206 if "Content-Range" in headers else 200, headers=headers, length=length)
-        pieces = node.content.pieces(start, length)
-        if length <= 1 << 18:
-            reply.body = b"".join(pieces)
-        else:
-            reply.pieces = pieces
-        return reply
+        return Reply(206 if is_part else 200, headers=headers, pieces=node.content.pieces(start, length), length=length)
 
     # about, drives, changes
 
-    def _small(self, call: Call) -> Reply:
-        query = call.query
-        if call.op == "drive.changes":
-            return Reply.of_json({"kind": "drive#startPageToken", "startPageToken": str(self._tree.changes)})
-        if call.op == "drive.about":
-            if not query.get("fields"):
-                message = "The 'fields' parameter is required for this method."
-                raise DriveError(400, "required", message, "fields")
-            address = self._oauth.user_of(call.request.headers["Authorization"].partition(" ")[2])
-            user = {**ACCOUNT, "displayName": address, "emailAddress": address} if address else ACCOUNT
-            about = {"kind": "drive#about", "user": user, "storageQuota": {"limit": "16106127360", "usage": "0"}}
-            return Reply.of_json(cut(about, compile_mask(query["fields"], ABOUT)))
-        size = _page_size(query.get("pageSize", "10"), 100)
+    def _position(self, call: Call) -> Reply:
+        return Reply.of_json({"kind": "drive#startPageToken", "startPageToken": str(self._tree.changes)})
+
+    def _about(self, call: Call) -> Reply:
+        fields = call.query.get("fields")
+        if not fields:
+            raise DriveError(400, "required", "The 'fields' parameter is required for this method.", "fields")
+        address = self._oauth.user_of(call.request.headers["Authorization"].partition(" ")[2])
+        user = {**ACCOUNT, "displayName": address, "emailAddress": address} if address else ACCOUNT
+        return Reply.of_json(cut({"kind": "drive#about", "user": user}, mask_of(fields, "about")))
+
+    def _drives(self, call: Call) -> Reply:
+        size = _page_size(call.query.get("pageSize", "10"), 100)
         drives = [
             {"kind": "drive#drive", "id": node.id, "name": node.name}
             for node in self._tree.nodes.values()
             if node.drive_id == node.id and node.visible and self._is_member(node.id)
         ]
-        start = _offset(query.get("pageToken", ""), "drives")
-        answer: Json = {"kind": "drive#driveList", "drives": drives[start : start + size]}
-        if start + size < len(drives):
-            answer["nextPageToken"] = _token(start + size, "drives")
-        fields = query.get("fields", "")
-        return Reply.of_json(cut(answer, compile_mask(fields, DRIVE_LIST) if fields else None))
+        page, more = _page(drives, call.query, size, "drives")
+        answer = {"kind": "drive#driveList", "drives": page, **more}
+        return Reply.of_json(cut(answer, mask_of(call.query.get("fields", ""), "drives")))
 
 
 def _true(query: dict[str, str], name: str) -> bool:
@@ -431,8 +405,14 @@ def _page_size(text: str, highest: int = 1000) -> int:
 
 def _stamp(query: dict[str, str]) -> str:
     """A hash of the query to which a page token belongs."""
-    bound = [query.get(name, "") for name in ("q", "corpora", "driveId", "orderBy", "spaces")]
+    bound = [query.get(name, "") for name in ("q", "corpora", "driveId", "spaces")]
     return hashlib.sha256(json.dumps(bound).encode()).hexdigest()[:16]
+
+
+def _page(items: list[Item], query: dict[str, str], size: int, stamp: str) -> tuple[list[Item], dict[str, str]]:
+    """One page of `items`, and the token of the next one, if there is any. In: what the tokens belong to."""
+    end = _offset(query.get("pageToken", ""), stamp) + size
+    return items[end - size : end], {"nextPageToken": _token(end, stamp)} if end < len(items) else {}
 
 
 def _token(offset: int, stamp: str) -> str:
@@ -450,19 +430,3 @@ def _offset(token: str, stamp: str) -> int:
     except ValueError:
         pass
     raise invalid("pageToken")
-
-
-def _order(nodes: list[Node], order: str) -> None:
-    """Sorts in place by `orderBy`; without one the order is that in which the nodes were made."""
-    keys = {
-        "name": lambda node: node.name,
-        "name_natural": lambda node: node.name,
-        "folder": lambda node: node.mime != FOLDER,
-        "modifiedTime": lambda node: node.modified,
-        "createdTime": lambda node: node.created,
-        "quotaBytesUsed": lambda node: node.content.size() if node.content else 0,
-    }
-    for part in reversed([part.split() for part in order.split(",") if part.strip()]):
-        if part[0] not in keys or part[1:] not in ([], ["desc"]):
-            raise invalid("orderBy")
-        nodes.sort(key=keys[part[0]], reverse=part[1:] == ["desc"])

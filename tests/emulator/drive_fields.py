@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
+from pathlib import Path
 from typing import Any
+
+from googleapiclient import discovery_cache
+from pyparsing import (
+    DelimitedList,
+    Forward,
+    Group,
+    Literal,
+    Optional,
+    ParseException,
+    ParserElement,
+    Suppress,
+    Word,
+    alphanums,
+)
 
 from .drive_tree import DOCUMENT, FOLDER, SHORTCUT, Node, Tree
 
 Json = dict[str, Any]
 Mask = dict[str, Any]  # name → Mask, or None for all that is below
 Schema = dict[str, Any]
-TOKEN = re.compile(r"\s*([A-Za-z0-9_.]+|[*,()/])\s*")
 ACCOUNT: Json = {
     "kind": "drive#user",
     "displayName": "Emulated Owner",
@@ -29,119 +45,64 @@ SOMEBODY_ELSE: Json = {
     "permissionId": "10000000000000000002",
     "emailAddress": "else@example.com",
 }
-# Every field of the v3 File resource: one that the emulator never fills may still be asked for.
-FILE_FIELDS = """
-    appProperties contentHints contentRestrictions copyRequiresWriterPermission createdTime description driveId
-    explicitlyTrashed exportLinks fileExtension folderColorRgb fullFileExtension hasAugmentedPermissions hasThumbnail
-    headRevisionId iconLink id inheritedPermissionsDisabled isAppAuthorized kind labelInfo linkShareMetadata md5Checksum
-    mimeType modifiedByMe modifiedByMeTime modifiedTime name originalFilename ownedByMe parents permissionIds
-    permissions properties quotaBytesUsed resourceKey sha1Checksum sha256Checksum shared sharedWithMeTime size spaces
-    starred teamDriveId thumbnailLink thumbnailVersion trashed trashedTime version videoMediaMetadata viewedByMe
-    viewedByMeTime viewersCanCopyContent webContentLink webViewLink writersCanShare
-"""
-CAPABILITY_FIELDS = """
-    canAddChildren canComment canCopy canDelete canDownload canEdit canListChildren canModifyContent canReadRevisions
-    canRename canShare canTrash canUntrash
-"""
-IMAGE_FIELDS = "width height rotation time cameraMake cameraModel isoSpeed location"
 EXTENSION = re.compile(r"\.(arw|avif|cr[23]|dat|dng|gz|hei[cf]|jxl|nef|psd|tga|webp)$", re.IGNORECASE)
-CAPABILITIES = dict.fromkeys(CAPABILITY_FIELDS.split())
-SHORTCUT_DETAILS = dict.fromkeys(["targetId", "targetMimeType", "targetResourceKey"])
-USER = dict.fromkeys([*ACCOUNT, "photoLink"])
-FILE: Schema = dict.fromkeys(FILE_FIELDS.split())
-FILE |= {"capabilities": CAPABILITIES, "shortcutDetails": SHORTCUT_DETAILS}
-FILE["imageMediaMetadata"] = dict.fromkeys(IMAGE_FIELDS.split())
-FILE |= {"owners": USER, "lastModifyingUser": USER, "sharingUser": USER, "trashingUser": USER}
-FILE_LIST: Schema = {"kind": None, "incompleteSearch": None, "nextPageToken": None, "files": FILE}
-FILE_DEFAULT = "kind,id,name,mimeType"
-FILE_LIST_DEFAULT = f"kind,incompleteSearch,nextPageToken,files({FILE_DEFAULT})"
-DRIVE: Schema = {**dict.fromkeys(["kind", "id", "name", "createdTime", "hidden"]), "capabilities": CAPABILITIES}
-DRIVE_LIST: Schema = {"kind": None, "nextPageToken": None, "drives": DRIVE}
-STORAGE = dict.fromkeys(["limit", "usage", "usageInDrive", "usageInDriveTrash"])
-ABOUT: Schema = {"kind": None, "user": USER, "storageQuota": STORAGE, "importFormats": None, "maxUploadSize": None}
-ABOUT |= {"canCreateDrives": None, "exportFormats": None, "appInstalled": None}
+DISCOVERY: Json = json.loads((Path(discovery_cache.__file__).parent / "documents" / "drive.v3.json").read_text())
+
+
+def _schema(of: Json) -> Schema | None:
+    """All fields of a resource by Google's description of the API: one that is never filled may be asked for."""
+    of = of.get("items", of)
+    properties = (DISCOVERY["schemas"][of["$ref"]] if "$ref" in of else of).get("properties", {})
+    return {name: _schema(below) for name, below in properties.items()} or None
+
+
+NAMES = {"file": "File", "list": "FileList", "drives": "DriveList", "about": "About"}
+SCHEMAS = {kind: _schema({"$ref": name}) or {} for kind, name in NAMES.items()}
+DEFAULTS = {
+    "file": "kind,id,name,mimeType",
+    "list": "kind,incompleteSearch,nextPageToken,files(kind,id,name,mimeType)",
+    "drives": "*",
+}
 
 
 class FieldsError(ValueError):
     """The mask is malformed or names an unknown field; the argument is the wrong part."""
 
 
-def compile_mask(text: str, schema: Schema) -> Mask | None:
-    """A mask as nested dicts, checked against the schema; None stands for everything."""
-    tokens = _tokens(text)
-    mask = _selection(tokens, schema, "")
-    if tokens:
-        raise FieldsError(text)
-    return mask
+def _grammar() -> ParserElement:
+    """`a,b/c,d(e,f)`: each field is a list of its name and of the fields below it."""
+    field = Forward()
+    fields = DelimitedList(field)
+    below = Suppress("/") + field | Suppress("(") + fields + Suppress(")")
+    field <<= Group(Literal("*") | Word(alphanums) + Optional(below))
+    return fields
+
+
+GRAMMAR = _grammar()
 
 
 @lru_cache(maxsize=64)
-def list_mask(text: str) -> Mask | None:
-    """The compiled mask of a files.list."""
-    return compile_mask(text or FILE_LIST_DEFAULT, FILE_LIST)
+def mask_of(text: str, of: str) -> Mask | None:
+    """A mask as nested dicts, checked against one of SCHEMAS; None stands for everything. Raises FieldsError."""
+    try:
+        return _checked(GRAMMAR.parse_string(text or DEFAULTS[of], parse_all=True), SCHEMAS[of], "")
+    except ParseException as error:
+        raise FieldsError(text) from error
 
 
-@lru_cache(maxsize=64)
-def file_mask(text: str) -> Mask | None:
-    """The compiled mask of a files.get."""
-    return compile_mask(text or FILE_DEFAULT, FILE)
-
-
-def _tokens(text: str) -> list[str]:
-    """The mask's tokens in reverse, so that they can be popped."""
-    tokens, at = [], 0
-    while at < len(text):
-        found = TOKEN.match(text, at)
-        if not found:
-            raise FieldsError(text)
-        tokens.append(found.group(1))
-        at = found.end()
-    return tokens[::-1]
-
-
-def _selection(tokens: list[str], schema: Schema, above: str) -> Mask | None:
-    """Reads `a,b/c,d(e,f)` up to its end or a closing parenthesis."""
-    mask: Mask = {}
-    everything = False
-    while True:
-        name = tokens.pop() if tokens else ""
-        if name == "*":
-            everything = True
-        elif name not in schema:
-            raise FieldsError(above + name)
-        else:
-            _add(mask, name, _below(tokens, schema[name], above + name + "/"))
-        if not tokens or tokens[-1] != ",":
-            return None if everything else mask
-        tokens.pop()
-
-
-def _below(tokens: list[str], schema: Schema | None, above: str) -> Mask | None:
-    """What follows a field's name: `/one`, `(several)`, or nothing, which means all of it."""
-    if tokens and tokens[-1] == "/":
-        tokens.pop()
-        name = tokens.pop() if tokens else ""
-        if name == "*":
-            return None
-        if name not in (schema or {}):
-            raise FieldsError(above + name)
-        return {name: _below(tokens, (schema or {})[name], above + name + "/")}
-    if tokens and tokens[-1] == "(":
-        tokens.pop()
-        mask = _selection(tokens, schema or {}, above)
-        if not tokens or tokens.pop() != ")":
-            raise FieldsError(above)
-        return mask
-    return None
-
-
-def _add(mask: Mask, name: str, below: Mask | None) -> None:
-    """Adds a field; if it is requested twice, both requests are merged."""
-    if name in mask and mask[name] is not None and below is not None:
-        for key, value in below.items():
-            _add(mask[name], key, value)
-    elif name not in mask or below is None:
-        mask[name] = below
+def _checked(fields: Iterable[Any], schema: Schema, above: str) -> Mask | None:
+    """The mask of some fields; where one is requested twice, both requests are merged."""
+    wanted: dict[str, list[list[Any]]] = {}
+    for name, *below in fields:
+        wanted.setdefault(name, []).append(below)
+    if unknown := wanted.keys() - schema.keys() - {"*"}:
+        raise FieldsError(above + min(unknown))
+    if "*" in wanted:
+        return None
+    return {
+        name: _checked(chain(*parts), schema[name] or {}, f"{above}{name}/") if all(parts) else None
+        for name, parts in wanted.items()
+    }
 
 
 def cut(value: Any, mask: Mask | None) -> Any:
@@ -161,7 +122,7 @@ def timestamp(seconds: float) -> str:
 def render(tree: Tree, node: Node, mask: Mask | None) -> Json:
     """The File resource of `node` with the fields in the mask; only these are computed."""
     resource: Json = {}
-    for name in FILE if mask is None else mask:
+    for name in SCHEMAS["file"] if mask is None else mask:
         if name in node.overrides:
             value = node.overrides[name]
         else:
@@ -200,7 +161,12 @@ def _shortcut_details(tree: Tree, node: Node) -> Json | None:
 def _capabilities(tree: Tree, node: Node) -> Json:
     folder = node.mime == FOLDER
     usual = {"canDownload": not folder and node.mime != SHORTCUT, "canListChildren": folder, "canEdit": True}
-    return {**dict.fromkeys(CAPABILITIES, True), **usual, "canAddChildren": folder, **node.capabilities}
+    return {
+        **dict.fromkeys(SCHEMAS["file"]["capabilities"], True),
+        **usual,
+        "canAddChildren": folder,
+        **node.capabilities,
+    }
 
 
 def _size(tree: Tree, node: Node) -> str | None:
@@ -213,10 +179,6 @@ def _size(tree: Tree, node: Node) -> str | None:
 def _picture(tree: Tree, node: Node) -> Json | None:
     pixels = node.content.pixels() if node.content and node.mime.startswith("image/") else None
     return dict(zip(("width", "height"), pixels, strict=True)) if pixels else None
-
-
-def _digest(algorithm: str) -> Callable[[Tree, Node], str | None]:
-    return lambda tree, node: node.content.digest(algorithm) if node.content else None
 
 
 def _extension(tree: Tree, node: Node) -> str | None:
@@ -232,31 +194,17 @@ GETTERS: dict[str, Callable[[Tree, Node], Any]] = {
     "mimeType": lambda tree, node: node.mime,
     "parents": _parents,
     "size": _size,
-    "quotaBytesUsed": lambda tree, node: _size(tree, node) or "0",
-    "md5Checksum": _digest("md5"),
-    "sha1Checksum": _digest("sha1"),
-    "sha256Checksum": _digest("sha256"),
+    "md5Checksum": lambda tree, node: node.content.md5() if node.content else None,
     "modifiedTime": lambda tree, node: timestamp(node.modified),
-    "createdTime": lambda tree, node: timestamp(node.created),
     "version": lambda tree, node: str(node.version),
-    "headRevisionId": lambda tree, node: f"0B{node.id[1:20]}{node.revision:04}" if node.content else None,
-    "originalFilename": lambda tree, node: node.name if node.content else None,
     "fileExtension": _extension,
-    "fullFileExtension": _extension,
     "trashed": lambda tree, node: tree.is_trashed(node),
-    "explicitlyTrashed": lambda tree, node: node.trashed,
     "resourceKey": lambda tree, node: node.resource_key if node.resource_key_told else None,
     "driveId": lambda tree, node: node.drive_id,
-    "teamDriveId": lambda tree, node: node.drive_id,
     "shortcutDetails": _shortcut_details,
     "capabilities": _capabilities,
     "owners": _owners,
     "ownedByMe": lambda tree, node: is_owned(node),
-    "lastModifyingUser": lambda tree, node: ACCOUNT,
-    "shared": lambda tree, node: bool(node.drive_id),
     "imageMediaMetadata": _picture,
     "spaces": lambda tree, node: ["drive"],
-    "starred": lambda tree, node: False,
-    "viewedByMe": lambda tree, node: False,
-    "webViewLink": lambda tree, node: f"https://drive.google.com/file/d/{node.id}/view?usp=drivesdk",
 }

@@ -1,32 +1,30 @@
-"""Drive's search language, the `q` of files.list: a parser that returns a test for nodes."""
+"""Drive's search language, the `q` of files.list, as far as a reader of images needs it: a parser to a test for nodes.
+
+Terms: `name` and `mimeType`, `in parents`, `in owners`, `trashed`, `sharedWithMe`. Any other is refused.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
+
+from pyparsing import (
+    Forward,
+    Keyword,
+    ParseException,
+    ParserElement,
+    ParseResults,
+    QuotedString,
+    Suppress,
+    ZeroOrMore,
+    one_of,
+)
 
 from .drive_fields import ACCOUNT, is_owned
 from .drive_tree import Node, Tree
 
 Test = Callable[[Tree, Node], bool]
-TOKEN = re.compile(r"\s*(?:'((?:\\.|[^'\\])*)'|(!=|<=|>=|[()=<>])|([A-Za-z][A-Za-z0-9_.]*))", re.S)
-ORDERS: dict[str, Callable[[float, float], bool]] = {
-    "=": lambda left, right: left == right,
-    "!=": lambda left, right: left != right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}
-FLAGS: dict[str, Test] = {
-    "trashed": lambda tree, node: tree.is_trashed(node),
-    "starred": lambda tree, node: bool(node.overrides.get("starred")),
-    "sharedWithMe": lambda tree, node: bool(node.overrides.get("sharedWithMeTime")),
-}
-TIMES = ("modifiedTime", "createdTime")
 
 
 class QueryError(ValueError):
@@ -51,112 +49,62 @@ def parse(text: str) -> Query:
     """Parses `text`; raises QueryError where Drive answers 400. An empty query matches everything."""
     if not text.strip():
         return Query(lambda tree, node: True)
-    parser = _Parser(_tokens(text))
-    query = parser.expression()
-    if parser.left():
-        raise QueryError(f"what is left over: {parser.left()}")
+    try:
+        query: Query = GRAMMAR.parse_string(text, parse_all=True)[0]
+    except ParseException as error:
+        raise QueryError(str(error)) from error
     return query
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    """(kind, text) for each token; kinds are string, sign, word."""
-    tokens: list[tuple[str, str]] = []
-    at = 0
-    text = text.rstrip()
-    while at < len(text):
-        found = TOKEN.match(text, at)
-        if not found:
-            raise QueryError(f"cannot read from {text[at:]!r}")
-        string, sign, word = found.groups()
-        if string is not None:
-            tokens.append(("string", re.sub(r"\\(.)", r"\1", string, flags=re.S)))
-        else:
-            tokens.append(("sign", sign) if sign else ("word", word))
-        at = found.end()
-    return tokens
+def _grammar() -> ParserElement:
+    """`and` and `or` bind alike, from left to right, as Drive's guide says; `not` binds closer."""
+    text = QuotedString("'", esc_char="\\", multiline=True, convert_whitespace_escapes=False)
+    comparison = Keyword("name") + one_of("= !=") + text | Keyword("mimeType") + one_of("= != contains") + text
+    trashed = Keyword("trashed").suppress() + one_of("= !=") + (Keyword("true") | Keyword("false"))
+    expression, factor = Forward(), Forward()
+    factor <<= (
+        (Keyword("not").suppress() + factor).set_parse_action(lambda found: _negated(found[0]))
+        | Suppress("(") + expression + Suppress(")")
+        | (text + Suppress(Keyword("in")) + Keyword("parents")).set_parse_action(
+            lambda found: _inside(frozenset([found[0]]))
+        )
+        | (text + Suppress(Keyword("in")) + Keyword("owners")).set_parse_action(lambda found: _of_owner(found[0]))
+        | comparison.set_parse_action(_compared)
+        | trashed.set_parse_action(lambda found: _trashed((found[0] == "=") == (found[1] == "true")))
+        | Keyword("sharedWithMe").set_parse_action(
+            lambda: Query(lambda tree, node: "sharedWithMeTime" in node.overrides)
+        )
+    )
+    expression <<= (factor + ZeroOrMore((Keyword("and") | Keyword("or")) + factor)).set_parse_action(_joined)
+    return expression
 
 
-class _Parser:
-    """Recursive descent. `and` and `or` bind alike, from left to right, as Drive's guide says; `not` binds closer."""
+def _joined(found: ParseResults) -> Query:
+    query: Query = found[0]
+    for operator, right in zip(found[1::2], found[2::2], strict=True):
+        query = (_both if operator == "and" else _either)(query, right)
+    return query
 
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
-        self._tokens = tokens
-        self._at = 0
 
-    def left(self) -> list[tuple[str, str]]:
-        return self._tokens[self._at :]
+def _compared(found: ParseResults) -> Query:
+    field, operator, value = found
+    attribute = {"name": "name", "mimeType": "mime"}[field]
+    if operator == "contains":
+        # Drive matches only beginnings.
+        return Query(lambda tree, node: node.mime.startswith(value))
+    return Query(lambda tree, node: (getattr(node, attribute) == value) == (operator == "="))
 
-    def _take(self, kind: str | None = None, text: str | None = None) -> str:
-        if self._at >= len(self._tokens):
-            raise QueryError("ends too early")
-        got_kind, got = self._tokens[self._at]
-        if (kind and got_kind != kind) or (text and got != text):
-            raise QueryError(f"unexpected {got!r}")
-        self._at += 1
-        return got
 
-    def _next_is(self, *words: str) -> bool:
-        return self._at < len(self._tokens) and self._tokens[self._at] in [("word", word) for word in words]
+def _trashed(wanted: bool) -> Query:
+    return Query(lambda tree, node: tree.is_trashed(node) == wanted)
 
-    def expression(self) -> Query:
-        query = self._factor()
-        while self._next_is("and", "or"):
-            query = (_both if self._take() == "and" else _either)(query, self._factor())
-        return query
 
-    def _factor(self) -> Query:
-        if self._next_is("not"):
-            self._take()
-            inner = self._factor()
-            return Query(lambda tree, node: not inner.test(tree, node), None, inner.named)
-        if self._tokens[self._at : self._at + 1] == [("sign", "(")]:
-            self._take()
-            query = self.expression()
-            self._take("sign", ")")
-            return query
-        return self._term()
+def _of_owner(who: str) -> Query:
+    return Query(lambda tree, node: is_owned(node) is (who in ("me", ACCOUNT["emailAddress"])))
 
-    def _term(self) -> Query:
-        if self._tokens[self._at : self._at + 1] and self._tokens[self._at][0] == "string":
-            return self._membership()
-        field = self._take("word")
-        if field in FLAGS:
-            return self._flag(field)
-        operator = self._take()
-        value = self._take("string")
-        if field in TIMES and operator in ORDERS:
-            return _time(field, operator, value)
-        if field == "name" and operator in ("=", "!=", "contains"):
-            return Query(_name_test(operator, value))
-        if field == "mimeType" and operator in ("=", "!=", "contains"):
-            return Query(_mime_test(operator, value))
-        if field == "fullText" and operator == "contains":
-            return Query(_name_test(operator, value))
-        raise QueryError(f"no such term: {field} {operator}")
 
-    def _membership(self) -> Query:
-        value = self._take("string")
-        self._take("word", "in")
-        collection = self._take("word")
-        if collection == "owners":
-            return Query(lambda tree, node: is_owned(node) is (value in ("me", ACCOUNT["emailAddress"])))
-        if collection in ("writers", "readers"):
-            return Query(lambda tree, node: True)
-        if collection != "parents":
-            raise QueryError(f"no such collection: {collection}")
-        return _inside(frozenset([value]))
-
-    def _flag(self, field: str) -> Query:
-        test = FLAGS[field]
-        # `sharedWithMe` may stand alone; the others are compared.
-        if field == "sharedWithMe" and not (self.left() and self.left()[0][0] == "sign" and self.left()[0][1] != ")"):
-            return Query(test)
-        operator = self._take("sign")
-        value = self._take("word")
-        if operator not in ("=", "!=") or value not in ("true", "false"):
-            raise QueryError(f"not a truth value: {value}")
-        wanted = (value == "true") == (operator == "=")
-        return Query(lambda tree, node: test(tree, node) == wanted)
+def _negated(inner: Query) -> Query:
+    return Query(lambda tree, node: not inner.test(tree, node), None, inner.named)
 
 
 def _inside(folders: frozenset[str]) -> Query:
@@ -180,27 +128,4 @@ def _either(left: Query, right: Query) -> Query:
     return Query(lambda tree, node: left.test(tree, node) or right.test(tree, node), parents, left.named | right.named)
 
 
-def _name_test(operator: str, value: str) -> Test:
-    if operator == "contains":
-        # Drive matches only prefixes of words.
-        words = re.compile(r"(?<!\w)" + re.escape(value), re.I)
-        return lambda tree, node: bool(words.search(node.name))
-    return lambda tree, node: (node.name == value) == (operator == "=")
-
-
-def _mime_test(operator: str, value: str) -> Test:
-    if operator == "contains":
-        return lambda tree, node: node.mime.startswith(value)
-    return lambda tree, node: (node.mime == value) == (operator == "=")
-
-
-def _time(field: str, operator: str, value: str) -> Query:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise QueryError(f"not a time: {value}") from error
-    stamp = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    compare = ORDERS[operator]
-    if field == "createdTime":
-        return Query(lambda tree, node: compare(node.created, stamp))
-    return Query(lambda tree, node: compare(node.modified, stamp))
+GRAMMAR = _grammar()

@@ -53,7 +53,6 @@ class Node:
     modified_at: float | None = None
     content: Content | None = None
     version: int = 1
-    revision: int = 1
     trashed: bool = False
     visible: bool = True
     abusive: bool = False
@@ -108,13 +107,17 @@ class Tree:
                     seen.add(child)
                     yield self.nodes[child]
 
+    def above(self, node: Node) -> list[Node]:
+        """The folders that a node is in, those that there are."""
+        return [self.nodes[up] for up in node.parents if up in self.nodes]
+
     def is_trashed(self, node: Node) -> bool:
         """True if the node or a folder above it is in the trash."""
-        return node.trashed or any(self.is_trashed(self.nodes[up]) for up in node.parents if up in self.nodes)
+        return node.trashed or any(map(self.is_trashed, self.above(node)))
 
     def is_shut(self, node: Node) -> bool:
         """True if the account may open none of the folders that a node is in: no search finds it then."""
-        above = [self.nodes[up] for up in node.parents if up in self.nodes]
+        above = self.above(node)
         return bool(above) and all(up.capabilities.get("canListChildren") is False or self.is_shut(up) for up in above)
 
     # Loading
@@ -148,23 +151,18 @@ class Tree:
 
     def generate(self, count: int, noise: Noise, per_album: int) -> None:
         """Adds `count` generated pictures in albums, 20 albums to a year."""
-        album = ""
         for number in range(count):
+            index = number // per_album
+            year, album = f"year {index // ALBUMS_PER_YEAR:03}", f"album {index:05}"
+            in_year, in_album = (drive_id_of(self.folder_id + name) for name in (year, album))
+            if number % (per_album * ALBUMS_PER_YEAR) == 0:
+                self._put(Node(in_year, year, FOLDER, [self.folder_id], year, 1_600_000_000.0))
             if number % per_album == 0:
-                index = number // per_album
-                year = f"year {index // ALBUMS_PER_YEAR:03}"
-                if index % ALBUMS_PER_YEAR == 0:
-                    self._folder(year, self.folder_id, year)
-                album = self._folder(f"album {index:05}", drive_id_of(self.folder_id + year), year + "/")
+                self._put(Node(in_album, album, FOLDER, [in_year], f"{year}/{album}", 1_600_000_000.0))
             name = f"picture {number:06}.jpg"
             node_id = drive_id_of(f"{self.folder_id}/generated/{number}")
-            content = Generated(noise, number)
-            self._put(Node(node_id, name, "image/jpeg", [album], name, 1_600_000_000.0 + number, content=content))
-
-    def _folder(self, name: str, parent: str, path: str) -> str:
-        node_id = drive_id_of(self.folder_id + name)
-        self._put(Node(node_id, name, FOLDER, [parent], path, 1_600_000_000.0))
-        return node_id
+            content, made = Generated(noise, number), 1_600_000_000.0 + number
+            self._put(Node(node_id, name, "image/jpeg", [in_album], name, made, content=content))
 
     # Operations
 
@@ -190,24 +188,19 @@ class Tree:
         node.version += 1
         if kind == "delete":
             self._delete(node)
-        elif kind == "replace":
+            return node.id
+        if kind == "replace":
             node.content, node.modified_at = _content_of(change), now
-            node.revision += 1
-            self._override(node, change)
-        elif kind == "rename":
-            node.name = change["name"]
         elif kind == "move":
-            self._reparent(node, [self.resolve(change["parent"])])
+            change["parents"] = [change.pop("parent")]
         elif kind == "trash":
-            node.trashed = bool(change.get("trashed", True))
-        elif kind == "set":
-            self._override(node, change)
+            change.setdefault("trashed", True)
         elif kind == "close":
-            closed = bool(change.get("closed", True))
-            node.capabilities["canListChildren"] = not closed
-            node.overrides["inheritedPermissionsDisabled"] = closed
-        else:
+            closed = bool(change.pop("closed", True))
+            change |= {"capabilities": {"canListChildren": not closed}, "inheritedPermissionsDisabled": closed}
+        elif kind not in ("rename", "set"):
             raise ValueError(f"unknown operation {kind!r}")
+        self._override(node, change)
         return node.id
 
     def _add(self, kind: str, change: Json, now: float) -> Node:
@@ -222,7 +215,7 @@ class Tree:
         node = Node(node_id, name, mime, [parent.id], f"{parent.path}/{name}".strip("/"), now, drive_id=parent.drive_id)
         if kind == "add":
             node.content = _content_of(change)
-            node.mime = change.pop("mime", "") or sniff(b"".join(node.content.pieces(0, 32)), name)
+            node.mime = change.pop("mime", "") or sniff(node.content.whole()[:32], name)
         if kind == "shortcut":
             node.target = change.pop("target")
             # A snapshot, as in the real Drive: it remains when the target is gone.

@@ -11,7 +11,7 @@ from typing import Any
 Json = dict[str, Any]
 
 KINDS = """
-    delay hold hang refuse lose cut chunked corrupt empty html echo error answer body status type headers redirect
+    delay hold hang refuse lose cut chunked corrupt empty html echo error answer body status headers redirect
     raw drip endless gzip_bomb stuck without
     empty_batches leave_out keep_shared incomplete page endless_pages
 """

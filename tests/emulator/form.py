@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from multipart import (  # type: ignore[import-untyped]
-    MultipartError,
-    MultipartSegment,
-    PushMultipartParser,
-    parse_options_header,
-)
+from multipart import MultipartError, MultipartParser, parse_options_header  # type: ignore[import-untyped]
 
-from .wire import read_body
+WHOLE = 1 << 30  # bytes of a part that are kept in memory: there is no file in between
 
 
 class FormError(ValueError):
@@ -28,42 +25,29 @@ class Form:
     file: bytes | None = None
     filename: str = ""
 
-    def add(self, name: str, value: str) -> None:
-        """Adds one field."""
-        if name.endswith("[]"):
-            name = name[:-2]
-            value = f"{self.fields[name]},{value}" if name in self.fields else value
-        self.fields[name] = value
+    def add(self, fields: Iterable[tuple[str, str]]) -> None:
+        """Adds fields."""
+        for name, value in fields:
+            short = name.removesuffix("[]")
+            several = short != name and short in self.fields
+            self.fields[short] = f"{self.fields[short]},{value}" if several else value
 
 
 async def read_form(request: web.BaseRequest) -> Form:
     """The form in the body of `request`; raises FormError."""
     kind, options = parse_options_header(request.headers.get("Content-Type", ""))
     form = Form()
+    body = await request.content.read()
     if kind != "multipart/form-data":
-        for name, value in parse_qsl((await read_body(request)).decode(errors="replace"), keep_blank_values=True):
-            form.add(name, value)
+        form.add(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
         return form
-    segment: MultipartSegment | None = None
-    pieces: list[bytes] = []
+    limits = {"spool_limit": WHOLE, "memory_limit": WHOLE, "part_limit": 1000}
     try:
-        with PushMultipartParser(options.get("boundary", ""), max_segment_count=1000) as parser:
-            while not parser.closed:
-                for event in parser.parse(await request.content.readany()):
-                    if isinstance(event, MultipartSegment):
-                        segment, pieces = event, []
-                    elif event is not None:
-                        pieces.append(bytes(event))
-                    elif segment is not None:
-                        _close(form, segment, b"".join(pieces))
+        for part in MultipartParser(io.BytesIO(body), options.get("boundary", ""), len(body), **limits):
+            if part.filename is not None:
+                form.file, form.filename = part.raw, part.filename
+            else:
+                form.add([(part.name, part.raw.decode(errors="replace"))])
     except MultipartError as error:
         raise FormError(str(error)) from error
-    await read_body(request)
     return form
-
-
-def _close(form: Form, segment: MultipartSegment, data: bytes) -> None:
-    if segment.filename is not None:
-        form.file, form.filename = data, segment.filename
-    else:
-        form.add(segment.name or "", data.decode(errors="replace"))

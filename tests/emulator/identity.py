@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .oauth import SCOPE, Account
+from .oauth import SCOPE
 
 Json = dict[str, Any]
 PROJECT = "emulated-project"
@@ -26,18 +26,18 @@ def write_private(path: Path, value: object) -> None:
     temporary.replace(path)
 
 
-def load_or_make(store: Path) -> Json:
+def load_or_make(store: Path) -> dict[str, str]:
     """The secrets of this store."""
     path = store / "secrets.json"
     if path.exists():
-        kept: Json = json.loads(path.read_text())
+        kept: dict[str, str] = json.loads(path.read_text())
         return kept
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    made: Json = {
+    made = {
         "cloud": "emulated",
         "api_key": str(secrets.randbelow(9 * 10**14) + 10**14),
         "api_secret": secrets.token_urlsafe(20),
@@ -53,18 +53,7 @@ def load_or_make(store: Path) -> Json:
     return made
 
 
-def google_account(kept: Json) -> Account:
-    """The account as the token endpoint knows it."""
-    return Account(
-        client_id=kept["client_id"],
-        client_secret=kept["client_secret"],
-        refresh_token=kept["refresh_token"],
-        service_email=kept["service_email"],
-        service_certificate=kept["public_key"],
-    )
-
-
-def write_client_files(store: Path, kept: Json, token_uri: str, auth_uri: str) -> dict[str, str]:
+def write_client_files(store: Path, kept: dict[str, str], token_uri: str, auth_uri: str) -> dict[str, str]:
     """Writes the files that a user gets from Google, for these two addresses; returns the paths by kind.
 
     The token has no access token in it, so that a client has to refresh before its first call.
@@ -77,7 +66,6 @@ def write_client_files(store: Path, kept: Json, token_uri: str, auth_uri: str) -
             "token_uri": token_uri,
             "scopes": [SCOPE],
             "universe_domain": "googleapis.com",
-            "account": "",
         },
         "service_account": {
             "type": "service_account",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-# Pillow's name → Cloudinary's. TGA is not among them: having no magic number, it would be seen in any rubbish.
+# Pillow's name → Cloudinary's.
 NAMES = {
     "JPEG": "jpg",
     "MPO": "jpg",
@@ -22,6 +22,7 @@ NAMES = {
     "JPEG2000": "jp2",
     "PSD": "psd",
     "EPS": "eps",
+    "TGA": "tga",
 }
 CONTENT_TYPES = {
     "jpg": "image/jpeg",
@@ -31,10 +32,10 @@ CONTENT_TYPES = {
     "pdf": "application/pdf",
 }
 # Extensions that a delivery URL may end with to ask for a format, and the name of that format.
-EXTENSIONS = {name: name for name in (*NAMES.values(), "svg", "pdf", "heic", "heif", "jxl", "tga", "djvu", "dng", "ai")}
+EXTENSIONS = {name: name for name in (*NAMES.values(), "svg", "pdf", "heic", "heif", "jxl", "djvu", "dng", "ai")}
 EXTENSIONS |= {"jpeg": "jpg", "jpe": "jpg", "tif": "tiff"}
 # Pillow detects MPO through JPEG.
-OPENED = tuple(name for name in NAMES if name != "MPO")
+OPENED = tuple(name for name in NAMES if name not in ("MPO", "TGA"))
 FRAGMENT = 1 << 16
 MADE_UP = ("pdf", "svg", "jxl", "djvu")  # formats whose size `look` does not read
 
@@ -50,11 +51,13 @@ class Seen:
 
 def look(data: bytes, filename: str = "") -> Seen | None:
     """The format and size of an image, from its header; None if Cloudinary would refuse it."""
+    # A TGA has no magic number: it would be seen in any rubbish.
+    formats = ("TGA",) if filename.lower().endswith(".tga") else OPENED
     try:
-        with Image.open(io.BytesIO(data), formats=OPENED) as image:
+        with Image.open(io.BytesIO(data), formats=formats) as image:
             return Seen(NAMES[image.format or ""], image.width, image.height)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
-        return _unopened(data, filename)
+        return _unopened(data)
 
 
 def pixels(data: bytes) -> tuple[int, int] | None:
@@ -63,7 +66,7 @@ def pixels(data: bytes) -> tuple[int, int] | None:
     return (seen.width, seen.height) if seen and seen.format not in MADE_UP else None
 
 
-def _unopened(data: bytes, filename: str) -> Seen | None:
+def _unopened(data: bytes) -> Seen | None:
     """Formats that Cloudinary takes and Pillow doesn't open, by their magic; sizes that lie deep are made up."""
     head = data[:FRAGMENT].lstrip()
     if head.startswith(b"%PDF-"):
@@ -78,9 +81,6 @@ def _unopened(data: bytes, filename: str) -> Seen | None:
         return Seen("jxl", 1, 1)
     if data.startswith(b"AT&TFORM"):
         return Seen("djvu", 1, 1)
-    if filename.lower().endswith(".tga") and len(data) > 18 and data[1] <= 1 and data[2] in (1, 2, 3, 9, 10, 11):
-        width, height = struct.unpack("<HH", data[12:16])
-        return Seen("tga", width, height)
     return None
 
 

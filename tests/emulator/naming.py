@@ -45,25 +45,14 @@ def _plain(character: str) -> str:
 
 def public_id_of(form: Form) -> str:
     """What an upload is to be called: the given public_id with its prefix, else one that is made up."""
-    fields = form.fields
-    prefix = fields.get("public_id_prefix") or fields.get("folder") or ""
-    if not prefix and fields.get("use_asset_folder_as_public_id_prefix") in TRUE:
-        prefix = fields.get("asset_folder", "")
-    name = fields.get("public_id") or _made_up(form)
+    prefix = form.fields.get("public_id_prefix") or form.fields.get("folder") or ""
+    name = form.fields.get("public_id") or "".join(secrets.choice(ALPHABET) for _ in range(20))
     return f"{prefix}/{name}" if prefix else name
-
-
-def _made_up(form: Form) -> str:
-    """Random, or with `use_filename` the file's name and, unless told otherwise, a random end."""
-    if form.fields.get("use_filename") not in TRUE:
-        return _random(20)
-    stem = FORBIDDEN.sub("_", stem_of(form)).strip(" /")
-    return stem if form.fields.get("unique_filename") in FALSE else f"{stem}_{_random(6)}"
 
 
 def stem_of(form: Form) -> str:
     """The name of the file, without its folders and its extension."""
-    name = re.split(r"[/\\]", form.fields.get("filename_override") or form.filename)[-1]
+    name = re.split(r"[/\\]", form.filename)[-1]
     return name.rpartition(".")[0] or name
 
 
@@ -88,7 +77,3 @@ def parse_pairs(text: str) -> dict[str, str]:
     """The keys and values of `k=v|k=v`, unescaped."""
     unescaped = [[re.sub(r"\\([=|])", r"\1", part) for part in pair] for pair in CONTEXT.findall(text)]
     return {key: value for key, value in unescaped}
-
-
-def _random(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))

@@ -11,7 +11,6 @@ import json
 import math
 import random
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,37 +80,7 @@ def _bokeh(size: tuple[int, int], colors: tuple[Color, ...], dice: random.Random
     return image
 
 
-def _waves(size: tuple[int, int], colors: tuple[Color, ...], dice: random.Random) -> Image.Image:
-    """Bands of colour, one before the other."""
-    image = _sky(size, colors[2], colors[1])
-    draw = ImageDraw.Draw(image)
-    for index in range(7):
-        color = _mix(colors[1], colors[0], (index + 1) / 7)
-        draw.polygon(_ridge(size, 0.25 + 0.11 * index, 0.06, dice), fill=color)
-    return image
-
-
-def _mosaic(size: tuple[int, int], colors: tuple[Color, ...], dice: random.Random) -> Image.Image:
-    """Triangles, shading from corner to corner."""
-    image = Image.new("RGB", size, colors[1])
-    draw = ImageDraw.Draw(image)
-    cell = max(size) / 9
-    for row in range(math.ceil(size[1] / cell)):
-        for column in range(math.ceil(size[0] / cell)):
-            x, y = column * cell, row * cell
-            corners = [(x, y), (x + cell, y), (x + cell, y + cell), (x, y + cell)]
-            for half in (corners[:3], [corners[0], *corners[2:]]):
-                shade = (row + column) / 18 + dice.uniform(-0.1, 0.1)
-                draw.polygon(half, fill=_mix(colors[2], colors[0], shade))
-    return image
-
-
-SCENES: tuple[Callable[[tuple[int, int], tuple[Color, ...], random.Random], Image.Image], ...] = (
-    _landscape,
-    _bokeh,
-    _waves,
-    _mosaic,
-)
+SCENES = (_landscape, _bokeh)
 
 
 def _mix(first: Color, second: Color, share: float) -> Color:
@@ -171,7 +140,8 @@ def _animation(size: tuple[int, int], seed: int) -> bytes:
     return buffer.getvalue()
 
 
-# Local path, size, and what is special about it. The seeds are the positions in this table.
+# Local path, size, and what is special about it: `name` is its name in Drive, which holds what a file system won't. The
+# seeds are the positions in this table.
 DEMO: tuple[tuple[str, tuple[int, int], dict[str, Any]], ...] = (
     ("Iceland 2024/Ring road.jpg", (1200, 800), {}),
     ("Iceland 2024/Midnight sun.jpg", (1100, 700), {}),
@@ -182,36 +152,25 @@ DEMO: tuple[tuple[str, tuple[int, int], dict[str, Any]], ...] = (
     ("Iceland 2024/Glacier/Tongue of ice.jpg", (900, 675), {"orientation": 3}),
     ("Iceland 2024/Glacier/Icebergs at Jökulsárlón.jpg", (1200, 640), {}),
     ("Family/birthday.jpg", (800, 600), {}),
-    ("Family/birthday again.jpg", (600, 800), {"orientation": 8}),
+    ("Family/birthday again.jpg", (600, 800), {"orientation": 8, "name": "birthday.jpg"}),
     ("Family/Garden/Tulips.png", (500, 500), {"clear": True}),
     ("Family/Garden/Apple tree.webp", (700, 525), {}),
     ("Family/Garden/Swing.gif", (320, 240), {"animated": True}),
     ("Family/Logo.png", (400, 400), {"clear": True}),
     ("Odd names/a.jpg", (480, 360), {}),
     ("Odd names/a.png", (480, 360), {}),
-    ("Odd names/tokyo.jpg", (600, 450), {}),
-    ("Odd names/japan.jpg", (600, 450), {}),
-    ("Odd names/climbing out.png", (300, 300), {}),
-    ("Odd names/quotes and a newline.jpg", (400, 300), {}),
-    ("Odd names/emoji.jpg", (512, 384), {}),
-    ("Odd names/formula.png", (300, 400), {}),
-    ("Odd names/no extension.jpg", (640, 480), {}),
-    ("Odd names/very long.jpg", (360, 480), {}),
+    ("Odd names/tokyo.jpg", (600, 450), {"name": "東京.jpg"}),
+    ("Odd names/japan.jpg", (600, 450), {"name": "日本.jpg"}),
+    ("Odd names/climbing out.png", (300, 300), {"name": "../../x.png"}),
+    ("Odd names/quotes and a newline.jpg", (400, 300), {"name": 'it\'s "quoted"\nand goes on.jpg'}),
+    ("Odd names/emoji.jpg", (512, 384), {"name": "🌋 eruption 🔥.jpg"}),
+    ("Odd names/formula.png", (300, 400), {"name": "=cmd|' /C calc'!A0.png"}),
+    ("Odd names/no extension.jpg", (640, 480), {"name": "no extension"}),
+    ("Odd names/very long.jpg", (360, 480), {"name": "long " * 50 + "x.jpg"}),
     ("Odd names/still.gif", (300, 300), {}),
 )
-# What a file system won't hold, Drive does: names for some of these files, and things that aren't files.
 MANIFEST = {
-    "entries": {
-        "Family/birthday again.jpg": {"name": "birthday.jpg"},
-        "Odd names/tokyo.jpg": {"name": "東京.jpg"},
-        "Odd names/japan.jpg": {"name": "日本.jpg"},
-        "Odd names/climbing out.png": {"name": "../../x.png"},
-        "Odd names/quotes and a newline.jpg": {"name": 'it\'s "quoted"\nand goes on.jpg'},
-        "Odd names/emoji.jpg": {"name": "🌋 eruption 🔥.jpg"},
-        "Odd names/formula.png": {"name": "=cmd|' /C calc'!A0.png"},
-        "Odd names/no extension.jpg": {"name": "no extension"},
-        "Odd names/very long.jpg": {"name": "long " * 50 + "x.jpg"},
-    },
+    "entries": {path: {"name": special["name"]} for path, _, special in DEMO if "name" in special},
     "extra": [
         {"type": "document", "name": "Packing list", "parent": "Iceland 2024"},
         {"type": "shortcut", "name": "Favourite", "parent": "Family", "target": "Iceland 2024/Glacier/Blue ice.jpg"},
@@ -229,8 +188,9 @@ def demo_folder(path: Path) -> int:
         if file.exists():
             continue
         file.parent.mkdir(parents=True, exist_ok=True)
-        moving = special.get("animated", False)
-        _write(file, _animation(size, seed) if moving else picture(file.suffix[1:], size, seed, **special))
+        options = {key: value for key, value in special.items() if key in ("orientation", "clear")}
+        moves = "animated" in special
+        _write(file, _animation(size, seed) if moves else picture(file.suffix[1:], size, seed, **options))
         made += 1
     _write(path / "Family/notes.txt", NOTES.encode())
     _write(path / ".drive.json", (json.dumps(MANIFEST, ensure_ascii=False, indent=1) + "\n").encode())
@@ -247,7 +207,7 @@ def _write(file: Path, data: bytes) -> None:
 
 
 class Noise:
-    """JPEGs of one exact size that differ in a few bytes at their end, so that each is made, and hashed, in no time."""
+    """JPEGs of one exact size that differ in their last bytes, so that each is made, and hashed, in no time."""
 
     SEED_BYTES = 16
     pixels = 8, 8
@@ -255,38 +215,24 @@ class Noise:
     def __init__(self, n_bytes: int) -> None:
         buffer = io.BytesIO()
         paint(self.pixels, 0).convert("L").save(buffer, "JPEG", quality=30, optimize=True)
-        body = buffer.getvalue()[:-2]
-        padding = n_bytes - len(body) - 2 - self.SEED_BYTES - 4
+        padding = n_bytes - buffer.tell() - self.SEED_BYTES
         if padding < 0:
             raise ValueError(f"a JPEG of {n_bytes} bytes is too small; the least is {n_bytes - padding}")
-        noise = random.Random(n_bytes).randbytes(min(padding, 65533))
-        parts = [body]
-        # Comment segments hold up to 65,533 bytes each, after a head of four; what is too little for one more segment
-        # is left to the last one, which also holds the seed.
-        while padding >= 4:
-            inside = min(padding - 4, 65533)
-            parts.append(b"\xff\xfe" + (inside + 2).to_bytes(2, "big") + noise[:inside])
-            padding -= inside + 4
-        last = padding + self.SEED_BYTES
-        parts.append(b"\xff\xfe" + (last + 2).to_bytes(2, "big") + bytes(padding))
+        # What follows the end of a JPEG is no part of the picture.
+        noise = random.Random(n_bytes).randbytes(min(padding, 1 << 16))
         self.n_bytes = n_bytes
-        self._head = b"".join(parts)
-        self._hashes: dict[str, Any] = {}
-
-    def _tail(self, seed: int) -> bytes:
-        return seed.to_bytes(self.SEED_BYTES, "big") + b"\xff\xd9"
+        self._head = buffer.getvalue() + (noise * (padding // (1 << 16) + 1))[:padding]
+        self._md5 = hashlib.md5(self._head)
 
     def picture(self, seed: int) -> bytes:
         """The JPEG of this seed."""
-        return self._head + self._tail(seed)
+        return self._head + seed.to_bytes(self.SEED_BYTES, "big")
 
-    def digest(self, seed: int, algorithm: str) -> str:
-        """The hex digest of `picture(seed)`, without making it."""
-        if algorithm not in self._hashes:
-            self._hashes[algorithm] = hashlib.new(algorithm, self._head)
-        begun = self._hashes[algorithm].copy()
-        begun.update(self._tail(seed))
-        return str(begun.hexdigest())
+    def md5(self, seed: int) -> str:
+        """The MD5 of `picture(seed)`, without making it."""
+        begun = self._md5.copy()
+        begun.update(seed.to_bytes(self.SEED_BYTES, "big"))
+        return begun.hexdigest()
 
 
 def noise_jpeg(n_bytes: int, seed: int) -> bytes:

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any
+from typing import Any, NamedTuple
 
 LOG_LENGTH = 300_000
-FIELDS = ("op", "key", "status", "at", "seconds", "bytes", "connection", "fault", "method")
+
+
+class Entry(NamedTuple):
+    """One finished call. `status` is 0 if it was not answered; `fault` names the injected fault, or ''."""
+
+    op: str
+    key: str
+    status: int
+    at: float
+    seconds: float
+    bytes: int
+    fault: str
+    method: str
 
 
 class Record:
     """One for the whole program; `reset` empties it without touching gauges of what is under way."""
 
     def __init__(self) -> None:
+        self.uploads_now = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Clears the record of finished calls."""
         self.counts: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.connections: Counter[str] = Counter()
         self.refreshes = 0
-        self.uploads_now = 0
-        self.uploads_peak = 0
-        self._log: deque[tuple[object, ...]] = deque(maxlen=LOG_LENGTH)
+        self.uploads_peak = self.uploads_now
+        self._log: deque[Entry] = deque(maxlen=LOG_LENGTH)
 
-    def add(
-        self, op: str, key: str, status: int, at: float, seconds: float, size: int, conn: int, fault: str, method: str
-    ) -> None:
-        """Records one finished call. `status` is 0 if it was not answered; `fault` names the injected fault, or ''."""
-        self.counts[op] += 1
-        self.statuses[f"{op} {status}"] += 1
-        self._log.append((op, key, status, at, seconds, size, conn, fault, method))
+    def add(self, entry: Entry) -> None:
+        """Records one finished call."""
+        self.counts[entry.op] += 1
+        self.statuses[f"{entry.op} {entry.status}"] += 1
+        self._log.append(entry)
 
     def upload_begins(self) -> None:
         """One more upload is under way."""
@@ -38,25 +52,16 @@ class Record:
         """One upload less is under way."""
         self.uploads_now -= 1
 
-    def reset(self) -> None:
-        """Clears the record of finished calls."""
-        self.counts.clear()
-        self.statuses.clear()
-        self.connections.clear()
-        self._log.clear()
-        self.refreshes = 0
-        self.uploads_peak = self.uploads_now
-
-    def log(self) -> list[dict[str, object]]:
+    def log(self) -> list[dict[str, Any]]:
         """The log, oldest first, as one dict for each call."""
-        return [dict(zip(FIELDS, entry, strict=True)) for entry in self._log]
+        return [entry._asdict() for entry in self._log]
 
     def stats(self) -> dict[str, Any]:
         """The counters, as the control endpoint answers them."""
         return {
-            "counts": dict(self.counts),
-            "statuses": dict(self.statuses),
-            "connections": dict(self.connections),
+            "counts": self.counts,
+            "statuses": self.statuses,
+            "connections": self.connections,
             "refreshes": self.refreshes,
             "max_uploads_at_once": self.uploads_peak,
         }

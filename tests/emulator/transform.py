@@ -1,4 +1,4 @@
-"""Transformations in delivery URLs: parses them, and carries out with Pillow those that are needed here."""
+"""Transformations in delivery URLs: those that are needed here, which Pillow carries out; others are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .images import EXTENSIONS
 
 COMPONENT = re.compile(r"[a-z]{1,3}_[^,/]+(,[a-z]{1,3}_[^,/]+)*")
-CROPS = ("fill", "limit", "fit", "scale", "thumb")
 SAVED_AS = {"jpg": "JPEG", "jp2": "JPEG2000"}
 
 
@@ -21,11 +20,9 @@ class TransformError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One component: an optional size, how to get there, and an optional format."""
+    """One component: a size that is to be filled (c_fill), and a format."""
 
-    width: int | None = None
-    height: int | None = None
-    crop: str = "scale"
+    size: tuple[int, int] | None = None
     format: str | None = None
 
 
@@ -36,19 +33,16 @@ def looks_like_one(component: str) -> bool:
 
 def parse(component: str) -> Step:
     """One component (`w_200,h_100,c_fill`); raises TransformError."""
-    sizes: dict[str, int] = {}
-    crop, wanted = "scale", None
-    for part in component.split(","):
-        name, _, value = part.partition("_")
-        if name in ("w", "h") and value.isdigit() and int(value) > 0:
-            sizes[name] = int(value)
-        elif name == "c" and value in CROPS:
-            crop = value
-        elif name == "f" and (value == "auto" or value in EXTENSIONS):
-            wanted = None if value == "auto" else EXTENSIONS[value]
-        elif not (name == "q" and (value.split(":")[0] == "auto" or value.isdigit())) and part != "g_auto":
-            raise TransformError(f"Invalid transformation component - {part}")
-    return Step(sizes.get("w"), sizes.get("h"), crop, wanted)
+    parts = dict(part.partition("_")[::2] for part in component.split(","))
+    wanted, quality = parts.pop("f", "auto"), parts.pop("q", "auto")
+    if wanted != "auto" and wanted not in EXTENSIONS or not (quality.split(":")[0] == "auto" or quality.isdigit()):
+        raise TransformError(f"Invalid transformation component - {component}")
+    size = None
+    if parts:
+        if parts.keys() != {"c", "w", "h"} or parts["c"] != "fill" or not (parts["w"] + parts["h"]).isdigit():
+            raise TransformError(f"Invalid transformation component - {component}")
+        size = max(int(parts["w"]), 1), max(int(parts["h"]), 1)
+    return Step(size, EXTENSIONS.get(wanted))
 
 
 def result_format(stored: str, steps: list[Step], extension: str | None) -> str:
@@ -59,7 +53,7 @@ def result_format(stored: str, steps: list[Step], extension: str | None) -> str:
 
 def render(data: bytes, stored: str, steps: list[Step], wanted: str) -> bytes:
     """The transformed picture in the requested format; `data` itself if nothing has to be changed."""
-    if wanted == stored and not any(step.width or step.height for step in steps):
+    if wanted == stored and not any(step.size for step in steps):
         return data
     try:
         with Image.open(io.BytesIO(data)) as opened:
@@ -67,8 +61,8 @@ def render(data: bytes, stored: str, steps: list[Step], wanted: str) -> bytes:
     except (UnidentifiedImageError, OSError):
         # A vector or raw format, which Cloudinary rasterises: a blank page stands for it here.
         image = Image.new("RGB", (612, 792), "white")
-    for step in steps:
-        image = _resize(image, step)
+    for size in (step.size for step in steps if step.size):
+        image = ImageOps.fit(image.convert("RGBA") if image.mode == "P" else image, size)
     if wanted in ("jpg", "bmp", "eps"):
         image = _flatten(image)
     elif image.mode not in ("RGB", "RGBA", "L", "P"):
@@ -88,22 +82,3 @@ def _flatten(image: Image.Image) -> Image.Image:
     clear = image.convert("RGBA")
     page = Image.new("RGBA", clear.size, "white")
     return Image.alpha_composite(page, clear).convert("RGB")
-
-
-def _resize(image: Image.Image, step: Step) -> Image.Image:
-    if not step.width and not step.height:
-        return image
-    if image.mode == "P":
-        image = image.convert("RGBA")
-    width, height = image.size
-    # Where one side is given, the other follows from the proportions.
-    scale = (step.width / width) if step.width else (step.height or height) / height
-    target = (step.width or max(round(width * scale), 1), step.height or max(round(height * scale), 1))
-    if step.crop in ("fill", "thumb"):
-        return ImageOps.fit(image, target)
-    if step.crop in ("limit", "fit"):
-        box = (step.width or 1 << 20, step.height or 1 << 20)
-        if step.crop == "limit":
-            box = (min(box[0], width), min(box[1], height))
-        return ImageOps.contain(image, box)
-    return image.resize(target)

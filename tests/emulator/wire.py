@@ -7,18 +7,18 @@ import gzip
 import html
 import itertools
 import json
-import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
+from weakref import WeakSet
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from .faults import Faults, flip
-from .record import Record
+from .record import Entry, Record
 
 Json = dict[str, Any]
 JSON_TYPE = "application/json; charset=UTF-8"
@@ -92,19 +92,15 @@ class Port:
         self._services = services
         self._faults = faults
         self._record = record
-        self._numbers: dict[int, int] = {}
-        self._last_number = 0
-        self._silent: set[int] = set()  # connections that no service was called on yet
+        self._connections: WeakSet[asyncio.Transport] = WeakSet()
         self._server = web.Server(self._handle, access_log=None)
         self._listener: asyncio.Server | None = None
-        self.port = 0
 
     async def listen(self, port: int) -> int:
         """Starts to listen on 127.0.0.1 at `port` (0: any free one); answers which it is."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._accepted, "127.0.0.1", port, backlog=1024)
-        self.port = int(self._listener.sockets[0].getsockname()[1])
-        return self.port
+        self._listener = await loop.create_server(self._server, "127.0.0.1", port, backlog=1024)
+        return int(self._listener.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         """Stops listening and closes the connections."""
@@ -112,75 +108,51 @@ class Port:
             self._listener.close()
         await self._server.shutdown(timeout=0.05)
 
-    def _accepted(self) -> RequestHandler:
-        protocol = self._server()
-        # The id of a protocol is unique while its connection is open, and is given anew with the next connection.
-        self._last_number += 1
-        self._numbers[id(protocol)] = self._last_number
-        self._silent.add(self._last_number)
-        return protocol
-
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         fitting = (service for prefix, service in self._services if request.raw_path.startswith(prefix))
         service = next(fitting, self._services[-1][1])
-        at, start = time.time(), time.perf_counter()
-        number = self._numbers.get(id(request.protocol), 0)
+        at, start, connection = time.time(), time.perf_counter(), request.transport
+        status = size = 0
+        call = Call(request, f"{self.name}.aborted", (request.raw_path,))
         try:
             call = await service.open(request)
-        except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError):
-            seconds = time.perf_counter() - start
-            self._record.add(self.name + ".aborted", request.raw_path, 0, at, seconds, 0, number, "", request.method)
-            return web.Response()
-        if call.op == "control":
-            return await _send(request, await service.answer(call))
-        if number in self._silent:
-            self._silent.discard(number)
-            self._record.connections[self.name] += 1
-        call.fault = self._faults.pick(call.op, call.keys)
-        status = size = 0
-        try:
+            if call.op == "control":
+                return await _send(request, await service.answer(call))
+            if connection is not None and connection not in self._connections:
+                self._connections.add(connection)
+                self._record.connections[self.name] += 1
+            call.fault = self._faults.pick(call.op, call.keys)
             reply = await self._reply(service, call)
             size = call.received or reply.length or len(reply.body)
             zipped = call.op.startswith("drive.") and _zip(request, reply)
             response = await _send(request, reply, call.fault.get("cut"), zipped or bool(call.fault.get("chunked")))
             status = reply.status
             return response
-        except (Dropped, ConnectionError):
+        except (Dropped, ConnectionError, web.PayloadAccessError, web.RequestPayloadError):
             if request.transport is not None:
                 request.transport.close()
             return web.Response()
         finally:
             if call.finished:
                 call.finished()
-            fault = ",".join(call.fault)
-            key = call.keys[0] if call.keys else ""
-            seconds = time.perf_counter() - start
-            self._record.add(call.op, key, status, at, seconds, size, number, fault, request.method)
+            if call.op != "control":
+                key, seconds = call.keys[0] if call.keys else "", time.perf_counter() - start
+                fault = ",".join(call.fault)
+                self._record.add(Entry(call.op, key, status, at, seconds, size, fault, request.method))
 
     async def _reply(self, service: Service, call: Call) -> Reply:
-        do = call.fault
-        wait = call.delay + float(do.get("delay", 0))
-        if do.get("hang"):
-            while call.request.transport is not None:
-                await asyncio.sleep(0.02)
-            raise Dropped
-        if wait:
+        do, request = call.fault, call.request
+        if wait := call.delay + float(do.get("delay", 0)):
             await asyncio.sleep(wait)
+        while do.get("hang") and request.transport is not None:
+            await asyncio.sleep(0.02)
         if "hold" in do:
-            await self._faults.hold(call.op, int(do["hold"]), lambda: call.request.transport is not None)
-        if do.get("refuse"):
+            await self._faults.hold(call.op, int(do["hold"]), lambda: request.transport is not None)
+        if "raw" in do or do.get("drip"):
+            await _send_raw(request, do)
+        if {"hang", "refuse", "raw", "drip"} & do.keys():
             raise Dropped
-        if "raw" in do:
-            await _send_raw(call.request, str(do["raw"]))
-            raise Dropped
-        if do.get("drip"):
-            await _drip(call.request)
-            raise Dropped
-        if "echo" in do:
-            return Reply.of_html(int(do["echo"]), f"Error {do['echo']}", f"<pre>{html.escape(_told(call))}</pre>")
-        reply = _canned(do, service, call.request) if do else None
-        if reply is None:
-            reply = await service.answer(call)
+        reply = (_canned(do, service, call) if do else None) or await service.answer(call)
         for name in do.get("without", ()):
             reply.headers.pop(name, None)
         if "answer" in do and reply.status == 200:
@@ -194,10 +166,8 @@ class Port:
 
 def _zip(request: web.BaseRequest, reply: Reply) -> bool:
     """Compresses a JSON answer for a client that takes that, as Google does; such an answer states no length."""
-    takes = "gzip" in request.headers.get("Accept-Encoding", "")
+    takes = "gzip" in request.headers.get("Accept-Encoding", "") and reply.pieces is None
     if not takes or reply.headers.get("Content-Type") != JSON_TYPE or "Content-Encoding" in reply.headers:
-        return False
-    if reply.pieces is not None:
         return False
     reply.body = gzip.compress(reply.body, 1)
     reply.headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
@@ -213,8 +183,11 @@ def _told(call: Call) -> str:
     return "\n".join([f"{request.method} {request.raw_path} HTTP/1.1", *headers, *fields])
 
 
-def _canned(do: Json, service: Service, request: web.BaseRequest) -> Reply | None:
+def _canned(do: Json, service: Service, call: Call) -> Reply | None:
     """The answer that a fault injects instead of the real one, or None."""
+    status = int(do.get("status", 200))
+    if "echo" in do:
+        return Reply.of_html(int(do["echo"]), f"Error {do['echo']}", f"<pre>{html.escape(_told(call))}</pre>")
     if "html" in do:
         return Reply.of_html(int(do["html"]), f"Error {do['html']}")
     if "error" in do:
@@ -223,22 +196,21 @@ def _canned(do: Json, service: Service, request: web.BaseRequest) -> Reply | Non
         reply.headers.update(error.get("headers", {}))
         return reply
     if "body" in do:
-        headers = {"Content-Type": do.get("type", "application/json"), **do.get("headers", {})}
-        return Reply(int(do.get("status", 200)), str(do["body"]).encode(), headers)
+        headers = {"Content-Type": "application/json", **do.get("headers", {})}
+        return Reply(status, str(do["body"]).encode(), headers)
     if "endless" in do:
         # So many bytes, or in chunks and for as long as somebody takes them (0).
         count = int(do["endless"])
         pieces = itertools.repeat(b"[" * (1 << 16), count >> 16 if count else 1 << 40)
-        return Reply(int(do.get("status", 200)), headers={"Content-Type": JSON_TYPE}, pieces=pieces, length=count or -1)
+        return Reply(status, headers={"Content-Type": JSON_TYPE}, pieces=pieces, length=count or -1)
     if "gzip_bomb" in do:
         # Zeros, so many million of them, of which a thousandth goes over the wire. Gzip is whole in each of its parts.
         body = gzip.compress(bytes(100_000_000), 1) * (int(do["gzip_bomb"]) // 100)
-        headers = {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"}
-        return Reply(int(do.get("status", 200)), body, headers)
+        return Reply(status, body, {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"})
     if do.get("empty"):
         return Reply(200)
     if "redirect" in do:
-        where = do["redirect"] if str(do["redirect"]).startswith("http") else request.raw_path
+        where = do["redirect"] if str(do["redirect"]).startswith("http") else call.request.raw_path
         return Reply(int(do.get("status", 302)), headers={"Location": where})
     return None
 
@@ -259,13 +231,12 @@ async def _send(
     else:
         response.content_length = length
     await response.prepare(request)
-    left = float("inf") if length < 0 else length if cut is None else int(length * cut)
-    if request.method != "HEAD":
-        for piece in reply.pieces if reply.pieces is not None else (reply.body,):
-            await response.write(piece if len(piece) <= left else piece[: int(left)])
-            left -= len(piece)
-            if left <= 0:
-                break
+    left = sys.maxsize if length < 0 else length if cut is None else int(length * cut)
+    for piece in (reply.body,) if reply.pieces is None else reply.pieces:
+        if left <= 0 or request.method == "HEAD":
+            break
+        await response.write(piece[:left])
+        left -= len(piece)
     if cut is None:
         await response.write_eof()
     elif request.transport is not None:
@@ -273,30 +244,17 @@ async def _send(
     return response
 
 
-async def _send_raw(request: web.BaseRequest, text: str) -> None:
-    """Sends `text` as it is, status line and all, and closes the connection: what no server library would send."""
-    transport = request.transport
-    if transport is not None:
-        transport.write(text.encode("latin-1"))
+async def _send_raw(request: web.BaseRequest, do: Json) -> None:
+    """Sends a text as it is, status line and all: what no server library would send.
+
+    With `drip`, the beginning of an answer, then single letters, slowly, until the client closes the connection.
+    """
+    if (transport := request.transport) is not None:
+        transport.write(str(do.get("raw", "HTTP/1.1 200 OK\r\nX-Drip: ")).encode("latin-1"))
         await asyncio.sleep(0.05)
-
-
-async def _drip(request: web.BaseRequest) -> None:
-    """Sends the beginning of an answer, then single letters, slowly, until the client closes the connection."""
-    transport = request.transport
-    if transport is not None:
-        transport.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
-        while not transport.is_closing():
+        while do.get("drip") and not transport.is_closing():
             transport.write(b"a")
             await asyncio.sleep(0.2)
-
-
-async def read_body(request: web.BaseRequest) -> bytes:
-    """The whole body of a small request."""
-    pieces = []
-    while piece := await request.content.readany():
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def split_target(request: web.BaseRequest) -> tuple[str, dict[str, str]]:
@@ -310,16 +268,10 @@ def nonempty(keys: Iterable[str]) -> tuple[str, ...]:
     return tuple(key for key in keys if key)
 
 
-def span(header: str, size: int) -> tuple[int, int] | None:
-    """(start, length) of a Range header, the whole file without one; None if the range is outside of the file."""
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
-    if not header or not found or found.groups() == ("", ""):
+def span(request: web.BaseRequest, size: int) -> tuple[int, int] | None:
+    """(start, length) of the Range that is asked for, or of the whole; None if it is outside of these `size` bytes."""
+    try:
+        start, stop, _ = request.http_range.indices(size)
+    except ValueError:
         return 0, size
-    first, last = found.groups()
-    if not first:
-        start = max(size - int(last), 0)
-        return (start, size - start) if size and int(last) else None
-    start = int(first)
-    if start >= size or (last and int(last) < start):
-        return None
-    return start, min(int(last) if last else size - 1, size - 1) - start + 1
+    return (start, stop - start) if start < stop or not request.headers.get("Range") else None

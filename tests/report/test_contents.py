@@ -6,6 +6,7 @@ import base64
 import json
 import signal
 import zipfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ import pytest
 from drive2cloudinary.report.merging import merge_markers
 from drive2cloudinary.results import marker
 from drive2cloudinary.results.run import Run
+from tests.emulator.client import Emulator
 from tests.emulator.pictures import flat_jpeg
 from tests.harness import PATIENCE, Workspace, wait_for
 from tests.report.opened import Open, written
@@ -24,14 +26,22 @@ from tests.synthetic import some_names
 pytestmark = pytest.mark.xdist_group("report")
 
 
-def test_it_shows_what_came_of_a_run_also_of_one_that_failed(workspace: Workspace, opened: Open) -> None:
-    cloud = workspace.cloud
-    workspace.add("sea.jpg", "sky.jpg")
-    (text,) = workspace.add("text.jpg", mime="image/jpeg", content_base64=base64.b64encode(b"no image").decode())
-    (locked,) = workspace.add("locked.jpg", capabilities={"canDownload": False})
-    workspace.run().failed()
-    report = workspace.results / "report.html"
-    seen = opened(report)
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """After a run of four images, two of which failed."""
+    folder = tmp_path_factory.mktemp("failed")
+    (folder / "work").mkdir()
+    with Emulator(folder / "Photos", folder / "cloud") as cloud:
+        workspace = Workspace(folder / "work", cloud)
+        workspace.add("sea.jpg", "sky.jpg")
+        workspace.add("text.jpg", mime="image/jpeg", content_base64=base64.b64encode(b"no image").decode())
+        workspace.add("locked.jpg", capabilities={"canDownload": False})
+        workspace.run().failed()
+        yield workspace
+
+
+def test_it_shows_what_came_of_a_run_that_failed(failed: Workspace, opened: Open) -> None:
+    seen = opened(failed.results / "report.html")
     page = seen.page
     assert "Photos" in page.title() and page.locator("h1").inner_text() == "Photos"
     assert page.locator("#outcome").inner_text() == "2 of 4 images are not in Cloudinary yet"
@@ -45,44 +55,51 @@ def test_it_shows_what_came_of_a_run_also_of_one_that_failed(workspace: Workspac
     assert "not in a form that Cloudinary can read" in causes[0] and "text.jpg" in causes[0]
     assert "exclude" in causes[0] and "Invalid image file" in causes[0]
     assert "Ask the owner" in causes[1] and "locked.jpg" in causes[1]
+    assert page.locator("figure").count() == 3 and page.locator("figure canvas").count() == 3
+    assert "Download: half took at most" in page.locator("#latency figcaption").inner_text()
+    assert not seen.said
+
+
+def test_it_shows_each_image_and_leads_to_it(failed: Workspace, opened: Open) -> None:
+    seen, rows = opened(failed.results / "report.html"), failed.mapping()
+    page = seen.page
     page.locator("#gallery").scroll_into_view_if_needed()
     # Not wait_for_function, whose polling needs an eval that the page's policy forbids.
     wait_for(lambda: page.evaluate("[...document.images].every(image => image.naturalWidth === 320)"))
     assert page.locator("#gallery img").count() == 2
     thumbnails = [url for url in seen.asked if not url.startswith("file:")]
     assert len(thumbnails) == 2 and all("/image/upload/c_fill,w_320,h_240,f_auto,q_auto/v" in url for url in thumbnails)
-    cloudinary = {urlsplit(row["cloudinary_url"]).netloc for row in workspace.mapping() if row["status"] == "uploaded"}
+    cloudinary = {urlsplit(row["cloudinary_url"]).netloc for row in rows if row["status"] == "uploaded"}
     assert {urlsplit(url).netloc for url in thumbnails} == cloudinary
-    assert page.locator("figure").count() == 3 and page.locator("figure canvas").count() == 3
-    assert "Download: half took at most" in page.locator("#latency figcaption").inner_text()
     seen.as_table()
-    row = page.locator("#table tbody tr", has_text="sea.jpg")
-    moved = next(row for row in workspace.mapping() if row["filename"] == "sea.jpg")
-    links = [link.get_attribute("href") for link in row.get_by_role("link").all()]
-    assert links == [
-        moved["cloudinary_url"],
-        moved["jpg_url"],
-        f"https://drive.google.com/file/d/{moved['file_id']}/view",
-    ]
+    links = page.locator("#table tbody tr", has_text="sea.jpg").get_by_role("link").all()
+    (moved,) = (row for row in rows if row["filename"] == "sea.jpg")
+    in_drive = f"https://drive.google.com/file/d/{moved['file_id']}/view"
+    assert [link.get_attribute("href") for link in links] == [moved["cloudinary_url"], moved["jpg_url"], in_drive]
     assert page.get_by_role("link", name="mapping.csv").get_attribute("href") == "mapping.csv"
     assert not seen.said
 
-    cloud.drive("trash", id=text)
-    cloud.drive("set", id=locked, capabilities={"canDownload": True})
-    workspace.run().succeeded()
-    seen = opened(report)
-    assert seen.page.locator("#outcome").inner_text() == "Every image is in Cloudinary"
-    assert not seen.page.locator("#failures").count() and not seen.page.get_by_label("Cause").is_visible()
-    dry = workspace.dry_run()
-    assert "0 of 3 images to move" in dry.said and "merge_markers" not in dry.said
 
-    before = len(cloud.log())
+def test_of_a_run_in_which_all_went_well_it_says_so_and_is_part_of_the_report_of_snakemake(
+    workspace: Workspace, opened: Open
+) -> None:
+    numbered = ["photo 1.jpg", "Photo 2.jpg", "photo 12.jpg"]
+    workspace.add(*numbered)
+    workspace.run().succeeded()
+    report = workspace.results / "report.html"
+    seen = opened(report)
+    page = seen.page
+    assert page.locator("#outcome").inner_text() == "Every image is in Cloudinary"
+    assert seen.names() == numbered, "in natural order, which is not that of the mapping"
+    assert [row["filename"] for row in workspace.mapping()] == ["Photo 2.jpg", "photo 1.jpg", "photo 12.jpg"]
+    assert not page.locator("#failures").count() and not page.get_by_label("Cause").is_visible()
+    before = len(workspace.cloud.log())
     workspace.run("--report", "snakemake.zip").succeeded()
     with zipfile.ZipFile(workspace.path / "snakemake.zip") as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("/raw/report.html") or "/data/raw/" in name)
         assert archive.read(name) == report.read_bytes()
         assert "gallery" in archive.read("snakemake/report.html").decode(), "the caption"
-    assert len(cloud.log()) == before, "to look at a run begins none"
+    assert len(workspace.cloud.log()) == before, "to look at a run begins none"
     wait_for(lambda: not workspace.workers())
 
 
@@ -112,25 +129,14 @@ def test_images_that_failed_before_and_were_not_tried_again_do_not_make_a_run_co
     )
 
 
-def test_it_says_how_the_run_ended_and_what_has_left_drive(workspace: Workspace, opened: Open) -> None:
+def test_it_says_that_the_run_was_stopped_and_what_has_left_drive(workspace: Workspace, opened: Open) -> None:
     cloud = workspace.cloud
-    sub = cloud.drive("folder", name="Sub <b>")
-    numbered = ["photo 1.jpg", "Photo 2.jpg", "photo 12.jpg"]
-    workspace.add(*numbered)
-    (gone,) = workspace.add("gone & away.jpg", parent=sub)
+    (gone,) = workspace.add("gone & away.jpg", parent=cloud.drive("folder", name="Sub <b>"))
     workspace.run().succeeded()
     report = workspace.results / "report.html"
     seen = opened(report)
-    assert seen.names() == [*numbered, "gone & away.jpg"], "in natural order"
-    assert [row["filename"] for row in workspace.mapping()] == [
-        "Photo 2.jpg",
-        "photo 1.jpg",
-        "photo 12.jpg",
-        "gone & away.jpg",
-    ]
     assert seen.state() == "Complete: the run came to every image" and not seen.page.locator("#orphans").count()
-    url = next(row["cloudinary_url"] for row in workspace.mapping() if row["file_id"] == gone)
-
+    (row,) = workspace.mapping()
     cloud.drive("trash", id=gone)
     workspace.add(*(f"late {number}.jpg" for number in range(3)))
     moment = datetime.now(UTC) + timedelta(hours=1)
@@ -144,13 +150,8 @@ def test_it_says_how_the_run_ended_and_what_has_left_drive(workspace: Workspace,
     assert "2 images are pending: run the same command again" in seen.state()
     orphan = seen.page.locator("#orphans tbody tr")
     assert [each.inner_text() for each in orphan.get_by_role("cell").all()][:2] == ["gone & away.jpg", "Sub <b>"]
-    assert orphan.get_by_role("link").get_attribute("href") == url
+    assert orphan.get_by_role("link").get_attribute("href") == row["cloudinary_url"]
     assert seen.page.get_by_role("link", name="Orphans", exact=True).is_visible()
-
-    cloud.reset()
-    workspace.run().succeeded()
-    seen = opened(report)
-    assert seen.state() == "Complete: the run came to every image" and orphan.count() == 1
 
 
 def test_of_many_folders_each_says_that_the_run_was_stopped(workspace: Workspace, opened: Open) -> None:
