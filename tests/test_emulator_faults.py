@@ -311,12 +311,12 @@ def test_an_upload_that_breaks_off_is_noted(emulator: Emulator, account: dict[st
 
 
 def test_an_upload_is_finished_without_its_client(emulator: Emulator, account: dict[str, str]) -> None:
-    strike(emulator, "cloudinary.upload", {"hold": 0}, times=None)
+    strike(emulator, "cloudinary.upload", {"hold": 0, "delay": 0.3}, times=None)
     with pytest.raises(Error):
         uploader.upload(io.BytesIO(DATA), public_id="left-alone", timeout=urllib3.Timeout(read=0.1), **account)
     assert "left-alone" not in emulator.assets()
     emulator.faults([])
-    wait_for(lambda: "left-alone" in emulator.assets())
+    wait_for(lambda: "left-alone" in emulator.assets(), 5)
 
 
 # The program

@@ -74,6 +74,9 @@ class Series:
             whole_run = 4.0
             try:
                 for number, which in enumerate(self._signals):
+                    if number:
+                        changed = self._dice.sample(images, IMAGES // 2)
+                        self._cloud.drive_all([_replace(each, self._dice.randrange(1 << 30)) for each in changed])
                     if self._phases:
                         self._in_phase(which, self._phases[number % len(self._phases)])
                     else:
@@ -81,9 +84,6 @@ class Series:
                     begun = time.monotonic()
                     self._finish()
                     whole_run = time.monotonic() - begun
-                    changed = self._dice.sample(images, IMAGES // 2)
-                    self._cloud.drive_all([_replace(each, self._dice.randrange(1 << 30)) for each in changed])
-                self._workspace.run().succeeded()
                 self._workspace.audit(crashes=2 * len(self._signals))
             except (AssertionError, subprocess.TimeoutExpired) as error:
                 self._problems.add(f"at the end of {self._workspace.path}: {error}")

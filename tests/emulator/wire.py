@@ -142,12 +142,13 @@ class Port:
 
     async def _reply(self, service: Service, call: Call) -> Reply:
         do, request = call.fault, call.request
+        if "hold" in do:
+            # At once: a call that is held after the rules were replaced would be held for ever.
+            await self._faults.hold(call.op, int(do["hold"]), lambda: request.transport is not None)
         if wait := call.delay + float(do.get("delay", 0)):
             await asyncio.sleep(wait)
         while do.get("hang") and request.transport is not None:
             await asyncio.sleep(0.02)
-        if "hold" in do:
-            await self._faults.hold(call.op, int(do["hold"]), lambda: request.transport is not None)
         if "raw" in do or do.get("drip"):
             await _send_raw(request, do)
         if {"hang", "refuse", "raw", "drip"} & do.keys():
