@@ -58,7 +58,7 @@ def under_way(workspace: Workspace, slurm: Slurm) -> subprocess.Popen[str]:
     return running
 
 
-def test_a_cancelled_job_costs_its_own_images_and_the_same_command_moves_them(
+def test_a_cancelled_job_costs_only_its_own_images_which_the_same_command_moves(
     workspace: Workspace, slurm: Slurm
 ) -> None:
     running = under_way(workspace, slurm)
@@ -80,7 +80,7 @@ def test_a_cancelled_job_costs_its_own_images_and_the_same_command_moves_them(
     wait_for(lambda: not workspace.processes(), 30)
 
 
-def test_a_killed_slurmd_that_comes_back_costs_at_most_what_ran_on_it(workspace: Workspace, slurm: Slurm) -> None:
+def test_a_killed_node_costs_at_most_what_ran_on_it(workspace: Workspace, slurm: Slurm) -> None:
     running = under_way(workspace, slurm)
     slurm.kill_node()
     slurm.start_node()

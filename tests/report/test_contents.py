@@ -80,9 +80,7 @@ def test_it_shows_each_image_and_leads_to_it(failed: Workspace, opened: Open) ->
     assert not seen.said
 
 
-def test_of_a_run_in_which_all_went_well_it_says_so_and_is_part_of_the_report_of_snakemake(
-    workspace: Workspace, opened: Open
-) -> None:
+def test_it_says_that_all_went_well_and_is_part_of_the_report_of_snakemake(workspace: Workspace, opened: Open) -> None:
     numbered = ["photo 1.jpg", "Photo 2.jpg", "photo 12.jpg"]
     workspace.add(*numbered)
     workspace.run().succeeded()
@@ -103,9 +101,7 @@ def test_of_a_run_in_which_all_went_well_it_says_so_and_is_part_of_the_report_of
     wait_for(lambda: not workspace.workers())
 
 
-def test_images_that_failed_before_and_were_not_tried_again_do_not_make_a_run_complete(
-    workspace: Workspace, opened: Open
-) -> None:
+def test_a_run_that_did_not_try_failed_images_again_is_not_complete(workspace: Workspace, opened: Open) -> None:
     workspace.add(*(f"{number}.jpg" for number in range(12)))
     quota = {"error": {"status": 403, "reason": "downloadQuotaExceeded", "message": "Too many downloads"}}
     workspace.cloud.faults([{"on": "drive.media", "do": quota, "times": None}])
@@ -199,7 +195,7 @@ def test_what_has_no_thumbnail_says_why(workspace: Workspace, opened: Open) -> N
     assert links == [row["cloudinary_url"] for row in workspace.mapping()], "the originals"
 
 
-def test_markers_of_an_older_version_and_an_empty_folder_have_their_report_too(tmp_path: Path, opened: Open) -> None:
+def test_old_markers_and_an_empty_folder_have_a_report_too(tmp_path: Path, opened: Open) -> None:
     report = written(tmp_path / "old", some_names(10))
     for path in (report.parent / "markers").iterdir():
         old = json.loads(path.read_text())

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drive2cloudinary.report.folders import ByFolder
 from drive2cloudinary.report.natural import natural
 from drive2cloudinary.results.mapping import Row
-from tests.report.opened import Open, written
+from tests.report.opened import Open, Opened, written
 from tests.synthetic import some_names
 
 # One browser serves them all, in one process.
@@ -87,13 +88,19 @@ def test_folders_count_what_lies_below_them() -> None:
     ]
 
 
-def test_ten_thousand_images_are_searched_filtered_sorted_and_paged(many: Path, opened: Open) -> None:
-    assert many.stat().st_size < 700_000
-    # The browser chooses how many thumbnails it asks for, and one that fails gives way to words: so none is answered.
-    seen = opened(many, thumbnails=lambda route: None)
+@pytest.fixture
+def ten_thousand(many: Path, opened: Open) -> tuple[Opened, list[dict[str, Any]]]:
+    """A report of 10,000 images, in which no thumbnail is answered, and the rows of its mapping."""
+    return opened(many, thumbnails=lambda route: None), json.loads(many.with_name("mapping.json").read_text())
+
+
+def test_ten_thousand_images_are_shown_page_by_page(
+    many: Path, ten_thousand: tuple[Opened, list[dict[str, Any]]]
+) -> None:
+    seen, rows = ten_thousand
     page = seen.page
+    assert many.stat().st_size < 700_000
     assert seen.count() == "10,000 images, 1 to 60 shown" and len(seen.names()) == 60
-    rows = json.loads(many.with_name("mapping.json").read_text())
     pictures = (
         "[...document.querySelectorAll('#gallery .picture')].map(each => each.firstChild.loading ?? each.innerText)"
     )
@@ -108,7 +115,13 @@ def test_ten_thousand_images_are_searched_filtered_sorted_and_paged(many: Path, 
     assert page.input_value("#page") == "167", "there is no next page"
     page.get_by_role("button", name="Previous").click()
     assert page.input_value("#page") == "166"
+    assert seen.quiet(), seen.said
+    assert all(url.startswith(("file:", "https://res.cloudinary.com/")) for url in seen.asked)
 
+
+def test_ten_thousand_images_are_searched_and_filtered(ten_thousand: tuple[Opened, list[dict[str, Any]]]) -> None:
+    seen, rows = ten_thousand
+    page = seen.page
     failed = [row for row in rows if row["status"] == "failed"]
     page.select_option("#status", "failed")
     assert seen.count() == f"{len(failed)} of 10,000 images, 1 to 60 shown"
@@ -124,22 +137,25 @@ def test_ten_thousand_images_are_searched_filtered_sorted_and_paged(many: Path, 
         assert seen.count().startswith(f"{below:,} of "), "with what lies in its subfolders"
     seen.search("no such image")
     assert seen.count() == "0 of 10,000 images: nothing matches" and not seen.names()
-
     page.locator(".cause", has_text="Cloudinary can read").get_by_role("button").click()
     shown = page.locator("#table tbody tr")
     assert shown.count() == min(60, sum("Invalid image file" in row["error"] for row in failed))
     assert set(page.locator("#table tbody .status").all_inner_texts()) == {"failed"}
-    page.select_option("#cause", "")
+
+
+def test_ten_thousand_images_are_sorted(ten_thousand: tuple[Opened, list[dict[str, Any]]]) -> None:
+    seen, rows = ten_thousand
+    page = seen.page
+    seen.as_table()
     page.get_by_role("button", name="Size").click()
     page.get_by_role("button", name="Size").click()
     sizes = {row["filename"]: row["bytes"] for row in rows}
     assert seen.names() == sorted(sizes, key=lambda name: -sizes[name])[:60], "the largest first"
     page.get_by_role("columnheader", name="Name").get_by_role("button").click()
-    assert seen.names() == sorted(sizes, key=natural)[:60], "number by number, in upper or lower case"
-    assert seen.quiet(), seen.said
-    assert all(url.startswith(("file:", "https://res.cloudinary.com/")) for url in seen.asked)
+    by_name = sorted(sizes, key=natural)[:60]
+    assert seen.names() == by_name, "number by number, in upper or lower case"
     page.get_by_label("Gallery").check()
-    assert page.locator("#gallery .picture").count() == 60 and seen.names() == sorted(sizes, key=natural)[:60]
+    assert page.locator("#gallery .picture").count() == 60 and seen.names() == by_name
 
 
 def test_a_thumbnail_that_cannot_be_loaded_gives_way_to_words(many: Path, opened: Open) -> None:
