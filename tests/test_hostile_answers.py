@@ -127,11 +127,11 @@ def test_an_impossible_answer_that_stays_ends_the_listing_with_a_line(workspace:
 
 
 def test_a_huge_answer_does_not_fill_the_memory(workspace: Workspace) -> None:
-    """Each process may have a gigabyte: bodies without an end, three gigabytes of packed zeros, a message of 100 MB."""
+    """Each process may have a gigabyte: bodies without an end, 1.5 gigabytes of packed zeros, a message of 100 MB."""
     workspace.add("endless.jpg", "zeros.jpg", "message.jpg", "more.jpg")
     folder = workspace.cloud.drive("folder", name="album")
     workspace.add("fine.jpg", parent=folder)
-    bomb, endless = {"gzip_bomb": 3000}, {"endless": 0}
+    bomb, endless = {"gzip_bomb": 1500}, {"endless": 0}
     workspace.cloud.faults(
         [
             fault("drive.list", workspace.cloud.folder_id, bomb),

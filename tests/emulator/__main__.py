@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .assets import Assets
-from .chunks import Chunks
 from .cloudinary_api import Account, CloudinaryApi
 from .consent import CONSENT_PATH
 from .control import Control
@@ -85,7 +84,7 @@ async def serve(options: argparse.Namespace, announce: Callable[[dict[str, str]]
         delay=options.upload_delay / 1000,
     )
     drive = Drive(tree, oauth, options.drive_delay / 1000, options.drive_qps, options.drive_units_per_minute)
-    api = CloudinaryApi(account, assets, Chunks(options.store / "chunks"), record)
+    api = CloudinaryApi(account, assets, record)
     control = Control(tree, oauth, drive, api, faults, record, options.store)
     control.replay()
     ports = {

@@ -82,10 +82,10 @@ class ApiError(Exception):
 class CloudinaryApi:
     """The service under /v1_1/."""
 
-    def __init__(self, account: Account, assets: Assets, chunks: Chunks, record: Record) -> None:
+    def __init__(self, account: Account, assets: Assets, record: Record) -> None:
         self.account = account
         self.assets = assets
-        self._chunks = chunks
+        self._chunks = Chunks()
         self._record = record
         self._chunked_ids: dict[str, str] = {}
 
@@ -152,6 +152,8 @@ class CloudinaryApi:
             return Reply.of_json(self._upload(call, resource_type, form))
         except ApiError as error:
             return self.error(error.status, "", str(error))
+        except (ChunkError, Refused) as error:
+            return self.error(400, "", str(error))
 
     def _check_caller(self, cloud: str, fields: dict[str, str]) -> None:
         """Cloud, key, time and signature, in this order."""
@@ -197,19 +199,13 @@ class CloudinaryApi:
         if upload_id and span:
             total = span.rpartition("/")[2]
             self._check_size(resource_type, int(total) if total.isdigit() else 0)
-            try:
-                data = self._chunks.add(upload_id, span, form.file)
-            except ChunkError as error:
-                raise ApiError(400, str(error)) from error
+            data = self._chunks.add(upload_id, span, form.file)
             if data is None:
                 self._chunked_ids[upload_id] = public_id
                 return {"done": False, "bytes": len(form.file), "public_id": public_id, "kind": "upload"}
             self._chunked_ids.pop(upload_id, None)
         self._check_size(resource_type, len(data or b""))
-        try:
-            taken = take(resource_type, form, data or b"")
-        except Refused as error:
-            raise ApiError(400, str(error)) from error
+        taken = take(resource_type, form, data or b"")
         key = (taken.resource_type, fields.get("type", "upload"), public_id)
         old = self.assets.get(key)
         if old and fields.get("overwrite") in FALSE:
