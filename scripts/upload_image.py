@@ -12,7 +12,8 @@ from drive2cloudinary import command
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
-from drive2cloudinary.upload.task import argument, prepare, request_for
+from drive2cloudinary.upload.task import Request, argument, prepare
+from snakemake_executor_plugin_pool import Status
 
 
 def main() -> None:
@@ -22,9 +23,9 @@ def main() -> None:
     parser.add_argument("marker", type=Path, help="markers/FILE_ID.FINGERPRINT.json in a results folder")
     options = parser.parse_args()
     upload = prepare(argument(options.settings, Run(options.run)))()
-    status, _, line = upload(request_for(options.marker)).partition(" ")
-    if status != "done":
-        raise MigrationError(line)
+    answer = upload(Request.of(options.marker))
+    if answer.status is not Status.DONE:
+        raise MigrationError(answer.line)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from snakemake_executor_plugin_pool.pool import TRIES, Crashed, Ended, Lost, Pool
+from snakemake_executor_plugin_pool import Answer, Status
+from snakemake_executor_plugin_pool.pool import TRIES, Pool
 from tests.harness import wait_for
 
 MakePool = Callable[..., Pool]
 _LONG = 30
+_DROPPED = Answer(Status.DROPPED)
 
 
 @pytest.fixture
@@ -40,24 +42,48 @@ def make_pool(tmp_path: Path) -> Iterator[MakePool]:
         pool.close()
 
 
-def answer(future: Future[str]) -> str:
-    return future.result(_LONG)
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """Where the toys note which process has begun."""
+    return tmp_path / "begun"
 
 
-def host_of(pool: Pool) -> int:
-    return int(answer(pool.submit("pid")).split()[1])
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """The file that `until` waits for."""
+    return tmp_path / "go"
+
+
+def submit(pool: Pool, name: str, *arguments: object) -> Future[Answer]:
+    return pool.submit([name, *map(str, arguments)])
+
+
+def done(future: Future[Answer]) -> str:
+    """What a request that is done has found."""
+    answer = future.result(_LONG)
+    assert answer.status is Status.DONE, answer
+    return answer.line
+
+
+def lost(future: Future[Answer]) -> str:
+    """Why a request is lost."""
+    answer = future.result(_LONG)
+    assert answer.status is Status.LOST, answer
+    return answer.line
+
+
+def process_and_host(pool: Pool) -> list[int]:
+    return [int(pid) for pid in done(submit(pool, "pids")).split()]
 
 
 def session(number: int) -> set[int]:
     """The processes that live in a session."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
+        with suppress(FileNotFoundError, ProcessLookupError):
             fields = path.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[3]) == number and fields[0] != "Z":
-            found.add(int(path.parent.name))
+            if int(fields[3]) == number and fields[0] != "Z":
+                found.add(int(path.parent.name))
     return found
 
 
@@ -76,276 +102,227 @@ def has_one_socket(pid: int) -> bool:
     return sum(name.startswith("socket:") for name in open_files(pid)) == 1
 
 
-def pids(path: Path, count: int = 1) -> list[int]:
-    """Wait until so many processes have written their PIDs there."""
+def noted(path: Path, count: int = 1) -> list[int]:
+    """Wait until so many processes have noted their PIDs."""
     wait_for(lambda: path.exists() and path.read_text().count("\n") >= count)
     return [int(line) for line in path.read_text().split()]
 
 
 def test_each_request_gets_its_own_answer(make_pool: MakePool) -> None:
     pool = make_pool(processes=3, threads=2)
-    futures = [pool.submit(f"echo {number} \udcff é") for number in range(3000)]
-    assert [answer(future) for future in futures] == [f"{number} \udcff é A" for number in range(3000)]
-    assert pool.in_hand == pool.waiting == 0
+    futures = [submit(pool, "echo", f"{number} \udcff é") for number in range(3000)]
+    assert [done(future) for future in futures] == [f"{number} \udcff é A" for number in range(3000)]
 
 
-def test_two_threads_of_a_process_work_at_once_and_all_processes_do(make_pool: MakePool) -> None:
-    pool = make_pool(processes=2, threads=2)
-    assert len({answer(future) for future in [pool.submit("meet") for _ in range(4)]}) == 2
-
-
-def test_what_the_task_makes_first_is_shared_by_all_processes(make_pool: MakePool, tmp_path: Path) -> None:
-    pool = make_pool(processes=2)
-    first, one = answer(pool.submit("count")).split()
-    blocked = pool.submit(f"until {tmp_path / 'go'}")
-    second, other = answer(pool.submit("count")).split()
-    (tmp_path / "go").touch()
-    answer(blocked)
-    assert (first, second) == ("1", "2")
-    assert one != other
-
-
-@pytest.mark.parametrize("size", [0, 10, 5_000_000])
+@pytest.mark.parametrize("size", [0, 5_000_000])
 def test_messages_may_have_any_size(make_pool: MakePool, size: int) -> None:
-    pool = make_pool(argument=1000 * "argument")
-    assert answer(pool.submit(f"large {size}")) == size * "x"
-    assert answer(pool.submit(f"length {size * 'x'}")) == str(size)
+    assert (
+        done(submit(make_pool(argument=1000 * "argument"), "echo", size * "x")) == size * "x" + " " + 1000 * "argument"
+    )
 
 
-def test_a_process_that_is_killed_costs_its_own_requests_one_more_try(make_pool: MakePool, tmp_path: Path) -> None:
+def test_all_threads_of_all_processes_work_at_once(make_pool: MakePool) -> None:
     pool = make_pool(processes=2, threads=2)
-    go, begun = tmp_path / "go", tmp_path / "begun"
-    others = [pool.submit(f"until {go}") for _ in range(3)]
-    killed = pool.submit(f"begin_and_sleep {begun}")
-    [first] = pids(begun)
-    os.kill(first, signal.SIGKILL)
-    assert int(answer(killed)) != first
-    assert len(pids(begun)) == 2
+    assert len({done(future) for future in [submit(pool, "meet") for _ in range(4)]}) == 2
+
+
+def test_all_processes_share_what_the_task_made_before_them(make_pool: MakePool, go: Path, begun: Path) -> None:
+    pool = make_pool(processes=2)
+    first, one = done(submit(pool, "count")).split()
+    blocked = submit(pool, "until", go, begun)
+    second, other = done(submit(pool, "count")).split()
     go.touch()
-    assert {answer(future) for future in others} == {"done"}
-    assert f"process {first} was killed by SIGKILL" in (tmp_path / "log").read_text()
+    done(blocked)
+    assert (first, second) == ("1", "2") and one != other
 
 
-def test_a_process_that_is_killed_while_it_answers_gives_no_half_answer(make_pool: MakePool, tmp_path: Path) -> None:
+def test_a_killed_process_costs_its_own_requests_one_try(
+    make_pool: MakePool, tmp_path: Path, go: Path, begun: Path
+) -> None:
+    pool = make_pool(processes=2, threads=2)
+    others = [submit(pool, "until", go, tmp_path / "others") for _ in range(3)]
+    killed = submit(pool, "sleep_once", begun)
+    [pid] = noted(begun)
+    assert noted(tmp_path / "others", 3).count(pid) == 1
+    os.kill(pid, signal.SIGKILL)
+    assert int(done(killed)) != pid and len(noted(begun)) == 2
+    go.touch()
+    assert {done(future) for future in others} == {"done"}
+    assert len(noted(tmp_path / "others")) == 3 + 1, "only the request in the other thread was tried again"
+    assert f"process {pid} was killed by SIGKILL" in (tmp_path / "log").read_text()
+
+
+def test_a_process_killed_while_it_answers_gives_no_half_answer(make_pool: MakePool, go: Path, begun: Path) -> None:
     pool = make_pool(threads=2)
-    go, held, killed = tmp_path / "go", threading.Event(), threading.Event()
-    large = pool.submit(f"large_after {go}")
+    held, killed = threading.Event(), threading.Event()
+    large = submit(pool, "large_after", go, begun)
 
-    def hold(_: Future[str]) -> None:
+    def hold(_: Future[Answer]) -> None:
         """The pool's thread reads nothing meanwhile, so that the answer cannot be complete."""
         held.set()
         killed.wait(_LONG)
 
-    pool.submit("pid").add_done_callback(hold)
+    submit(pool, "pids").add_done_callback(hold)
     assert held.wait(_LONG)
     go.touch()
-    [pid] = pids(tmp_path / "go.seen")
+    [pid] = noted(begun)
     time.sleep(0.1)
     os.kill(pid, signal.SIGKILL)
     killed.set()
-    assert answer(large) == 5_000_000 * "x"
-    assert len(pids(tmp_path / "go.seen")) == 2
+    assert done(large) == 5_000_000 * "x" and len(noted(begun)) == 2
 
 
-def test_an_idle_process_and_all_of_them_are_replaced(make_pool: MakePool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("victims", ["one process", "all processes", "the host"])
+def test_what_is_killed_is_replaced(make_pool: MakePool, begun: Path, victims: str, number: signal.Signals) -> None:
     pool = make_pool(processes=3)
-    host = host_of(pool)
-    for victims in (1, 3):
-        wait_for(lambda: len(session(host)) == 4)
-        for pid in sorted(session(host) - {host})[:victims]:
-            os.kill(pid, signal.SIGKILL)
-        assert [answer(future) for future in [pool.submit(f"echo {number}") for number in range(9)]] == [
-            f"{number} A" for number in range(9)
-        ]
+    _, host = process_and_host(pool)
+    future = submit(pool, "sleep_once", begun)
+    [busy] = noted(begun)
     wait_for(lambda: len(session(host)) == 4)
+    idle = session(host) - {host, busy}
+    for pid in {"one process": idle - {min(idle)}, "all processes": idle | {busy}, "the host": {host}}[victims]:
+        os.kill(pid, number)
+    if victims != "one process":
+        assert int(done(future)) != busy
+    assert [done(submit(pool, "echo", number)) for number in range(9)] == [f"{number} A" for number in range(9)]
+    if victims == "the host":
+        wait_for(lambda: not session(host))
+    else:
+        wait_for(lambda: len(session(host)) == 4)
 
 
-def test_a_host_that_is_killed_takes_its_processes_along_and_is_replaced(make_pool: MakePool, tmp_path: Path) -> None:
+def test_a_deadly_request_is_lost_after_four_tries_and_costs_no_other_any(make_pool: MakePool, tmp_path: Path) -> None:
     pool = make_pool(processes=2)
-    begun = tmp_path / "begun"
-    future = pool.submit(f"begin_and_sleep {begun}")
-    [pid] = pids(begun)
-    host = host_of(pool)
-    os.kill(host, signal.SIGKILL)
-    assert int(answer(future)) != pid
-    wait_for(lambda: not session(host))
-    assert host_of(pool) != host
+    deadly = submit(pool, "die", tmp_path / "deaths")
+    others = [submit(pool, "echo", number) for number in range(200)]
+    assert [done(future) for future in others] == [f"{number} A" for number in range(200)]
+    assert lost(deadly) == f"4 processes were lost with it, of which the last died: see {tmp_path / 'log'}"
+    assert len(noted(tmp_path / "deaths")) == TRIES
+    for kind in ("SystemExit", "MemoryError"):
+        assert "processes were lost" in lost(submit(pool, "fail", kind, ""))
+    assert done(submit(pool, "echo", 1)) == "1 A"
 
 
-def test_sigterm_ends_a_process_or_the_host_like_a_kill(make_pool: MakePool) -> None:
-    pool = make_pool()
-    pid, host = map(int, answer(pool.submit("pid")).split())
-    os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: pid not in session(host))
-    assert host_of(pool) == host
-    os.kill(host, signal.SIGTERM)
-    wait_for(lambda: not session(host))
-    assert host_of(pool) != host
-
-
-def test_what_kills_its_process_each_time_is_lost_and_nothing_else_is(make_pool: MakePool, tmp_path: Path) -> None:
-    pool = make_pool(processes=2, threads=1)
-    deaths = tmp_path / "deaths"
-    deadly = pool.submit(f"die {deaths}")
-    others = [pool.submit(f"echo {number}") for number in range(200)]
-    assert [answer(future) for future in others] == [f"{number} A" for number in range(200)]
-    with pytest.raises(Lost, match=f"^{TRIES} processes were lost with it, of which the last died: see .*log$"):
-        answer(deadly)
-    assert deaths.read_text() == TRIES * "died\n"
-    for word in ("exit", "memory"):
-        with pytest.raises(Lost):
-            answer(pool.submit(word))
-    assert answer(pool.submit("echo 1")) == "1 A"
-
-
-def test_a_request_that_takes_too_long_loses_its_process(make_pool: MakePool, tmp_path: Path) -> None:
+def test_a_request_that_takes_too_long_loses_its_process(make_pool: MakePool, tmp_path: Path, begun: Path) -> None:
     pool = make_pool(patience=0.5)
-    begun = tmp_path / "begun"
-    future = pool.submit(f"begin_and_sleep {begun}")
-    wedged = pids(begun)[0]
-    assert int(answer(future)) != wedged
+    future = submit(pool, "sleep_once", begun)
+    [wedged] = noted(begun)
+    assert int(done(future)) != wedged
     wait_for(lambda: f"process {wedged} was killed by SIGKILL" in (tmp_path / "log").read_text())
-    why = f"^{TRIES} processes were lost with it, of which the last was killed after 0.5 s: see "
-    with pytest.raises(Lost, match=why):
-        answer(pool.submit(f"sleep {tmp_path / 'always'}"))
-    assert len(set(pids(tmp_path / "always"))) <= TRIES
+    always = submit(pool, "sleep", tmp_path / "always")
+    assert f"{TRIES} processes were lost with it, of which the last was killed after 0.5 s: see " in lost(always)
 
 
 def test_an_exception_is_one_line_and_its_process_lives_on(make_pool: MakePool, tmp_path: Path) -> None:
     pool = make_pool()
-    pid = answer(pool.submit("pid"))
-    with pytest.raises(Crashed) as crashed:
-        answer(pool.submit("fail a\n\x1b[31m" + 1000 * "b"))
-    assert str(crashed.value).startswith("ValueError: a ?[31mbbb")
-    assert len(str(crashed.value)) == 300
-    assert answer(pool.submit("pid")) == pid
+    before = process_and_host(pool)
+    line = lost(submit(pool, "fail", "ValueError", "a\n\x1b[31m" + 1000 * "b"))
+    assert line.startswith("ValueError: a ?[31mbbb") and len(line) == 300
+    assert process_and_host(pool) == before
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
 def test_a_process_that_cannot_be_prepared_is_prepared_for_the_next_request(make_pool: MakePool) -> None:
     pool = make_pool("unprepared", threads=2)
-    for number in (1, 2):
-        with pytest.raises(Crashed, match=f"ValueError: not yet: {number}"):
-            answer(pool.submit(""))
-    assert answer(pool.submit("")) == answer(pool.submit("")) == "3"
+    answers = [submit(pool, "echo", "ready").result(_LONG).line for _ in range(4)]
+    assert answers == ["ValueError: not yet: 1", "ValueError: not yet: 2", "ready 3", "ready 3"]
 
 
 @pytest.mark.parametrize(
-    ("task", "why"),
+    ("task", "tries", "why"),
     [
-        ("missing", "AttributeError: .*missing.*"),
-        ("broken", "ValueError: no such thing"),
-        ("deadly", "the program that starts them died"),
+        ("missing", 0, "AttributeError: module 'tests.pool_tasks' has no attribute 'missing'"),
+        ("broken", 1, "ValueError: no such thing"),
+        ("deadly", TRIES, "the program that starts them died"),
     ],
 )
 def test_a_host_that_cannot_start_is_not_tried_for_ever(
-    make_pool: MakePool, tmp_path: Path, task: str, why: str
+    make_pool: MakePool, begun: Path, tmp_path: Path, task: str, tries: int, why: str
 ) -> None:
-    tried = tmp_path / "tried"
-    pool = make_pool(task, argument=str(tried), processes=2)
-    for future in [pool.submit("echo") for _ in range(5)]:
-        with pytest.raises(Lost, match=rf"^no process can be started \({why}\): see .*log$"):
-            answer(future)
-    with pytest.raises(Lost):
-        answer(pool.submit("echo"))
-    if tried.exists():
-        assert tried.read_text().count("tried") == (TRIES if task == "deadly" else 1)
+    begun.touch()
+    pool = make_pool(task, argument=str(begun), processes=2)
+    for future in [submit(pool, "echo", 1) for _ in range(5)]:
+        assert lost(future) == f"no process can be started ({why}): see {tmp_path / 'log'}"
+    assert lost(submit(pool, "echo", 1)) and len(noted(begun, tries)) == tries
 
 
-def test_drop_cancels_what_waits_and_close_awaits_what_is_in_hand(make_pool: MakePool, tmp_path: Path) -> None:
+def test_drop_drops_what_waits_and_close_awaits_what_is_under_way(make_pool: MakePool, go: Path, begun: Path) -> None:
     pool = make_pool(processes=1, threads=2)
-    host, go = host_of(pool), tmp_path / "go"
-    futures = [pool.submit(f"until {go}") for _ in range(5)]
-    wait_for(lambda: (pool.in_hand, pool.waiting) == (2, 3))
-    assert futures[4].cancel()
-    pool.drop()
-    pool.drop()
-    wait(futures[2:], _LONG)
-    for future in futures[2:]:
-        with pytest.raises(CancelledError):
-            answer(future)
-    assert (pool.in_hand, pool.waiting) == (2, 0)
-    with pytest.raises(CancelledError):
-        answer(pool.submit("echo"))
+    _, host = process_and_host(pool)
+    futures = [submit(pool, "until", go, begun) for _ in range(5)]
+    noted(begun, 2)
+    assert pool.drop() == pool.drop() == 2
+    assert [future.result(_LONG) for future in futures[2:]] == 3 * [_DROPPED]
+    assert submit(pool, "echo", 1).result(_LONG) == _DROPPED
     closing = threading.Thread(target=pool.close)
     closing.start()
-    assert not futures[0].done()
+    time.sleep(0.1)
+    assert not futures[0].done() and closing.is_alive()
     go.touch()
-    assert [answer(future) for future in futures[:2]] == ["done", "done"]
+    assert [done(future) for future in futures[:2]] == ["done", "done"]
     closing.join(_LONG)
-    assert not session(host)
+    assert not session(host) and len(noted(begun)) == 2
     pool.close()
     pool.kill()
+    assert submit(pool, "echo", 1).result(_LONG) == _DROPPED
 
 
-def test_drop_tells_the_processes_to_end_what_only_waits(make_pool: MakePool, tmp_path: Path) -> None:
+def test_drop_tells_the_processes_to_end_what_only_waits(make_pool: MakePool, begun: Path) -> None:
     pool = make_pool(processes=2, threads=2)
-    begun = tmp_path / "begun"
-    futures = [pool.submit(f"wait {begun}") for _ in range(4)]
-    assert len(set(pids(begun, 4))) == 2
+    futures = [submit(pool, "wait", begun) for _ in range(4)]
+    assert len(set(noted(begun, 4))) == 2
     pool.drop()
-    assert [answer(future) for future in futures] == 4 * ["dropped"]
+    assert [future.result(_LONG) for future in futures] == 4 * [Answer(Status.DROPPED, "dropped")]
 
 
-def test_no_process_takes_the_place_of_one_that_dies_after_a_drop(make_pool: MakePool, tmp_path: Path) -> None:
-    pool = make_pool(processes=1, threads=2)
-    host, begun = host_of(pool), tmp_path / "begun"
-    futures = [pool.submit(f"sleep {begun}") for _ in range(2)]
-    (killed,) = set(pids(begun, 2))
+def test_a_process_that_dies_after_a_drop_is_not_replaced_and_close_ends(make_pool: MakePool, begun: Path) -> None:
+    pool = make_pool(processes=2, threads=1)
+    _, host = process_and_host(pool)
+    wait_for(lambda: len(session(host)) == 3)
+    before, future = session(host), submit(pool, "sleep", begun)
+    [killed] = noted(begun)
+    closing = threading.Thread(target=pool.close)
     pool.drop()
+    closing.start()
+    time.sleep(0.1)
     os.kill(killed, signal.SIGKILL)
-    for future in futures:
-        with pytest.raises(Ended):
-            answer(future)
-    assert set(session(host)) <= {host, killed}
+    assert future.result(_LONG) == _DROPPED
+    assert session(host) <= before
+    closing.join(_LONG)
+    assert not closing.is_alive(), "although the other process has nothing to do"
 
 
-def test_kill_loses_what_is_in_hand_and_cancels_what_waits(make_pool: MakePool, tmp_path: Path) -> None:
+def test_kill_drops_everything_at_once(make_pool: MakePool, begun: Path) -> None:
     pool = make_pool(processes=2, threads=2)
-    host = host_of(pool)
-    futures = [pool.submit(f"sleep {tmp_path / 'begun'}") for _ in range(6)]
-    # It cannot read that it has to end.
-    os.kill(pids(tmp_path / "begun", 4)[0], signal.SIGSTOP)
+    _, host = process_and_host(pool)
+    futures = [submit(pool, "sleep", begun) for _ in range(6)]
+    # A stopped process cannot read that it has to end.
+    os.kill(noted(begun, 4)[0], signal.SIGSTOP)
     pool.kill()
-    for future in futures[:4]:
-        with pytest.raises(Ended):
-            answer(future)
-    for future in futures[4:]:
-        with pytest.raises(CancelledError):
-            answer(future)
+    assert [future.result(_LONG) for future in futures] == 6 * [_DROPPED]
     pool.close()
     assert not session(host)
 
 
 def test_a_callback_may_use_the_pool(make_pool: MakePool) -> None:
     pool = make_pool()
-    second: list[Future[str]] = []
+    second: list[Future[Answer]] = []
     closed = threading.Event()
 
-    def close(_: Future[str]) -> None:
+    def close(_: Future[Answer]) -> None:
         pool.close()
         closed.set()
 
-    def submit(_: Future[str]) -> None:
-        second.append(pool.submit("echo second"))
+    def submit_second(_: Future[Answer]) -> None:
+        second.append(submit(pool, "echo", "second"))
         second[0].add_done_callback(close)
 
-    pool.submit("echo first").add_done_callback(submit)
+    submit(pool, "echo", "first").add_done_callback(submit_second)
     wait_for(lambda: bool(second))
-    assert answer(second[0]) == "second A"
+    assert done(second[0]) == "second A"
     pool.close()
     assert closed.is_set()
-
-
-def test_a_request_that_is_cancelled_while_it_waits_is_passed_over(make_pool: MakePool, tmp_path: Path) -> None:
-    pool = make_pool()
-    blocked = pool.submit(f"until {tmp_path / 'go'}")
-    wait_for(lambda: pool.in_hand == 1)
-    cancelled, other = pool.submit(f"die {tmp_path / 'deaths'}"), pool.submit("echo other")
-    assert cancelled.cancel()
-    (tmp_path / "go").touch()
-    assert (answer(blocked), answer(other)) == ("done", "other A")
-    assert not (tmp_path / "deaths").exists()
 
 
 _PARENT = """
@@ -355,53 +332,36 @@ from snakemake_executor_plugin_pool.pool import Pool
 begun, log = sys.argv[1:]
 pool = Pool("tests.pool_tasks:toys", "", 3, 2, Path(log))
 for _ in range(6):
-    pool.submit(f"sleep {begun}")
-pool.submit("echo")
+    pool.submit(["sleep", begun])
+pool.submit(["echo", ""])
 time.sleep(600)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_process_outlives_who_made_the_pool(tmp_path: Path, number: signal.Signals) -> None:
-    begun = tmp_path / "begun"
+def test_no_process_outlives_the_one_that_made_the_pool(tmp_path: Path, begun: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", _PARENT, str(begun), str(tmp_path / "log")]
     with subprocess.Popen(command, env=environment) as parent:
         try:
-            one = pids(begun, 6)[0]
+            one = noted(begun, 6)[0]
             host = os.getsid(one)
             assert len(session(host)) == 4
-            # It cannot read that it has to end.
+            # A stopped process cannot read that it has to end.
             os.kill(one, signal.SIGSTOP)
         finally:
             parent.send_signal(number)
     wait_for(lambda: not session(host), seconds=_LONG)
 
 
-def test_no_process_and_no_host_holds_what_is_anothers(make_pool: MakePool, tmp_path: Path) -> None:
+def test_no_process_holds_a_socket_of_another(make_pool: MakePool, tmp_path: Path) -> None:
     pool = make_pool(processes=3)
-    host = host_of(pool)
+    killed, host = process_and_host(pool)
     # One that is forked later could inherit what those before it have.
-    killed = int(answer(pool.submit("pid")).split()[0])
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: killed not in session(host) and len(session(host)) == 4)
-    assert answer(pool.submit("pid"))
+    assert process_and_host(pool)[1] == host
     for pid in session(host):
         # The host has the socket of a process that it is just forking, and that process has the host's.
         wait_for(partial(has_one_socket, pid))
         assert set(open_files(pid)[:3]) == {"/dev/null", str(tmp_path / "log")}
-
-
-def test_what_waits_costs_the_processes_nothing(make_pool: MakePool, tmp_path: Path) -> None:
-    pool = make_pool(threads=2)
-    go = tmp_path / "go"
-    pid = int(answer(pool.submit("pid")).split()[0])
-    before = int(answer(pool.submit("resident")))
-    blocked = pool.submit(f"until {go}")
-    futures = [pool.submit(f"length {1_000_000 * 'x'}") for _ in range(100)]
-    stopped = pool.submit("resident")
-    go.touch()
-    answer(blocked)
-    assert {answer(future) for future in futures} == {"1000000"}
-    assert int(answer(stopped)) - before < 30_000, "KB: 100 MB have passed through"
-    assert int(answer(pool.submit("pid")).split()[0]) == pid

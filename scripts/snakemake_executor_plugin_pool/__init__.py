@@ -5,7 +5,7 @@ rules whose jobs become requests to a pool of processes that have done that once
 
     run_in_pool(
         Task(
-            requests={"upload_image": lambda job: [str(job.output[0])]},
+            requests={"upload_image": lambda job: [job.output[0]]},
             function="package.module:function",
             argument=argument,
             log=Path("pool.log"),
@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 
 from snakemake_interface_executor_plugins.settings import CommonSettings, ExecutorSettingsBase
 
-from .executor import Executor, Task, drop, in_hand, run_in_pool
+from .answers import Answer, Status
+from .executor import Executor, Task, drop, run_in_pool
 
-__all__ = ["Executor", "ExecutorSettings", "Task", "common_settings", "drop", "in_hand", "run_in_pool"]
+__all__ = ["Answer", "Executor", "ExecutorSettings", "Status", "Task", "common_settings", "drop", "run_in_pool"]
 
 common_settings = CommonSettings(
     non_local_exec=False,

@@ -1,27 +1,27 @@
-"""The result of a request to the pool."""
+"""The answer to a request."""
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError, Future
-from typing import Literal
-
-from .pool import Crashed, Ended, Lost
-
-Status = Literal["done", "failed", "stop", "lost", "dropped"]
+from dataclasses import dataclass
+from enum import StrEnum
 
 
-def outcome(future: Future[str]) -> tuple[Status, str]:
-    """The status of a completed request, and a line that explains any status but `done`.
+class Status(StrEnum):
+    """What became of a request."""
 
-    A task answers `done`, `dropped`, or `failed` or `stop` followed by a line. `stop` means that no other request can
-    succeed either. `lost`: the processes that ran the request died, or the task raised an exception. `dropped`: the
-    pool dropped the request, or ended before it was answered.
-    """
-    try:
-        status, _, line = future.result().partition(" ")
-    except (CancelledError, Ended):
-        return "dropped", ""
-    except (Lost, Crashed) as error:
-        return "lost", str(error)
-    known: tuple[Status, ...] = ("done", "failed", "stop", "dropped")
-    return next(each for each in known if each == status), line
+    DONE = "done"
+    FAILED = "failed"
+    STOP = "stop"
+    """The request failed, and no other request can succeed either."""
+    DROPPED = "dropped"
+    """The task or the pool dropped the request, or the pool ended before the request was answered."""
+    LOST = "lost"
+    """The processes that ran the request died or were killed, or the task raised an exception."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, and one line that explains any status but DONE."""
+
+    status: Status
+    line: str = ""

@@ -16,7 +16,7 @@ from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from .answers import Status, outcome
+from .answers import Answer, Status
 from .pool import Pool
 
 
@@ -24,18 +24,18 @@ from .pool import Pool
 class Task:
     """The work that a workflow gives to the pool.
 
-    requests: rule name → function that returns the requests of a job. function: "module:function" that prepares the
-    processes, and argument, its argument (see pool.py; for its answers, see answers.py). threads: how many requests
-    one process works on at once. log: the file for unexpected errors of the processes. answered: called with the
-    outcome of each request that was not dropped, in a thread that must not block.
+    requests: rule name → function that returns the requests of a job, values that JSON can hold. function:
+    "module:function" that prepares the processes, and argument, its argument (see pool.py). threads: how many requests
+    one process works on at once. log: the file for unexpected errors of the processes. answered: called with each
+    request that was not dropped, and its answer, in a thread that must not block.
     """
 
-    requests: Mapping[str, Callable[[Any], Sequence[str]]]
+    requests: Mapping[str, Callable[[Any], Sequence[Any]]]
     function: str
     argument: str
     log: Path
     threads: int
-    answered: Callable[[str, Status, str], None]
+    answered: Callable[[Any, Answer], None]
 
 
 _task: Task | None = None
@@ -48,15 +48,9 @@ def run_in_pool(task: Task) -> None:
     _task = task
 
 
-def drop() -> None:
-    """Start no further requests. Those under way are finished; the jobs of the others end without a message."""
-    if _executor:
-        _executor.drop()
-
-
-def in_hand() -> int:
-    """How many requests the processes work on."""
-    return _executor.in_hand if _executor else 0
+def drop() -> int:
+    """Start no further requests; the jobs of these end without a message. Out: how many are under way and go on."""
+    return _executor.drop() if _executor else 0
 
 
 class Executor(RealExecutor):  # type: ignore[misc]
@@ -114,13 +108,8 @@ class Executor(RealExecutor):  # type: ignore[misc]
         # The scheduler's lock may be held by a thread that waits for this one.
         threading.Thread(target=self.workflow.scheduler.exit_gracefully).start()
 
-    def drop(self) -> None:
-        if self._pool:
-            self._pool.drop()
-
-    @property
-    def in_hand(self) -> int:
-        return self._pool.in_hand if self._pool else 0
+    def drop(self) -> int:
+        return self._pool.drop() if self._pool else 0
 
     def cancel(self) -> None:
         """As RealExecutor.cancel: kills the processes at once."""
@@ -174,20 +163,20 @@ class _Requests:
         if not self._requests:
             self._executor.ended(self._job, None)
 
-    def _answered(self, request: str, future: Future[str]) -> None:
+    def _answered(self, request: Any, future: Future[Answer]) -> None:
         try:
-            self._take(request, *outcome(future))
+            self._take(request, future.result())
         except Exception as error:
             # A future swallows exceptions of its callbacks, and the run would wait for this job forever.
             self._executor.workflow.scheduler.executor_error_callback(error)
 
-    def _take(self, request: str, status: Status, line: str) -> None:
-        if status != "dropped":
-            self._task.answered(request, status, line)
-        if status == "stop":
+    def _take(self, request: Any, answer: Answer) -> None:
+        if answer.status is not Status.DROPPED:
+            self._task.answered(request, answer)
+        if answer.status is Status.STOP:
             self._executor.stop()
         self._left -= 1
-        if status != "done":
-            self._problem = line or self._problem or ""
+        if answer.status is not Status.DONE:
+            self._problem = answer.line or self._problem or ""
         if not self._left:
             self._executor.ended(self._job, self._problem)

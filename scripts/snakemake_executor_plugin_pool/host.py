@@ -3,8 +3,9 @@
 pool.py starts it, by its path. It loads only the task and has no threads, so forking is safe and the processes share
 its memory. The pool is at the other end of the control socket. It writes one line of JSON: what to run. It reads one
 line back: null, or why that cannot be run. Then it sends one socket for each process that it wants. Each process keeps
-only its own socket. Through it come the requests, and null when the pool drops what only waits. When the socket closes,
-the pool knows that the process is dead, and the process knows that it has to exit.
+only its own socket. Through it the process sends its PID, then reads [number, request], or null when the pool drops
+what only waits, and sends [number, status, line] for each request; the status is null if the task raised an exception.
+When the socket closes, the pool knows that the process is dead, and the process knows that it has to exit.
 """
 
 from __future__ import annotations
@@ -23,16 +24,19 @@ import traceback
 from collections.abc import Callable
 from queue import SimpleQueue
 from types import FrameType
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+if TYPE_CHECKING:
+    from .answers import Answer
 
 _LONGEST_LINE = 300
 _DROP = b"null\n"
 
 
 class Run(Protocol):
-    """What a process runs. It is called with each request, in several threads at once, and returns the answer."""
+    """What a process runs. It is called with each request, as JSON has it, in several threads at once."""
 
-    def __call__(self, request: str) -> str: ...
+    def __call__(self, request: Any) -> Answer: ...
 
     def drop(self) -> None:
         """End the requests that only wait; the others go on. May end the process."""
@@ -142,20 +146,21 @@ class _Process:
         finally:
             os._exit(1)
 
-    def _answer(self, request: str) -> tuple[bool, str]:
-        """(True, the answer of `run`), or (False, its exception in one line)."""
+    def _answer(self, request: Any) -> tuple[str | None, str]:
+        """The status and the line of the answer; if `run` raises an exception, None and the exception in one line."""
         try:
             with self._preparing:
                 if not self._run:
                     self._run = self._prepare()
                     if self._is_dropping:
                         self._run.drop()
-            return True, self._run(request)
+            answer = self._run(request)
+            return answer.status, answer.line
         except MemoryError:
             raise
         except Exception as error:
             _log_traceback()
-            return False, _one_line(error)
+            return None, _one_line(error)
 
     def _send(self, message: object) -> None:
         line = _json_line(message)

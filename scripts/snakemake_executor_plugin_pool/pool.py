@@ -3,8 +3,8 @@
 `concurrent.futures` would lose all requests with one process. Here each process has a socket of its own. When that
 socket closes, that process, and no other, is dead. host.py forks the processes and describes the protocol.
 
-One thread owns the processes. Other threads, signal handlers and the futures' callbacks only set flags, append to a
-deque and wake that thread, so no method takes a lock.
+One thread owns the processes and the state. Other threads, signal handlers and the futures' callbacks only append to
+two deques and wake that thread, so no method takes a lock.
 """
 
 from __future__ import annotations
@@ -22,42 +22,44 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from .answers import Answer, Status
+
 TRIES = 4
 """How many processes one request may lose, and how often to start a host that dies before it is ready."""
-_SHORTEST_PAUSE = 0.1
-_LONGEST_PAUSE = 1.0
+_PAUSE = 0.25
 """Seconds between two tries."""
+_GRACE = 1.0
+"""Seconds that a host has to collect the exit codes of its processes."""
 _CHUNK = 1 << 18
 _HOST = Path(__file__).with_name("host.py")
 
 
-class Lost(Exception):
-    """A request got no answer, because its processes died or were killed. The message says why, in one line."""
+class _State(IntEnum):
+    """What the pool still does. It only ever goes on to a later state."""
 
-
-class Ended(Lost):
-    """The pool ended before a process had answered."""
-
-
-class Crashed(Exception):
-    """The task raised an exception. The message is its type and text in one line; the traceback is in the log."""
-
-
-def _ended() -> Ended:
-    return Ended("the processes were ended before they answered")
+    OPEN = 0
+    DROPPING = 1
+    """It finishes the requests under way, and starts no other."""
+    CLOSING = 2
+    """It ends when no request is under way."""
+    KILLED = 3
+    OVER = 4
+    """Its thread looks at nothing any more."""
 
 
 @dataclass(eq=False)
 class _Request:
-    text: str
-    future: Future[str] = field(default_factory=Future)
+    value: Any
+    future: Future[Answer] = field(default_factory=Future)
     tries: int = 0
     due: float = 0.0
-    """Under way: when its process will be killed. Waiting for a retry: when the retry begins. Monotonic time."""
+    """With a process: when that is killed. Waiting for a retry: when the retry begins. Monotonic time."""
 
 
 class _Peer:
@@ -79,12 +81,14 @@ class _Peer:
             chunk = self.socket.recv(_CHUNK)
         except ConnectionResetError:
             return None
+        if not chunk:
+            return None
         self._incoming += chunk
-        lines: list[bytearray] = []
         # Look for a line end in the new chunk only: a message may come in thousands of chunks.
-        if b"\n" in chunk:
-            *lines, self._incoming = self._incoming.split(b"\n")
-        return [json.loads(line) for line in lines] if chunk else None
+        if b"\n" not in chunk:
+            return []
+        *lines, self._incoming = self._incoming.split(b"\n")
+        return [json.loads(line) for line in lines]
 
     def end(self) -> None:
         self.socket.close()
@@ -95,6 +99,8 @@ class _Host(_Peer):
         """Start the host. Raises OSError."""
         super().__init__()
         self.is_ready = False
+        self.why = "the program that starts them died"
+        """Why it cannot start processes, if it is not ready."""
         with self._other:
             # -P: do not import modules from the folder of host.py.
             command = [sys.executable, "-u", "-P", "-X", "faulthandler", str(_HOST), str(self._other.fileno())]
@@ -109,10 +115,9 @@ class _Host(_Peer):
         self.send(setup)
 
     def end(self) -> None:
-        """End the host. If it is ready, give it time to collect the exit codes of its processes."""
         super().end()
         with suppress(subprocess.TimeoutExpired):
-            self._program.wait(_LONGEST_PAUSE if self.is_ready else 0)
+            self._program.wait(_GRACE if self.is_ready else 0)
         self._program.kill()
         self._program.wait()
 
@@ -123,7 +128,6 @@ class _Process(_Peer):
         super().__init__()
         self.in_hand: dict[int, _Request] = {}
         self.pid: int | None = None
-        self.has_answered = False
         with self._other, suppress(ConnectionError):
             socket.send_fds(host.socket, [b"+"], [self._other.fileno()])
 
@@ -148,76 +152,72 @@ class Pool:
         """Start a host, and from it `processes` processes.
 
         In: `task`, "module:function", found on this process' sys.path. The host calls function(argument) once; it must
-        not start threads. What it creates, such as shared memory, is shared by all processes. It returns
-        `prepare_process`, which each process calls at its first request. That returns what the process runs for each
-        request, in up to `threads` threads at once (host.Run). The log is appended to. A process whose request takes
-        longer than `patience` seconds is killed. Raises OSError if the log cannot be written.
+        not start threads. All processes share what it creates, such as shared memory. It returns `prepare_process`,
+        which each process calls at its first request. That returns what the process runs for each request, in up to
+        `threads` threads at once (host.Run). The log is appended to. A process whose request takes longer than
+        `patience` seconds is killed. Raises OSError if the log cannot be written.
         """
         self._setup = {"path": sys.path, "task": task, "argument": argument, "threads": threads}
         self._wanted, self._threads, self._patience = processes, threads, patience
         self._log = log.open("ab")
-        self._dropped = self._told = self._closed = self._killed = self._is_over = False
+        self._state = _State.OPEN
+        self._orders: deque[_State] = deque()
         self._waiting: deque[_Request] = deque()
-        self._begun: set[_Request] = set()
-        self._again: list[_Request] = []
+        self._under_way: set[_Request] = set()
+        self._again: deque[_Request] = deque()
+        """The requests under way whose process is dead; the next one that is due comes first."""
         self._numbers = count()
         self._selector = selectors.DefaultSelector()
-        self._waker, woken = socket.socketpair()
+        self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
-        self._woken = woken
-        self._selector.register(woken, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ, partial(self._woken.recv, _CHUNK))
         self._host: _Host | None = None
         self._processes: list[_Process] = []
+        self._start_at = 0.0
         self._failed_starts = 0
         self._hopeless = ""
         """Why no process can ever be started; "" as long as one may be."""
-        self._start_at = self._pause = 0.0
         self._thread = threading.Thread(target=self._live, name="pool", daemon=True)
         self._thread.start()
 
-    @property
-    def waiting(self) -> int:
-        """How many requests have not been given to a process yet."""
-        return len(self._waiting)
-
-    @property
-    def in_hand(self) -> int:
-        """How many requests are with a process, or wait for a retry because their process died."""
-        return len(self._begun)
-
-    def submit(self, request: str) -> Future[str]:
-        """Queue a request. Out: a future for its answer, or for Crashed or Lost. After drop(), it is cancelled."""
+    def submit(self, request: Any) -> Future[Answer]:
+        """Queue a request, any value that JSON can hold. Out: a future, which always gets an answer."""
         made = _Request(request)
+        # From now on, nobody can cancel it.
+        made.future.set_running_or_notify_cancel()
         self._waiting.append(made)
         self._wake()
-        if self._is_over:
+        if self._state is _State.OVER:
             # The pool's thread may already have emptied the queue for the last time.
-            self._cancel_waiting()
+            self._drop_waiting()
         return made.future
 
-    def drop(self) -> None:
-        """Cancel the requests that no process has started, and all later ones.
+    def drop(self) -> int:
+        """Drop the requests that no process has started, and all later ones. Out: how many are under way.
 
-        The others go on, unless they only wait: the processes are told to end those (host.Run.drop). The requests of a
-        process that dies from now on are Ended.
+        These go on, unless they only wait: the processes are told to end those (host.Run.drop). If a process dies from
+        now on, its requests are dropped.
         """
-        self._dropped = True
-        self._wake()
+        under_way = len(self._under_way)
+        self._order(_State.DROPPING)
+        return under_way
 
     def close(self) -> None:
         """drop(), wait until the other requests are done, then end the processes. In a callback it does not wait."""
-        self._closed = True
-        self.drop()
+        self._order(_State.CLOSING)
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
     def kill(self) -> None:
-        """Kill the processes now; the requests they had are Ended. Does not wait; a close() after it does.
+        """Kill the processes now, and drop all requests. Does not wait; a close() after it does.
 
         Waiting here could deadlock: the code that a signal interrupted may hold a lock that a callback needs.
         """
-        self._killed = True
-        self.drop()
+        self._order(_State.KILLED)
+
+    def _order(self, state: _State) -> None:
+        self._orders.append(state)
+        self._wake()
 
     def _wake(self) -> None:
         # A full socket wakes the thread anyway; a closed one means that the pool has ended.
@@ -226,68 +226,58 @@ class Pool:
 
     def _live(self) -> None:
         try:
-            while not self._killed and not (self._closed and not self._begun):
-                if self._dropped:
-                    self._drop()
-                else:
+            while self._take_orders():
+                if self._state is _State.OPEN:
                     self._start_missing()
-                self._hand_out()
+                    self._hand_out()
                 for key, _ in self._selector.select(self._until_next()):
-                    self._read(key.data)
+                    key.data()
                 self._kill_overdue()
         finally:
-            self._dropped = self._is_over = True
+            self._state = _State.OVER
             for peer in (*self._processes, *([self._host] if self._host else [])):
                 peer.end()
             for closed in (self._selector, self._log, self._waker, self._woken):
                 closed.close()
-            for request in list(self._begun):
-                self._give(request, _ended())
-            self._cancel_waiting()
+            for request in list(self._under_way):
+                self._give(request, Answer(Status.DROPPED))
+            self._drop_waiting()
 
-    def _read(self, peer: _Host | _Process | None) -> None:
-        if peer is None:
-            self._woken.recv(_CHUNK)
-        # It may have been closed while an earlier socket of the same select() was handled.
-        elif peer.socket.fileno() >= 0:
-            messages = peer.read()
-            if isinstance(peer, _Host):
-                self._from_host(peer, messages)
-            else:
-                self._from_process(peer, messages)
+    def _take_orders(self) -> bool:
+        """Take the orders that have come, and drop what they say. Out: whether to go on."""
+        was_open = self._state is _State.OPEN
+        while self._orders:
+            self._state = max(self._state, self._orders.popleft())
+        if self._state is _State.KILLED:
+            return False
+        if self._state is not _State.OPEN:
+            if was_open:
+                for process in self._processes:
+                    process.send(None)
+            self._drop_waiting()
+        return bool(self._under_way) or self._state is not _State.CLOSING
 
-    def _give(self, request: _Request, answer: str | Exception) -> None:
-        self._begun.remove(request)
-        if isinstance(answer, str):
-            request.future.set_result(answer)
-        else:
-            request.future.set_exception(answer)
+    def _give(self, request: _Request, answer: Answer) -> None:
+        self._under_way.remove(request)
+        request.future.set_result(answer)
 
-    def _cancel_waiting(self) -> None:
+    def _drop_waiting(self) -> None:
+        while self._again:
+            self._give(self._again.popleft(), Answer(Status.DROPPED))
         with suppress(IndexError):
             while True:
-                future = self._waiting.popleft().future
-                future.cancel()
-                future.set_running_or_notify_cancel()
-
-    def _drop(self) -> None:
-        self._cancel_waiting()
-        while self._again:
-            self._give(self._again.pop(), _ended())
-        if not self._told:
-            self._told = True
-            for process in self._processes:
-                process.send(None)
+                self._waiting.popleft().future.set_result(Answer(Status.DROPPED))
 
     def _until_next(self) -> float | None:
         """Seconds until the next timed action; None if only a socket can wake the thread."""
+        now = time.monotonic()
         times = [request.due for process in self._processes for request in process.in_hand.values()]
         # Retries that are already due wait for a process, not for a time.
-        times += [request.due for request in self._again if request.due > time.monotonic()]
-        may_start = not self._dropped and not self._hopeless and (not self._host or self._host.is_ready)
-        if len(self._processes) < self._wanted and may_start:
+        times += [request.due for request in self._again if request.due > now]
+        may_start = self._state is _State.OPEN and not self._hopeless and (not self._host or self._host.is_ready)
+        if may_start and len(self._processes) < self._wanted:
             times.append(self._start_at)
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        return max(0.0, min(times) - now) if times else None
 
     def _start_missing(self) -> None:
         if self._hopeless or time.monotonic() < self._start_at:
@@ -295,54 +285,45 @@ class Pool:
         try:
             if not self._host:
                 self._host = _Host(self._setup, self._log.fileno())
-                self._selector.register(self._host.socket, selectors.EVENT_READ, self._host)
+                self._selector.register(self._host.socket, selectors.EVENT_READ, partial(self._read_host, self._host))
             while self._host.is_ready and len(self._processes) < self._wanted:
                 process = _Process(self._host)
                 self._processes.append(process)
-                self._selector.register(process.socket, selectors.EVENT_READ, process)
+                self._selector.register(process.socket, selectors.EVENT_READ, partial(self._read_process, process))
         except OSError as error:
-            self._start_failed(error.strerror or str(error))
+            self._start_failed(str(error))
 
     def _start_failed(self, why: str) -> None:
-        self._back_off()
+        self._start_at = time.monotonic() + _PAUSE
         self._failed_starts += 1
         if self._failed_starts >= TRIES and not self._processes:
-            self._give_up(why)
+            self._hopeless = f"no process can be started ({why}): see {self._log.name}"
 
-    def _give_up(self, why: str) -> None:
-        self._hopeless = self._hopeless or f"no process can be started ({why}): see {self._log.name}"
-
-    def _back_off(self) -> None:
-        """Delay the next start after a process died before its first answer; the pause grows until an answer comes."""
-        if self._start_at > time.monotonic():
-            return
-        self._start_at = time.monotonic() + self._pause
-        self._pause = min(_LONGEST_PAUSE, self._pause * 2 or _SHORTEST_PAUSE)
-
-    def _from_host(self, host: _Host, messages: list[Any] | None) -> None:
+    def _read_host(self, host: _Host) -> None:
+        messages = host.read()
         for why in messages or ():
-            host.is_ready = why is None
-            if why:
-                self._give_up(why)
+            if why is None:
+                host.is_ready = True
+            else:
+                # Another host would meet with the same.
+                host.why, self._failed_starts = why, TRIES
         if messages is None:
             self._selector.unregister(host.socket)
             host.end()
             self._host = None
-            # Its processes died with it. Their own sockets report that, after the answers that they still hold.
-            if host.is_ready:
-                self._back_off()
-            else:
-                self._start_failed("the program that starts them died")
+            # The processes of a host that was ready died with it. Their own sockets say so, after their last answers.
+            if not host.is_ready:
+                self._start_failed(host.why)
 
-    def _from_process(self, process: _Process, messages: list[Any] | None) -> None:
+    def _read_process(self, process: _Process) -> None:
+        messages = process.read()
         for message in messages or ():
             if process.pid is None:
                 process.pid = message
                 continue
-            number, answered, text = message
-            process.has_answered = True
-            self._failed_starts, self._pause = 0, 0.0
-            self._give(process.in_hand.pop(number), text if answered else Crashed(text))
+            number, status, line = message
+            self._failed_starts = 0
+            self._give(process.in_hand.pop(number), Answer(Status(status) if status else Status.LOST, line))
         if messages is None:
             self._lose(process, "died")
 
@@ -351,15 +332,14 @@ class Pool:
         self._selector.unregister(process.socket)
         process.end()
         self._processes.remove(process)
-        if not process.has_answered:
-            self._back_off()
+        self._start_at = time.monotonic() + _PAUSE
         for request in process.in_hand.values():
             if request.tries < TRIES:
-                request.due = time.monotonic() + _SHORTEST_PAUSE * 2 ** (request.tries - 1)
+                request.due = self._start_at
                 self._again.append(request)
             else:
                 why = f"{TRIES} processes were lost with it, of which the last {how}: see {self._log.name}"
-                self._give(request, Lost(why))
+                self._give(request, Answer(Status.LOST, why))
 
     def _kill_overdue(self) -> None:
         now = time.monotonic()
@@ -369,7 +349,7 @@ class Pool:
 
     def _hand_out(self) -> None:
         while self._hopeless and not self._processes and (request := self._next()):
-            self._give(request, Lost(self._hopeless))
+            self._give(request, Answer(Status.LOST, self._hopeless))
         while self._processes:
             process = min(self._processes, key=lambda process: len(process.in_hand))
             if len(process.in_hand) == self._threads or not (request := self._next()):
@@ -378,19 +358,14 @@ class Pool:
             request.tries += 1
             request.due = time.monotonic() + self._patience
             process.in_hand[number] = request
-            process.send([number, request.text])
+            process.send([number, request.value])
 
     def _next(self) -> _Request | None:
-        """The next request; retries that are due come first."""
-        if self._again:
-            first = min(self._again, key=lambda request: request.due)
-            if first.due <= time.monotonic():
-                self._again.remove(first)
-                return first
+        """The next request; a retry that is due comes first."""
+        if self._again and self._again[0].due <= time.monotonic():
+            return self._again.popleft()
         with suppress(IndexError):
-            while True:
-                request = self._waiting.popleft()
-                if request.future.set_running_or_notify_cancel():
-                    self._begun.add(request)
-                    return request
+            request = self._waiting.popleft()
+            self._under_way.add(request)
+            return request
         return None

@@ -33,7 +33,7 @@ from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.preview import Previews
 from drive2cloudinary.terminal.progress import Progress
 from drive2cloudinary.terminal.tally import Now
-from snakemake_executor_plugin_pool import drop, in_hand
+from snakemake_executor_plugin_pool import drop
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -313,11 +313,11 @@ class Pipeline:
 
     def _stop(self) -> None:
         """Begin no other image, and say what the run still waits for."""
+        images = drop()
         if self.invocation.on_cluster:
             say(WAITING_FOR_NODES, logging.WARNING)
-        elif images := in_hand():
+        elif images:
             say(finishing(images), logging.WARNING)
-        drop()
 
     def _now(self) -> Now:
         """What this run is at."""

@@ -1,18 +1,16 @@
-"""What the pool is asked to do, and what becomes of its answers."""
+"""What the pool has to do, and what becomes of its answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.upload import task
-from snakemake_executor_plugin_pool import Task, run_in_pool
-
-if TYPE_CHECKING:
-    from snakemake_executor_plugin_pool.answers import Status
+from drive2cloudinary.upload.task import Request
+from snakemake_executor_plugin_pool import Answer, Status, Task, run_in_pool
 
 
 def transfer_in_pool(settings: Settings, run: Run, ended: Callable[[Sequence[Path]], None]) -> None:
@@ -22,14 +20,14 @@ def transfer_in_pool(settings: Settings, run: Run, ended: Callable[[Sequence[Pat
     """
     results = Path(settings.results)
 
-    def answered(request: str, status: Status, line: str) -> None:
-        path = task.marker_of(request, results)
-        if status == "lost":
+    def answered(request: Request, answer: Answer) -> None:
+        path = request.path(results)
+        if answer.status is Status.LOST:
             try:
-                task.record_lost(request, results, line)
+                task.record_lost(path, answer.line)
             except OSError as error:
-                run.stop_because(f"{path.parents[1]} cannot be written to: {error.strerror or error}")
-        if status != "stop":
+                run.stop_because(task.unwritable(error, path.parents[1]))
+        if answer.status is not Status.STOP:
             ended([path])
 
     run_in_pool(
@@ -47,7 +45,7 @@ def transfer_in_pool(settings: Settings, run: Run, ended: Callable[[Sequence[Pat
     )
 
 
-def _of_image(job: Any) -> list[str]:
+def _of_image(job: Any) -> list[Request]:
     path = Path(job.output[0])
     # Snakemake has a job for a marker that exists only if the user wants the image to be transferred again.
-    return [task.request_for(path, again=path.exists())]
+    return [Request.of(path, again=path.exists())]

@@ -18,7 +18,7 @@ from drive2cloudinary.results.marker import file_id_of
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.upload import task
-from snakemake_executor_plugin_pool.answers import outcome
+from snakemake_executor_plugin_pool import Status
 from snakemake_executor_plugin_pool.pool import Pool
 
 
@@ -42,18 +42,19 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
         )
         stopped_because = ""
         try:
-            futures = {pool.submit(request): request for request in requests}
+            futures = {pool.submit(request): request.path(results) for request in requests}
             for future in as_completed(futures):
-                status, line = outcome(future)
+                answer, marker = future.result(), futures[future]
                 # A new run deletes the batches of the last one. The run's lock would be a better sign, but not every
                 # shared file system supports such locks.
-                if status == "stop" or not path.exists():
-                    stopped_because = line if status == "stop" else "the run that made this batch is over"
+                if answer.status is Status.STOP or not path.exists():
+                    is_reason = answer.status is Status.STOP
+                    stopped_because = answer.line if is_reason else "the run that made this batch is over"
                     pool.drop()
-                if status == "lost":
-                    task.record_lost(futures[future], results, line)
-                if status in ("failed", "lost"):
-                    yield f"{file_id_of(task.marker_of(futures[future], results))}: {line}"
+                if answer.status is Status.LOST:
+                    task.record_lost(marker, answer.line)
+                if answer.status in (Status.FAILED, Status.LOST):
+                    yield f"{file_id_of(marker)}: {answer.line}"
         finally:
             pool.kill()
         if stopped_because:

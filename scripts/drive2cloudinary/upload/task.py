@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drive2cloudinary import waiting
 from drive2cloudinary.causes import Cause
@@ -25,6 +25,7 @@ from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Entries
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
+from snakemake_executor_plugin_pool import Answer, Status
 
 if TYPE_CHECKING:
     from drive2cloudinary.upload.refusals import Refusals
@@ -35,9 +36,28 @@ _LOOK_AGAIN = 1.0
 """Seconds between two looks at which batches are under way."""
 _GRACE = 1.0
 """Seconds: a stopped process in which everything waits for so long is ended."""
-_AGAIN = " again"
 THREADS = 2
 """Threads in each process: one downloads the next image while the other uploads."""
+
+
+class Request(NamedTuple):
+    """The request for one marker; a tuple, which JSON can hold.
+
+    again: to transfer the image although it has this marker.
+    """
+
+    results_name: str
+    marker: str
+    again: bool = False
+
+    @classmethod
+    def of(cls, path: Path, again: bool = False) -> Request:
+        """The request for the marker at this path."""
+        return cls(path.parents[1].name, path.name, again)
+
+    def path(self, results: Path) -> Path:
+        """The marker's path. In: the folder with all results folders."""
+        return marker.named(results / self.results_name, self.marker)
 
 
 def argument(settings: Settings, run: Run, batch: Path | None = None) -> str:
@@ -77,29 +97,23 @@ def _share_of(batch: Path, settings: Settings) -> Callable[[], float]:
     return current
 
 
-def request_for(path: Path, again: bool = False) -> str:
-    """The request for the marker at this path. In: `again`, to transfer the image although it has this marker."""
-    return f"{path.parents[1].name} {path.name}{_AGAIN if again else ''}"
-
-
-def requests_of(path: Path) -> list[str]:
+def requests_of(path: Path) -> list[Request]:
     """The requests for the images of the batch in this file. Raises as batches.read."""
     batch = batches.read(path)
     paths = [marker.named(path.parents[1], name) for name in batch.markers]
-    return [request_for(each, batch.again) for each in paths if batch.again or not each.exists()]
+    return [Request.of(each, batch.again) for each in paths if batch.again or not each.exists()]
 
 
-def marker_of(request: str, results: Path) -> Path:
-    """The marker that a request asks for."""
-    results_name, _, name = request.removesuffix(_AGAIN).partition(" ")
-    return marker.named(results / results_name, name)
-
-
-def record_lost(request: str, results: Path, line: str) -> None:
-    """Record the failure of an image whose processes died or raised an unexpected exception. Raises OSError."""
-    path = marker_of(request, results)
+def record_lost(path: Path, line: str) -> None:
+    """Record that the image with the marker at this path is lost (Status.LOST), and why. Raises OSError."""
     lost = TransientError(line, cause=Cause.WORKER_LOST)
     Failure.of(lost).write(path.parents[1], marker.file_id_of(path))
+
+
+def unwritable(error: OSError, results_folder: Path) -> str:
+    """The line for an error while something was written to a results folder."""
+    folder = Path(error.filename).parent if error.filename else results_folder
+    return one_line(f"{folder} cannot be written to: {error.strerror or error}")
 
 
 def log_of(run: Run) -> Path:
@@ -121,15 +135,20 @@ class UploadTask:
         self._at_work: set[int] = set()
         """The threads that work on a request."""
 
-    def __call__(self, request: str) -> str:
-        """Answer `done`, `failed LINE`, `dropped` for an image that only waited when the run was told to stop, or
-        `stop LINE` if no other image can succeed. In: as of `request_for`.
-        """
+    def __call__(self, request: Any) -> Answer:
+        """Transfer the image of a Request. Its status is DROPPED if it only waited when the run was told to stop."""
+        wanted = Request(*request)
         self._at_work.add(threading.get_ident())
         try:
-            return self._answer(request)
+            if line := self._run.stopped_because:
+                return Answer(Status.STOP, line)
+            return self._transfer_or_record(wanted.path(self._results), wanted.again)
         except Interrupted:
-            return "dropped"
+            return Answer(Status.DROPPED)
+        except MigrationError as error:
+            return self._stop(one_line(error))
+        except OSError as error:
+            return self._stop(unwritable(error, self._results / wanted.results_name))
         finally:
             self._at_work.discard(threading.get_ident())
 
@@ -149,23 +168,8 @@ class UploadTask:
             time.sleep(_GRACE / 10)
         os._exit(0)
 
-    def _answer(self, request: str) -> str:
-        if line := self._run.stopped_because:
-            return f"stop {line}"
-        path = marker_of(request, self._results)
-        results_folder = path.parents[1]
-        try:
-            return self._transfer_or_record(results_folder, path, again=request.endswith(_AGAIN))
-        except Interrupted:
-            raise
-        except MigrationError as error:
-            return self._stop(one_line(error))
-        except OSError as error:
-            unwritable = Path(error.filename).parent if error.filename else results_folder
-            return self._stop(one_line(f"{unwritable} cannot be written to: {error.strerror or error}"))
-
-    def _transfer_or_record(self, results_folder: Path, path: Path, again: bool) -> str:
-        file_id = marker.file_id_of(path)
+    def _transfer_or_record(self, path: Path, again: bool) -> Answer:
+        results_folder, file_id = path.parents[1], marker.file_id_of(path)
         try:
             transfer = self._connect()
             listed = self._entries(layout.listing(results_folder))
@@ -184,10 +188,10 @@ class UploadTask:
                 # The marker stands. If this failed, Snakemake would delete it as the output of a failed job.
                 with suppress(OSError):
                     images_log.append(results_folder, done, image.path)
-            return "done"
+            return Answer(Status.DONE)
         except ImageError as error:
             Failure.of(error).write(results_folder, file_id)
-            return f"failed {one_line(error)}"
+            return Answer(Status.FAILED, one_line(error))
 
     def _connect(self) -> Transfer:
         with self._connecting:
@@ -195,6 +199,6 @@ class UploadTask:
                 self._transfer = self._make_transfer()
             return self._transfer
 
-    def _stop(self, line: str) -> str:
+    def _stop(self, line: str) -> Answer:
         self._run.stop_because(line)
-        return f"stop {line}"
+        return Answer(Status.STOP, line)
