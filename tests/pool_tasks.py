@@ -20,20 +20,6 @@ def toys(argument: str) -> Callable[[], Run]:
     return lambda: Toys(argument, shared)
 
 
-def unprepared(argument: str) -> Callable[[], Run]:
-    """Each process is prepared at its third try only."""
-    tries = 0
-
-    def prepare() -> Run:
-        nonlocal tries
-        tries += 1
-        if tries < 3:
-            raise ValueError(f"not yet:\n{tries}")
-        return Toys(str(tries), memoryview(b""))
-
-    return prepare
-
-
 def broken(argument: str) -> Callable[[], Run]:
     note(argument)
     raise ValueError("no\nsuch thing")

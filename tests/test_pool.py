@@ -88,14 +88,13 @@ def session(number: int) -> set[int]:
 
 
 def open_files(pid: int) -> list[str]:
-    """What a process has open, in the order of its descriptors."""
-    numbers = sorted(int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir())
-    names = []
-    for number in numbers:
+    """What a process has open."""
+    found = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
         # One may have been closed meanwhile.
         with suppress(FileNotFoundError):
-            names.append(str(Path(f"/proc/{pid}/fd/{number}").readlink()))
-    return names
+            found.append(str(path.readlink()))
+    return found
 
 
 def has_one_socket(pid: int) -> bool:
@@ -108,17 +107,11 @@ def noted(path: Path, count: int = 1) -> list[int]:
     return [int(line) for line in path.read_text().split()]
 
 
-def test_each_request_gets_its_own_answer(make_pool: MakePool) -> None:
+def test_each_request_gets_its_own_answer_of_any_size(make_pool: MakePool) -> None:
     pool = make_pool(processes=3, threads=2)
-    futures = [submit(pool, "echo", f"{number} \udcff é") for number in range(3000)]
-    assert [done(future) for future in futures] == [f"{number} \udcff é A" for number in range(3000)]
-
-
-@pytest.mark.parametrize("size", [0, 5_000_000])
-def test_messages_may_have_any_size(make_pool: MakePool, size: int) -> None:
-    assert (
-        done(submit(make_pool(argument=1000 * "argument"), "echo", size * "x")) == size * "x" + " " + 1000 * "argument"
-    )
+    texts = [*(f"{number} \udcff é" for number in range(3000)), "", 5_000_000 * "x"]
+    futures = [submit(pool, "echo", text) for text in texts]
+    assert [done(future) for future in futures] == [f"{text} A" for text in texts]
 
 
 def test_all_threads_of_all_processes_work_at_once(make_pool: MakePool) -> None:
@@ -221,12 +214,6 @@ def test_an_exception_is_one_line_and_its_process_lives_on(make_pool: MakePool, 
     assert line.startswith("ValueError: a ?[31mbbb") and len(line) == 300
     assert process_and_host(pool) == before
     assert "Traceback" in (tmp_path / "log").read_text()
-
-
-def test_a_process_that_cannot_be_prepared_is_prepared_for_the_next_request(make_pool: MakePool) -> None:
-    pool = make_pool("unprepared", threads=2)
-    answers = [submit(pool, "echo", "ready").result(_LONG).line for _ in range(4)]
-    assert answers == ["ValueError: not yet: 1", "ValueError: not yet: 2", "ready 3", "ready 3"]
 
 
 @pytest.mark.parametrize(
@@ -364,4 +351,4 @@ def test_no_process_holds_a_socket_of_another(make_pool: MakePool, tmp_path: Pat
     for pid in session(host):
         # The host has the socket of a process that it is just forking, and that process has the host's.
         wait_for(partial(has_one_socket, pid))
-        assert set(open_files(pid)[:3]) == {"/dev/null", str(tmp_path / "log")}
+        assert {name for name in open_files(pid) if "socket:" not in name} == {"/dev/null", str(tmp_path / "log")}

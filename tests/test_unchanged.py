@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.harness import Workspace, wait_for
+import pytest
+
+from tests.harness import Finished, Workspace, wait_for
 
 NOTHING = "nothing has changed since the last run: mapping and report stay as they are"
 RESULTS = ("listing.json", "mapping.csv", "mapping.json", "orphans.csv", "report.html")
@@ -18,9 +19,39 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {name: ((folder / name).stat().st_mtime_ns, (folder / name).read_bytes()) for name in RESULTS}
 
 
-def a_marker(workspace: Workspace, name: str) -> Path:
+def marker_of(workspace: Workspace, name: str) -> Path:
     (row,) = [row for row in workspace.mapping() if row["filename"] == name]
     return workspace.results / "markers" / f"{row['file_id']}.{row['md5']}.json"
+
+
+@pytest.fixture
+def done(workspace: Workspace) -> Workspace:
+    """A workspace whose three images are copied."""
+    workspace.add("1.jpg", "2.jpg", "3.jpg")
+    workspace.run().succeeded()
+    workspace.cloud.reset()
+    return workspace
+
+
+MANY: dict[str, Any] = {"folder_id": None, "folders": "folders.csv"}
+
+
+@pytest.fixture
+def folders(workspace: Workspace) -> list[str]:
+    """The IDs of two Drive folders that folders.csv names: the first one has 1.jpg, the second one 2.jpg."""
+    found = [workspace.cloud.drive("folder", name=name) for name in ("Still", "Busy")]
+    for number, folder in enumerate(found, 1):
+        workspace.add(f"{number}.jpg", parent=folder)
+    (workspace.path / "folders.csv").write_text("\n".join(["folder_id", *found]))
+    return found
+
+
+def run_both(workspace: Workspace) -> tuple[Finished, list[str]]:
+    """Run with folders.csv. Out: also the file names in the combined mapping."""
+    finished = workspace.run(**MANY)
+    finished.succeeded()
+    rows = json.loads((workspace.path / "results" / "mapping.json").read_text())
+    return finished, [row["filename"] for row in rows]
 
 
 def test_a_run_that_finds_nothing_new_leaves_all_as_it_is_and_says_so(workspace: Workspace) -> None:
@@ -33,9 +64,8 @@ def test_a_run_that_finds_nothing_new_leaves_all_as_it_is_and_says_so(workspace:
     log.write_text("of the first run")
     again = workspace.run(exclude="left*")
     again.succeeded()
-    assert NOTHING in again.lines and state(workspace.results) == before
-    assert log.read_text() == "of the first run", "what is downstream does not run"
-    assert again.line("2 images in Cloudinary, none uploaded now, in ")
+    assert NOTHING in again.lines and again.line("2 images in Cloudinary, none uploaded now, in ")
+    assert state(workspace.results) == before and log.read_text() == "of the first run", "no later rule runs"
     # A dry run that lists knows when the listing was last found to be right, and leaves it alone, too.
     assert workspace.dry_run("-R", "list_images", exclude="left*").line("listed just now")
     assert state(workspace.results) == before
@@ -44,92 +74,78 @@ def test_a_run_that_finds_nothing_new_leaves_all_as_it_is_and_says_so(workspace:
     assert NOTHING not in other.lines and other.line("3 images in Cloudinary, 1 uploaded now")
 
 
-def test_what_changed_by_hand_is_seen(workspace: Workspace) -> None:
-    workspace.add("1.jpg", "2.jpg", "3.jpg")
-    workspace.run().succeeded()
-    rows = workspace.mapping()
-
-    (workspace.results / "mapping.csv").write_text("mine")
-    workspace.run().succeeded()
-    assert workspace.mapping() == rows, "an edited mapping is made again"
-    (workspace.results / "report.html").unlink()
-    workspace.run().succeeded()
-    assert (workspace.results / "report.html").exists()
-
-    kept = a_marker(workspace, "1.jpg")
-    shutil.copy(kept, workspace.path / "kept.json")
-    value = json.loads(kept.read_text())
-    kept.write_text(json.dumps({**value, "remark": "by hand"}))
-    workspace.run().succeeded()
-    assert [row["error"] for row in workspace.mapping()] == ["by hand", "", ""], "a marker that was edited"
-    shutil.copy(workspace.path / "kept.json", kept)
-    workspace.cloud.reset()
-    workspace.run().succeeded()
-    assert workspace.mapping() == rows and not workspace.calls("drive.media"), "one that was put back"
-
-    a_marker(workspace, "2.jpg").unlink()
-    a_marker(workspace, "3.jpg").write_bytes(b"half of i")
-    workspace.run().succeeded()
-    assert workspace.calls("drive.media") == 2
-    assert NOTHING in workspace.run().lines
+def test_a_result_that_was_changed_by_hand_is_made_again(done: Workspace) -> None:
+    rows = done.mapping()
+    (done.results / "mapping.csv").write_text("mine")
+    done.run().succeeded()
+    assert done.mapping() == rows
+    (done.results / "report.html").unlink()
+    done.run().succeeded()
+    assert (done.results / "report.html").exists()
 
 
-def test_no_marker_is_opened_that_is_known_to_be_valid_and_the_record_may_be_deleted(workspace: Workspace) -> None:
-    workspace.add("1.jpg", "2.jpg")
-    workspace.run().succeeded()
-    record = workspace.results / "logs" / "merged.json"
+def test_a_marker_that_was_changed_by_hand_is_seen(done: Workspace) -> None:
+    rows, one = done.mapping(), marker_of(done, "1.jpg")
+    kept = one.read_text()
+    one.write_text(json.dumps({**json.loads(kept), "remark": "by hand"}))
+    done.run().succeeded()
+    assert [row["error"] for row in done.mapping()] == ["by hand", "", ""]
+    one.write_text(kept)
+    done.run().succeeded()
+    assert done.mapping() == rows and not done.calls("drive.media")
+    marker_of(done, "2.jpg").unlink()
+    marker_of(done, "3.jpg").write_bytes(b"half of i")
+    done.run().succeeded()
+    assert done.calls("drive.media") == 2
+    assert NOTHING in done.run().lines
+
+
+def test_a_marker_known_to_be_valid_is_not_opened_and_the_record_may_be_damaged(done: Workspace) -> None:
+    record = done.results / "logs" / "merged.json"
     value = json.loads(record.read_text())
-    damaged = a_marker(workspace, "1.jpg")
+    damaged = marker_of(done, "1.jpg")
     damaged.write_text("{")
     found = damaged.stat()
     # A record that says the damaged marker is valid is believed: so the marker is not opened.
     value["markers"][damaged.name] = f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
     record.write_text(json.dumps(value))
-    assert workspace.dry_run().line("0 of 2 images to move")
+    assert done.dry_run().line("0 of 3 images to move")
     for damage in (b"", b"\xff\x00 1 2", b"[]", b'{"markers": 1}'):
         record.write_bytes(damage)
-        assert workspace.dry_run().line("1 of 2 images to move")
-    workspace.run().succeeded()
-    assert workspace.calls("drive.media") == 3
+        assert done.dry_run().line("1 of 3 images to move")
+    done.run().succeeded()
+    assert done.calls("drive.media") == 1
 
 
-def test_of_many_folders_only_those_with_a_change_are_merged_again(workspace: Workspace) -> None:
-    still, busy = workspace.cloud.drive("folder", name="Still"), workspace.cloud.drive("folder", name="Busy")
-    workspace.add("1.jpg", parent=still)
-    workspace.add("2.jpg", parent=busy)
-    (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\nStill,{still}\nBusy,{busy}\n")
-    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv"}
-    results = workspace.path / "results"
-    workspace.run(**config).succeeded()
-    before = state(results / still), state(results / busy), (results / "mapping.csv").stat().st_mtime_ns
-    done = workspace.run(**config)
-    done.succeeded()
-    assert NOTHING in done.lines
-    assert before == (state(results / still), state(results / busy), (results / "mapping.csv").stat().st_mtime_ns)
-
-    workspace.add("3.jpg", parent=busy)
-    changed = workspace.run(**config)
-    changed.succeeded()
-    assert NOTHING not in changed.lines and state(results / still) == before[0]
-    combined = json.loads((results / "mapping.json").read_text())
-    assert [row["filename"] for row in combined] == ["1.jpg", "2.jpg", "3.jpg"]
-
-    # A folder that was brought up to date by itself: the combined mapping follows, each time.
-    for name in ("4.jpg", "5.jpg"):
-        workspace.add(name, parent=busy)
-        workspace.run(folder_id=busy, folder_name="Busy").succeeded()
-        workspace.run(**config).succeeded()
-        combined = json.loads((results / "mapping.json").read_text())
-        assert combined[-1]["filename"] == name
-
-    (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\nBusy,{busy}\n")
-    workspace.run(**config).succeeded()
-    combined = json.loads((results / "mapping.json").read_text())
-    assert [row["filename"] for row in combined] == ["2.jpg", "3.jpg", "4.jpg", "5.jpg"], "a folder named no more"
+def test_only_the_folder_with_a_change_is_merged_again(workspace: Workspace, folders: list[str]) -> None:
+    still, busy = (workspace.path / "results" / folder for folder in folders)
+    combined = workspace.path / "results" / "mapping.csv"
+    run_both(workspace)
+    before = state(still), state(busy), combined.stat().st_mtime_ns
+    again, _ = run_both(workspace)
+    assert NOTHING in again.lines and before == (state(still), state(busy), combined.stat().st_mtime_ns)
+    workspace.add("3.jpg", parent=busy.name)
+    changed, names = run_both(workspace)
+    assert NOTHING not in changed.lines and state(still) == before[0]
+    assert names == ["1.jpg", "2.jpg", "3.jpg"]
 
 
-def test_a_mapping_that_is_asked_for_is_made_again_if_it_is_outdated(workspace: Workspace) -> None:
-    """The image was moved alone, after a run in which it had failed."""
+def test_the_combined_mapping_follows_runs_of_one_folder_and_folders_csv(
+    workspace: Workspace, folders: list[str]
+) -> None:
+    names = ["1.jpg", "2.jpg"]
+    assert run_both(workspace)[1] == names
+    for name in ("3.jpg", "4.jpg"):
+        workspace.add(name, parent=folders[1])
+        workspace.run(folder_id=folders[1]).succeeded()
+        names.append(name)
+        assert run_both(workspace)[1] == names
+    (workspace.path / "folders.csv").write_text(f"folder_id\n{folders[1]}\n")
+    assert run_both(workspace)[1] == names[1:]
+
+
+def test_an_outdated_mapping_that_is_asked_for_is_made_again(workspace: Workspace) -> None:
+    """The image was copied alone, after a run in which it had failed."""
     (image,) = workspace.add("1.jpg", capabilities={"canDownload": False})
     workspace.run().failed()
     assert workspace.statuses() == {"1.jpg": "failed"}
@@ -146,26 +162,21 @@ def test_a_mapping_that_is_asked_for_is_made_again_if_it_is_outdated(workspace: 
     assert (workspace.results / "report.html").stat().st_mtime_ns > report, "and if it is forced"
 
 
-def test_a_report_of_a_stopped_run_is_not_kept(workspace: Workspace) -> None:
-    """One of two folders is finished when the other stops the run: its report says why, until the next run."""
-    done, late = workspace.cloud.drive("folder", name="Done"), workspace.cloud.drive("folder", name="Late")
-    workspace.add("1.jpg", parent=done)
-    workspace.run(folder_id=done).succeeded()
-    (last,) = workspace.add("2.jpg", parent=late)
-    workspace.add("3.jpg", parent=done)
+def test_a_report_of_a_stopped_run_is_not_kept(workspace: Workspace, folders: list[str]) -> None:
+    """One of two folders is finished when the other one stops the run: its report says why, until the next run."""
+    finished, late = folders
     limit = {"error": {"status": 403, "reason": "dailyLimitExceeded", "message": "Daily Limit Exceeded"}}
+    last = next(node["id"] for node in workspace.cloud.nodes() if node["parents"] == [late])
     workspace.cloud.faults([{"on": "drive.media", "match": last, "do": {"hold": 0, **limit}, "times": None}])
-    (workspace.path / "folders.csv").write_text(f"folder_name,folder_id\n,{done}\n,{late}\n")
-    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv", "timeout": 120}
-    running = workspace.start(**config)
-    moved = workspace.path / "results" / done / "markers"
-    wait_for(lambda: len(list(moved.iterdir())) == 2 and workspace.held("drive.media"))
+    running = workspace.start(**MANY, timeout=120)
+    markers = workspace.path / "results" / finished / "markers"
+    wait_for(lambda: markers.exists() and len(list(markers.iterdir())) == 1 and workspace.held("drive.media"))
     workspace.cloud.faults([])
     running.communicate(timeout=60)
-    report = workspace.path / "results" / done / "report.html"
+    report = workspace.path / "results" / finished / "report.html"
     assert running.returncode == 1
-    assert "Stopped:" in report.read_text() and workspace.calls("cloudinary.upload") == 2, "nothing of it is pending"
-    workspace.run(**config).succeeded()
+    assert "Stopped:" in report.read_text() and workspace.calls("cloudinary.upload") == 1, "nothing of it is pending"
+    workspace.run(**MANY).succeeded()
     assert "Stopped:" not in report.read_text()
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -87,26 +88,48 @@ class Executor(RealExecutor):  # type: ignore[misc]
         assert _task and self._pool
         # The outputs are written atomically, so Snakemake need not record which ones are incomplete.
         self.report_job_submission(SubmittedJobInfo(job), register_job=False)
-        _Requests(_task, job, self).submit(self._pool)
+        requests, answers = _task.requests[job.rule.name](job), list[Answer]()
+        # Callbacks run in the pool's thread and in this one; count() gives each another number.
+        numbers = count(1)
 
-    def ended(self, job: Any, problem: str | None) -> None:
-        """Report a job whose requests are all answered. In: why it failed, in one line; None if it succeeded."""
-        if problem is None:
+        def answered(request: Any, future: Future[Answer]) -> None:
+            try:
+                answers.append(future.result())
+                self._heed(request, answers[-1])
+                if next(numbers) == len(requests):
+                    self._end(job, answers)
+            except Exception as error:
+                # A future swallows exceptions of its callbacks, and the run would wait for this job forever.
+                self.workflow.scheduler.executor_error_callback(error)
+
+        for request in requests:
+            self._pool.submit(request).add_done_callback(partial(answered, request))
+        if not requests:
+            self._end(job, answers)
+
+    def _heed(self, request: Any, answer: Answer) -> None:
+        assert _task
+        if answer.status is not Status.DROPPED:
+            _task.answered(request, answer)
+        if answer.status is Status.STOP:
+            # End the run when the requests under way are finished.
+            self.drop()
+            # The scheduler's lock may be held by a thread that waits for this one.
+            threading.Thread(target=self.workflow.scheduler.exit_gracefully).start()
+
+    def _end(self, job: Any, answers: Sequence[Answer]) -> None:
+        """Report a job whose requests are all answered."""
+        if all(answer.status is Status.DONE for answer in answers):
             self.report_job_success(SubmittedJobInfo(job))
             return
-        if job.log and problem:
+        lines = [answer.line for answer in answers if answer.line]
+        if job.log and lines:
             log = Path(job.log[0])
             # The task has recorded its failure itself, so the job can end although the disk is full.
             with suppress(OSError):
                 log.parent.mkdir(parents=True, exist_ok=True)
-                log.write_text(f"{problem}\n", encoding="utf-8")
+                log.write_text(f"{lines[-1]}\n", encoding="utf-8")
         self.report_job_error(SubmittedJobInfo(job))
-
-    def stop(self) -> None:
-        """End the run when the requests under way are finished, because no other request can succeed."""
-        self.drop()
-        # The scheduler's lock may be held by a thread that waits for this one.
-        threading.Thread(target=self.workflow.scheduler.exit_gracefully).start()
 
     def drop(self) -> int:
         return self._pool.drop() if self._pool else 0
@@ -146,37 +169,3 @@ class Executor(RealExecutor):  # type: ignore[misc]
 
     def _is_pooled(self, job: Any) -> bool:
         return self._pool is not None and _task is not None and not job.is_group() and job.rule.name in _task.requests
-
-
-class _Requests:
-    """The requests of one job; ends the job when the last of them is answered."""
-
-    def __init__(self, task: Task, job: Any, executor: Executor) -> None:
-        self._task, self._job, self._executor = task, job, executor
-        self._requests = list(task.requests[job.rule.name](job))
-        self._left = len(self._requests)
-        self._problem: str | None = None
-
-    def submit(self, pool: Pool) -> None:
-        for request in self._requests:
-            pool.submit(request).add_done_callback(partial(self._answered, request))
-        if not self._requests:
-            self._executor.ended(self._job, None)
-
-    def _answered(self, request: Any, future: Future[Answer]) -> None:
-        try:
-            self._take(request, future.result())
-        except Exception as error:
-            # A future swallows exceptions of its callbacks, and the run would wait for this job forever.
-            self._executor.workflow.scheduler.executor_error_callback(error)
-
-    def _take(self, request: Any, answer: Answer) -> None:
-        if answer.status is not Status.DROPPED:
-            self._task.answered(request, answer)
-        if answer.status is Status.STOP:
-            self._executor.stop()
-        self._left -= 1
-        if answer.status is not Status.DONE:
-            self._problem = answer.line or self._problem or ""
-        if not self._left:
-            self._executor.ended(self._job, self._problem)

@@ -98,7 +98,7 @@ def _be_process(connection: socket.socket, prepare: Callable[[], Run], threads: 
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _die_with_parent()
-        _Process(connection, prepare).live(threads)
+        _Process(connection).live(prepare, threads)
     except BaseException:
         _log_traceback()
     finally:
@@ -108,37 +108,29 @@ def _be_process(connection: socket.socket, prepare: Callable[[], Run], threads: 
 class _Process:
     """Answers requests in several threads until its socket closes."""
 
-    def __init__(self, connection: socket.socket, prepare: Callable[[], Run]) -> None:
+    def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._prepare = prepare
-        self._run: Run | None = None
-        self._is_dropping = False
-        self._preparing = threading.Lock()
         self._sending = threading.Lock()
         self._requests: SimpleQueue[bytes] = SimpleQueue()
 
-    def live(self, threads: int) -> None:
+    def live(self, prepare: Callable[[], Run], threads: int) -> None:
         with contextlib.suppress(ConnectionError):
             self._send(os.getpid())
+            run = prepare()
             for _ in range(threads):
-                threading.Thread(target=self._work, daemon=True).start()
+                threading.Thread(target=self._work, args=[run], daemon=True).start()
             for line in self._connection.makefile("rb"):
                 if line == _DROP:
-                    self._drop()
+                    run.drop()
                 else:
                     self._requests.put(line)
 
-    def _drop(self) -> None:
-        self._is_dropping = True
-        if self._run:
-            self._run.drop()
-
-    def _work(self) -> None:
+    def _work(self, run: Run) -> None:
         """The loop of one thread. An uncaught exception (out of memory, sys.exit()) ends the whole process."""
         try:
             while True:
                 number, request = json.loads(self._requests.get())
-                self._send([number, *self._answer(request)])
+                self._send([number, *_answer(run, request)])
         except ConnectionError:
             os._exit(0)
         except BaseException:
@@ -146,26 +138,22 @@ class _Process:
         finally:
             os._exit(1)
 
-    def _answer(self, request: Any) -> tuple[str | None, str]:
-        """The status and the line of the answer; if `run` raises an exception, None and the exception in one line."""
-        try:
-            with self._preparing:
-                if not self._run:
-                    self._run = self._prepare()
-                    if self._is_dropping:
-                        self._run.drop()
-            answer = self._run(request)
-            return answer.status, answer.line
-        except MemoryError:
-            raise
-        except Exception as error:
-            _log_traceback()
-            return None, _one_line(error)
-
     def _send(self, message: object) -> None:
         line = _json_line(message)
         with self._sending:
             self._connection.sendall(line)
+
+
+def _answer(run: Run, request: Any) -> tuple[str | None, str]:
+    """The status and the line of the answer; if `run` raises an exception, None and the exception in one line."""
+    try:
+        answer = run(request)
+        return answer.status, answer.line
+    except MemoryError:
+        raise
+    except Exception as error:
+        _log_traceback()
+        return None, _one_line(error)
 
 
 def _json_line(message: object) -> bytes:

@@ -153,7 +153,7 @@ class Pool:
 
         In: `task`, "module:function", found on this process' sys.path. The host calls function(argument) once; it must
         not start threads. All processes share what it creates, such as shared memory. It returns `prepare_process`,
-        which each process calls at its first request. That returns what the process runs for each request, in up to
+        which each process calls when it begins. That returns what the process runs for each request, in up to
         `threads` threads at once (host.Run). The log is appended to. A process whose request takes longer than
         `patience` seconds is killed. Raises OSError if the log cannot be written.
         """
