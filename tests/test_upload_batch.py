@@ -7,12 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from drive2cloudinary.results import batches, listing
+from drive2cloudinary.results import listing
 from tests.harness import PATIENCE, ROOT, Finished, Workspace, wait_for
 
 IMAGES = 40
@@ -87,23 +86,16 @@ def test_it_makes_the_markers_of_its_images_and_only_those_that_do_not_stand(wor
     assert len(whole_markers(workspace)) == IMAGES
 
 
-@pytest.mark.parametrize(("other", "share"), [("0", 1 / 3), ("2", 2 / 3)], ids=["later", "first"])
-def test_it_keeps_to_its_share_of_the_limits_of_the_run(
-    workspace: Workspace, batch: Path, other: str, share: float
-) -> None:
-    """Of two batches under way, the first has two thirds of the run's forty downloads a second, evenly spread."""
-    for name, age in ((other, 0), ("3", 3600)):
-        sign = batch.with_name(f"{name}.running")
-        sign.touch()
-        os.utime(sign, (time.time() - age, time.time() - age))
+def test_it_keeps_to_its_part_of_the_limits_of_the_run(workspace: Workspace, batch: Path) -> None:
+    """Its four uploads of eight at once give it half of the run's forty downloads a second, evenly spread."""
     workspace.cloud.faults([{"on": "oauth.token", "do": {"hold": 4}, "times": 4}])
     running = start(workspace, batch, timeout=PATIENCE, uploads_at_once=8, drive_units_per_minute=40 * 60 * 200)
     end(running).succeeded()
     held_until = max(call["at"] for call in workspace.cloud.log() if call["op"] == "oauth.token")
     last = max(call["at"] for call in workspace.cloud.log() if call["op"] == "drive.media")
     # By then, each process had taken its turn for one download, and the next turn was due at once.
-    assert last - held_until >= (IMAGES - 4 - 1) / (40 * share) * 0.99
-    assert not batch.with_suffix(".running").exists(), "a batch that has ended is not under way"
+    assert last - held_until >= (IMAGES - 4 - 1) / (40 / 2) * 0.99
+    assert workspace.cloud.stats()["max_uploads_at_once"] <= 4
 
 
 def test_an_image_that_fails_is_a_line_and_costs_no_other(workspace: Workspace, batch: Path) -> None:
@@ -168,15 +160,3 @@ def test_it_ends_when_the_next_run_has_taken_its_file_away(workspace: Workspace,
     done.failed()
     assert done.lines == [done.line("the run that made this batch is over")]
     assert 4 + 8 <= len(whole_markers(workspace)) < IMAGES
-
-
-def test_the_first_batch_gets_twice_what_the_last_one_gets_and_all_get_the_whole(tmp_path: Path) -> None:
-    folder = tmp_path / "1AbC" / "batches"
-    folder.mkdir(parents=True)
-    paths = [folder / f"run-{number}.txt" for number in (2, 9, 10, 11)]
-    assert batches.share(paths[0], tmp_path) == 1, "alone"
-    for path in paths:
-        path.with_suffix(".running").touch()
-    shares = [batches.share(path, tmp_path) for path in paths]
-    assert shares == sorted(shares, reverse=True)
-    assert shares[0] == pytest.approx(2 * shares[-1]) and sum(shares) == pytest.approx(1)

@@ -2,7 +2,7 @@
 
 
 # In: the names of the markers of one batch. Out: the flag that the job has ended; each marker is written as soon as it is ready.
-# On a cluster, a job has as many processes as uploads; Snakemake keeps all nodes together within uploads_at_once.
+# On a cluster, a job has as many processes as uploads; Snakemake keeps all jobs together, and each job, within uploads_at_once.
 rule upload_batch:
     input:
         batch=f"{results_folder}/batches/{{batch}}.txt",

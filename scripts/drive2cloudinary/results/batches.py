@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +12,6 @@ from drive2cloudinary.files import open_file, replacing
 from drive2cloudinary.results import layout
 from drive2cloudinary.results.listing import is_marker_name
 
-FRESH = 30.0
-"""Seconds for which a sign of life counts."""
 _AGAIN = "again"
 """The first line of a batch whose images are to be transferred although they have a marker."""
 
@@ -68,52 +63,6 @@ def read(path: Path) -> Batch:
     if not all(map(is_marker_name, names)):
         raise MigrationError(f"{path} is not a batch: run the migration again, which makes new ones")
     return Batch(names, again)
-
-
-@contextmanager
-def under_way(path: Path) -> Iterator[None]:
-    """In this context, the batch counts as under way, on whichever node it is: see `share`."""
-    sign, over = layout.batch_under_way(path), threading.Event()
-
-    def renew() -> None:
-        while True:
-            # The next one may be written again.
-            with contextlib.suppress(OSError):
-                sign.touch()
-            if over.wait(FRESH / 3):
-                return
-
-    thread = threading.Thread(target=renew, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        sign.unlink(missing_ok=True)
-
-
-def share(path: Path, results: Path) -> float:
-    """The part of Drive's quota for a batch under way: the first one of all nodes gets twice that of the last one.
-
-    With equal parts, batches that begin together would also end together, and leave the quota unused until the next
-    ones have begun. A batch that was killed counts for half a minute more.
-    """
-    own, times = layout.batch_under_way(path), dict[Path, float]()
-    for sign in layout.batches_under_way(results):
-        with contextlib.suppress(OSError):
-            times[sign] = sign.stat().st_mtime
-    # Compared with each other, because the clock of the file server may be another one.
-    latest = max(times.values(), default=0.0)
-    others = {sign for sign, time in times.items() if latest - time < FRESH} - {own}
-    before, all_of_them = sum(_order(each) < _order(own) for each in others), len(others) + 1
-    weight = 2 - before / max(1, len(others))
-    return weight / (1.5 * all_of_them) if others else 1.0
-
-
-def _order(sign: Path) -> tuple[int, str, Path]:
-    """The order of batches: by their number in the run, then by their results folder."""
-    return len(sign.stem), sign.stem, sign
 
 
 def forget(results_folder: Path) -> None:

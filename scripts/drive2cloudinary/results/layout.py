@@ -80,16 +80,6 @@ def batch_of(flag: Path) -> Path:
     return flag.with_suffix(".txt")
 
 
-def batch_under_way(batch: Path) -> Path:
-    """The sign that a batch is under way. In: the batch's file."""
-    return batch.with_suffix(".running")
-
-
-def batches_under_way(results: Path) -> list[Path]:
-    """The signs of all batches under way, of all results folders, and of batches that were killed."""
-    return list(results.glob(f"*/{BATCHES}/*.running"))
-
-
 def mapping_json(results_folder: Path) -> Path:
     """The mapping, for programs."""
     return results_folder / MAPPING

@@ -1,8 +1,7 @@
 """Transfer the images of one batch on a cluster node, with a pool of its own.
 
-The limits drive_units_per_minute and uploads_at_once hold for the whole run, so each batch uses only its share. It
-makes as many uploads at once as it has processes; Snakemake keeps the processes on all nodes together within
-uploads_at_once. All batches that are under way share drive_units_per_minute (`batches.share`).
+The limits drive_units_per_minute and uploads_at_once hold for the whole run. Snakemake runs as many batches at once as
+have uploads_at_once processes together. So a batch with a tenth of these processes keeps to a tenth of the units.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.results import batches
 from drive2cloudinary.results.marker import file_id_of
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.settings import Settings
@@ -29,33 +27,35 @@ def upload_batch(path: Path, settings: Settings, processes: int) -> Iterator[str
     """
     results_folder = path.parent.parent
     run, results = Run(results_folder), results_folder.parent
-    processes = min(processes, settings.uploads_at_once)
-    share = replace(settings, uploads_at_once=processes)
+    part = replace(
+        settings,
+        uploads_at_once=processes,
+        drive_units_per_minute=settings.drive_units_per_minute * processes / settings.uploads_at_once,
+    )
     requests = task.requests_of(path)
-    with batches.under_way(path):
-        pool = Pool(
-            task=task.FUNCTION,
-            argument=task.argument(share, run, path),
-            processes=processes,
-            threads=task.THREADS,
-            log=task.log_of(run),
-        )
-        stopped_because = ""
-        try:
-            futures = {pool.submit(request): request.path(results) for request in requests}
-            for future in as_completed(futures):
-                answer, marker = future.result(), futures[future]
-                # A new run deletes the batches of the last one. The run's lock would be a better sign, but not every
-                # shared file system supports such locks.
-                if answer.status is Status.STOP or not path.exists():
-                    is_reason = answer.status is Status.STOP
-                    stopped_because = answer.line if is_reason else "the run that made this batch is over"
-                    pool.drop()
-                if answer.status is Status.LOST:
-                    task.record_lost(marker, answer.line)
-                if answer.status in (Status.FAILED, Status.LOST):
-                    yield f"{file_id_of(marker)}: {answer.line}"
-        finally:
-            pool.kill()
-        if stopped_because:
-            raise MigrationError(stopped_because)
+    pool = Pool(
+        task=task.FUNCTION,
+        argument=task.argument(part, run, evenly=True),
+        processes=processes,
+        threads=task.THREADS,
+        log=task.log_of(run),
+    )
+    stopped_because = ""
+    try:
+        futures = {pool.submit(request): request.path(results) for request in requests}
+        for future in as_completed(futures):
+            answer, marker = future.result(), futures[future]
+            # A new run deletes the batches of the last one. The run's lock would be a better sign, but not every shared
+            # file system supports such locks.
+            if answer.status is Status.STOP or not path.exists():
+                is_reason = answer.status is Status.STOP
+                stopped_because = answer.line if is_reason else "the run that made this batch is over"
+                pool.drop()
+            if answer.status is Status.LOST:
+                task.record_lost(marker, answer.line)
+            if answer.status in (Status.FAILED, Status.LOST):
+                yield f"{file_id_of(marker)}: {answer.line}"
+    finally:
+        pool.kill()
+    if stopped_because:
+        raise MigrationError(stopped_because)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +16,6 @@ from drive2cloudinary import waiting
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError, Interrupted, MigrationError, TransientError, one_line
 from drive2cloudinary.files import replacing
-from drive2cloudinary.network.limits import RateLimit
 from drive2cloudinary.network.services import Services
 from drive2cloudinary.results import batches, failure, images_log, layout, marker
 from drive2cloudinary.results.failure import Failure
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
     from drive2cloudinary.upload.transfer import Transfer
 
 FUNCTION = f"{__name__}:prepare"
-_LOOK_AGAIN = 1.0
-"""Seconds between two looks at which batches are under way."""
 _GRACE = 1.0
 """Seconds: a stopped process in which everything waits for so long is ended."""
 THREADS = 2
@@ -60,10 +55,9 @@ class Request(NamedTuple):
         return marker.named(results / self.results_name, self.marker)
 
 
-def argument(settings: Settings, run: Run, batch: Path | None = None) -> str:
-    """The argument of `prepare`. In: the run that may be stopped; the batch that a cluster node transfers."""
-    value = {"settings": settings.to_json(), "run": str(run.results_folder)}
-    return json.dumps({**value, "batch": str(batch) if batch else None})
+def argument(settings: Settings, run: Run, evenly: bool = False) -> str:
+    """The argument of `prepare`. In: the run that may be stopped; `evenly`, as of Services.of."""
+    return json.dumps({"settings": settings.to_json(), "run": str(run.results_folder), "evenly": evenly})
 
 
 def prepare(text: str) -> Callable[[], UploadTask]:
@@ -74,27 +68,9 @@ def prepare(text: str) -> Callable[[], UploadTask]:
 
     value = json.loads(text)
     settings, run = Settings.from_json(value["settings"]), Run(Path(value["run"]))
-    services = Services.of(settings, run.notice)
-    if value["batch"]:
-        # Spend the share evenly: how much of this minute's budget an earlier batch has spent is unknown.
-        services = replace(services, units=RateLimit(per_second=_share_of(Path(value["batch"]), settings)))
+    services = Services.of(settings, run.notice, evenly=value["evenly"])
     refusals = Refusals(run, settings)
     return lambda: UploadTask(lambda: Transfer(settings, services), Path(settings.results), run, refusals)
-
-
-def _share_of(batch: Path, settings: Settings) -> Callable[[], float]:
-    """What returns this batch's share of Drive's units a second, for the batches that are under way at present."""
-    look_at, share = -math.inf, 0.0
-
-    def current() -> float:
-        nonlocal look_at, share
-        if (begun := time.monotonic()) > look_at:
-            share = settings.drive_units_per_minute / 60 * batches.share(batch, Path(settings.results))
-            # All calls wait meanwhile, and a shared file system can be slow.
-            look_at = time.monotonic() + max(_LOOK_AGAIN, 50 * (time.monotonic() - begun))
-        return share
-
-    return current
 
 
 def requests_of(path: Path) -> list[Request]:
