@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from drive2cloudinary.drive.drive_api import AT_ONCE
-from drive2cloudinary.errors import ImageError, RateLimited, StopRun
+from drive2cloudinary.errors import ImageError, NoAnswer, RateLimited, StopRun, TransientError
 from drive2cloudinary.network import limits
 from drive2cloudinary.network.limits import ConcurrencyLimit, RateLimit
 from drive2cloudinary.network.shared_memory import Shared
@@ -90,70 +90,93 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def test_a_minutes_budget_may_be_spent_at_once_and_no_minute_has_more(clock: Clock) -> None:
-    minute, budget = 1.2, 20
-    service = Service(clock, budget, minute)
-    assert service.asked_by(RateLimit(per_minute=budget, minute=minute), calls=45) == 0
+def test_a_minutes_units_may_be_spent_at_once_and_no_minute_has_more(clock: Clock) -> None:
+    budget = 20
+    service = Service(clock, budget)
+    assert service.asked_by(RateLimit(per_minute=budget), calls=45) == 0
     at = sorted(service.accepted)
-    assert at[budget - 1] - at[0] < (at[budget] - at[0]) / 2, "the first twenty need not wait"
+    assert at[budget - 1] - at[0] < 1, "the first twenty need not wait"
 
 
-def test_refusals_alone_teach_what_a_minute_has(clock: Clock) -> None:
-    minute = 1.8
-    service = Service(clock, 20, minute)
-    refused = service.asked_by(RateLimit(per_minute=120, minute=minute), calls=155)
-    assert 0 < refused <= 2 * (Service.AT_ONCE + 3), "twice those under way, and the probes; then it is known"
+def test_a_limit_below_the_setting_costs_a_minute_the_calls_under_way_and_a_few_probes(clock: Clock) -> None:
+    service = Service(clock, 20)
+    began = clock.monotonic()
+    refused = service.asked_by(RateLimit(per_minute=1000), calls=95)
+    assert 0 < refused <= 4 * (Service.AT_ONCE + 7)
+    assert clock.monotonic() - began < 4 * 70
 
 
-def test_what_was_spent_before_the_first_call_is_no_lesson_for_the_later_minutes(clock: Clock) -> None:
+def test_what_was_spent_before_the_first_call_slows_no_later_minute(clock: Clock) -> None:
     """As by a listing of many folders, which just precedes the first download."""
-    minute, budget = 1.8, 100
-    service = Service(clock, budget, minute)
+    budget = 100
+    service = Service(clock, budget)
     others = [clock.monotonic()] * 80
     service.accepted += others
-    service.asked_by(RateLimit(per_minute=budget, minute=minute), calls=130)
+    service.asked_by(RateLimit(per_minute=budget), calls=130)
     own = sorted(service.accepted[len(others) :])
-    most = max(sum(at <= other < at + minute for other in own) for at in own)
-    assert most > 80, "the next minute has all of it again"
+    assert max(sum(at <= other < at + 60 for other in own) for at in own) > 80, "the next minute has all of it again"
 
 
-def test_what_another_program_spends_does_not_stop_us_for_good(clock: Clock) -> None:
-    """Nothing was accepted in the last minute: that says nothing of what the next will have."""
-    turns = RateLimit(per_minute=1000, minute=0.6)
-    for _ in range(3):
-        with pytest.raises(RateLimited), turns.spending():
-            raise RateLimited("too fast")
-    service, began = Service(clock, 1000, 0.6), clock.monotonic()
-    assert service.asked_by(turns, calls=100) == 0
-    assert clock.monotonic() - began < 0.6, "in less than a minute"
-
-
-def test_a_refusal_slows_every_process_and_they_recover(clock: Clock) -> None:
-    turns = RateLimit(per_second=1000)
-    for _ in range(10):
-        with turns.spending():
-            pass
+def test_only_probes_go_out_after_a_refusal_and_all_calls_after_one_is_accepted(clock: Clock) -> None:
+    limit = RateLimit(per_minute=1000)
 
     def refused() -> None:
-        with pytest.raises(RateLimited), turns.spending():
-            raise RateLimited("too fast")
+        with pytest.raises(RateLimited), limit.spending():
+            raise RateLimited("too many")
 
     in_a_child(refused)
-    slow = turns._shared.numbers[RateLimit._RATE]
-    assert slow == pytest.approx(9), "nine tenths of what was accepted in a second"
-    for _ in range(2):
-        with turns.spending():
+    began = clock.monotonic()
+    at = []
+    for _ in range(7):
+        with pytest.raises(RateLimited), limit.spending():
+            at.append(clock.monotonic() - began)
+            raise RateLimited("too many")
+    # Of each probe, the answer comes at once. A waiting process looks ten times a second.
+    assert at == pytest.approx([1, 3, 7, 15, 31, 47, 63], abs=RateLimit._POLL * 7)
+    for _ in range(50):
+        with limit.spending():
             pass
-    assert slow < turns._shared.numbers[RateLimit._RATE] < 2 * slow
+    assert clock.monotonic() - began == pytest.approx(63 + 16, abs=1)
 
 
-def test_refusals_of_calls_that_were_under_way_together_count_once() -> None:
-    turns = RateLimit(per_second=1000)
-    with turns.spending():
-        pass
-    with pytest.raises(RateLimited), turns.spending(), turns.spending():
-        raise RateLimited("too fast")
-    assert turns._shared.numbers[RateLimit._IN_A_ROW] == 1
+def test_a_probe_without_an_answer_holds_up_nobody(clock: Clock) -> None:
+    """Its process may have been killed."""
+    limit = RateLimit(per_minute=1000)
+    with pytest.raises(RateLimited), limit.spending():
+        raise RateLimited("too many")
+    limit.spending().__enter__()
+    began = clock.monotonic()
+    for error in (NoAnswer("nothing came in time"), RateLimited("too many")):
+        with suppress(TransientError), limit.spending():
+            raise error
+    assert clock.monotonic() - began == pytest.approx(2, abs=RateLimit._POLL), "nor does it free the others"
+
+
+def test_refusals_of_calls_that_were_under_way_together_count_once(clock: Clock) -> None:
+    limit = RateLimit(per_minute=1000)
+    for _ in range(2):
+        with suppress(RateLimited), limit.spending(), limit.spending(), limit.spending():
+            clock.sleep(0.5)
+            raise RateLimited("too many")
+        began = clock.monotonic()
+        with limit.spending():
+            assert clock.monotonic() - began == pytest.approx(1, abs=RateLimit._POLL)
+        clock.sleep(0.5)
+
+
+def test_a_refused_call_costs_nothing_and_one_without_an_answer_may_have_cost_its_units(clock: Clock) -> None:
+    limit = RateLimit(per_minute=1)
+    with pytest.raises(RateLimited), limit.spending():
+        raise RateLimited("too many")
+    began = clock.monotonic()
+    with limit.spending():
+        assert clock.monotonic() - began <= 1 + RateLimit._POLL
+    clock.sleep(61)
+    began = clock.monotonic()
+    with pytest.raises(NoAnswer), limit.spending():
+        raise NoAnswer("nothing came in time")
+    with limit.spending():
+        assert 60 <= clock.monotonic() - began <= 61 + RateLimit._POLL
 
 
 def test_an_answer_about_one_file_shows_that_the_limit_refuses_no_more(clock: Clock) -> None:
@@ -162,7 +185,7 @@ def test_an_answer_about_one_file_shows_that_the_limit_refuses_no_more(clock: Cl
         with suppress(ImageError), limit.spending(200):
             raise error
     gone = clock.monotonic()
-    assert gone > 1060, "the last probe was a minute late"
+    assert gone > 1030, "the next probe would be 16 seconds later"
     with limit.spending(200):
         pass
     assert clock.monotonic() - gone < 1
@@ -206,12 +229,12 @@ def test_a_retry_after_holds_every_process(clock: Clock) -> None:
 
         def refused(call: Callable[[], AbstractContextManager[None]] = call) -> None:
             with pytest.raises(RateLimited), call():
-                raise RateLimited("too fast", retry_after=1.0)
+                raise RateLimited("too fast", retry_after=5.0)
 
         before = clock.monotonic()
         in_a_child(refused)
         with call():
-            assert 1.0 <= clock.monotonic() - before <= 1.0 + RateLimit._POLL
+            assert 5.0 <= clock.monotonic() - before <= 5.0 + RateLimit._POLL
 
 
 def test_a_refused_upload_leaves_as_many_at_once_as_were_not_refused() -> None:
@@ -232,6 +255,15 @@ def test_a_refused_upload_leaves_as_many_at_once_as_were_not_refused() -> None:
         time.sleep(0.2)
         released.set()
     assert another.result(), "one was not refused, so there was no second place"
+
+
+def test_after_a_refusal_one_more_upload_is_allowed_every_ten_seconds(clock: Clock) -> None:
+    limit = ConcurrencyLimit(3)
+    with pytest.raises(RateLimited), limit.slot():
+        raise RateLimited("too many at once")
+    began = clock.monotonic()
+    with limit.slot(), limit.slot(), limit.slot():
+        assert clock.monotonic() - began == pytest.approx(20, abs=1)
 
 
 def test_a_process_that_is_killed_with_the_lock_in_its_hand_stops_nobody() -> None:
@@ -306,6 +338,7 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         end = self._now + seconds
+        assert end < 1_000_000, "somebody waits for ever"
         while self._due and self._due[0][0] <= end:
             self._now, _, do = heappop(self._due)
             do()
@@ -316,12 +349,12 @@ class Clock:
 
 
 class Service:
-    """Accepts so many calls in any minute, and takes a few milliseconds for each."""
+    """Accepts so many calls in any minute, and takes a tenth of a second for each."""
 
     AT_ONCE = 8
 
-    def __init__(self, clock: Clock, per_minute: int, minute: float) -> None:
-        self._clock, self._per_minute, self._minute = clock, per_minute, minute
+    def __init__(self, clock: Clock, per_minute: int) -> None:
+        self._clock, self._per_minute = clock, per_minute
         self._left = self._under_way = self._refused = 0
         self.accepted: list[float] = []
 
@@ -334,24 +367,24 @@ class Service:
                 self._under_way += 1
                 self._begin(turns)
             else:
-                self._clock.sleep(0.001)
+                self._clock.sleep(0.01)
         return self._refused
 
     def _begin(self, turns: RateLimit) -> None:
         call = turns.spending()
         call.__enter__()
-        self._clock.after(0.002, lambda: self._decide(call))
+        self._clock.after(0.05, lambda: self._decide(call))
 
     def _decide(self, call: AbstractContextManager[None]) -> None:
         now = self._clock.monotonic()
-        if sum(at > now - self._minute for at in self.accepted) < self._per_minute:
+        if sum(at > now - 60 for at in self.accepted) < self._per_minute:
             self.accepted.append(now)
-            self._clock.after(0.002, lambda: self._end(call))
+            self._clock.after(0.05, lambda: self._end(call))
             return
         error = RateLimited("too many in a minute")
         assert not call.__exit__(RateLimited, error, None)
         self._refused += 1
-        self._clock.after(0.01, self._ask_again)
+        self._clock.after(0.1, self._ask_again)
 
     def _ask_again(self) -> None:
         self._left += 1
@@ -394,18 +427,10 @@ def _end_of(child: int) -> None:
     assert status == 0, "see the traceback of the child"
 
 
-def test_calls_are_evenly_spread_and_a_share_that_grows_is_used_at_once(clock: Clock) -> None:
-    """As when another batch on a cluster ends: the rate is not one that refusals have taught."""
-    a_second = 1.0
-    limit = RateLimit(per_second=lambda: a_second)
-
-    def begun(calls: int) -> list[float]:
-        at = []
-        for _ in range(calls):
-            with limit.spending():
-                at.append(clock.monotonic())
-        return at
-
-    assert begun(4) == pytest.approx([1000, 1001, 1002, 1003])
-    a_second = 10.0
-    assert begun(4) == pytest.approx([1004, 1004.1, 1004.2, 1004.3])
+def test_the_units_of_a_second_are_evenly_spread(clock: Clock) -> None:
+    limit = RateLimit(per_second=10)
+    at = []
+    for _ in range(4):
+        with limit.spending(5):
+            at.append(clock.monotonic())
+    assert at == pytest.approx([1000, 1000.5, 1001, 1001.5])
