@@ -48,15 +48,14 @@ class Seen:
     """What came for one host.
 
     asked: how often the proxy was asked for it; refused: how often of these it said no; direct: connections that did
-    not come through the proxy; handshakes: that were completed; resumed: of these, those that went on with an earlier
-    session; rejected: those that the client broke off; requests: inside TLS.
+    not come through the proxy; handshakes: that were completed; rejected: those that the client broke off; requests:
+    inside TLS.
     """
 
     asked: int = 0
     refused: int = 0
     direct: int = 0
     handshakes: int = 0
-    resumed: int = 0
     rejected: int = 0
     requests: int = 0
 
@@ -150,7 +149,6 @@ class Proxy:
         """From now on, show this certificate for a host."""
         authority = self._unknown if flaw == "unknown issuer" else self._trusted
         name = "another.example.com" if flaw == "other host" else host
-        # A context of its own for each host: no session of one service is good for another.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(authority.issue(name, expired=flaw == "expired"))
         context.sni_callback = _only(host)
@@ -269,7 +267,6 @@ class Proxy:
             seen.rejected += 1
             return
         seen.handshakes += 1
-        seen.resumed += writer.get_extra_info("ssl_object").session_reused
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._ports[host], limit=PIECE)
         try:
             ways = [

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from drive2cloudinary.cloudinary.delivery import Answer, Delivery
 from drive2cloudinary.errors import StopRun
-from drive2cloudinary.network.tls import _trust
+from drive2cloudinary.network.tls import trust
 from drive2cloudinary.settings import Settings
 
 
@@ -71,7 +71,7 @@ def test_only_a_certificate_that_counts_is_believed_and_no_redirection_leaves_ht
     root = f"https://127.0.0.1:{server.server_port}"
 
     def ask(path: str) -> Answer:
-        _trust.cache_clear()
+        trust.cache_clear()
         return Delivery(Settings(timeout=5, retries=0), 1).ask(root + path, 7)
 
     with pytest.raises(StopRun, match="CDN's certificate is not trusted"):

@@ -304,7 +304,7 @@ def test_a_proxy_that_wants_another_login_stops_the_run(workspace: Workspace, pr
 
 
 @pytest.mark.parametrize("way", ["through a proxy", "directly"])
-def test_a_process_has_one_connection_to_a_service_and_resumes_its_session(
+def test_a_process_has_one_connection_to_a_service_until_the_service_closes_it(
     workspace: Workspace, proxy: Proxy, way: str
 ) -> None:
     variables = {"SSL_CERT_FILE": str(proxy.authority)}
@@ -324,13 +324,11 @@ def test_a_process_has_one_connection_to_a_service_and_resumes_its_session(
     # Servers close each connection after a while.
     proxy.limit = 2
     workspace.add(*(f"more {number}.jpg" for number in range(20)))
-    before = [(seen.handshakes, seen.resumed) for seen in (drive, api)]
+    before = [drive.handshakes, api.handshakes]
     run(workspace).succeeded()
     workspace.audit()
-    for seen, (handshakes, resumed) in zip((drive, api), before, strict=True):
-        anew = seen.handshakes - handshakes
-        assert anew >= 10
-        assert seen.resumed - resumed >= anew - 5, "but for the first connection of each process"
+    anew = [drive.handshakes - before[0], api.handshakes - before[1]]
+    assert min(anew) >= 10 and not workspace.failures()
 
 
 def test_only_a_download_may_be_redirected_within_googles_hosts_and_without_the_token(

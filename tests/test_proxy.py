@@ -86,25 +86,19 @@ def test_each_service_answers_behind_its_name_and_keeps_the_connection(proxy: Pr
         assert pool.request("HEAD", f"https://{CDN}/emulated/image/upload/v1/none.jpg").status == 404
     assert {host: seen.requests for host, seen in proxy.seen.items()} == {OAUTH: 1, DRIVE: 3, API: 1, CDN: 1}
     for seen in proxy.seen.values():
-        assert (seen.asked, seen.handshakes, seen.refused, seen.resumed, seen.direct) == (1, 1, 0, 0, 0)
+        assert (seen.asked, seen.handshakes, seen.refused, seen.direct) == (1, 1, 0, 0)
     assert sum(emulator.stats()["counts"].values()) == 6
 
 
-def test_a_connection_ends_after_its_share_and_the_next_one_resumes_its_session(proxy: Proxy) -> None:
+def test_a_connection_ends_after_its_share(proxy: Proxy) -> None:
     proxy.limit = 2
-    context, session = strict(proxy.authority), None
-    for number in range(3):
-        with context.wrap_socket(tunnel(proxy, CDN), server_hostname=CDN, session=session) as connection:
-            assert answers(connection) == 404
-            session = connection.session
-            assert connection.session_reused == bool(number)
-            assert answers(connection) == 404
+    context = strict(proxy.authority)
+    for _ in range(3):
+        with context.wrap_socket(tunnel(proxy, CDN), server_hostname=CDN) as connection:
+            assert answers(connection) == answers(connection) == 404
             assert connection.recv(1) == b""
     seen = proxy.seen[CDN]
-    assert (seen.asked, seen.handshakes, seen.resumed, seen.requests) == (3, 3, 2, 6)
-    # The session of one service is nothing to another one.
-    with context.wrap_socket(tunnel(proxy, API), server_hostname=API, session=session) as connection:
-        assert answers(connection) == 404 and not connection.session_reused
+    assert (seen.asked, seen.handshakes, seen.requests) == (3, 3, 6)
 
 
 def test_what_it_refuses(proxy: Proxy) -> None:

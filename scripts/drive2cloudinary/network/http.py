@@ -217,8 +217,6 @@ class Network:
         sink: Callable[[bytes], object] | None,
         wants_body: Callable[[Answer], bool],
     ) -> Answer:
-        if isinstance(sock := getattr(answer.connection, "sock", None), ssl.SSLSocket):
-            trust().remember(sock)
         if answer.status == 407:
             raise self._refused_by_proxy(407, url)
         head = Answer(answer.status, answer.headers, b"", url)
