@@ -17,6 +17,7 @@ import pytest
 
 from drive2cloudinary.cloudinary.cloudinary_http import Connector
 from drive2cloudinary.errors import MigrationError, NoAnswer, StopRun, TransientError
+from drive2cloudinary.network import watchdog
 from drive2cloudinary.network.contact import Contact
 from drive2cloudinary.network.http import Network
 from tests.harness import PATIENCE, Finished, Workspace, wait_for
@@ -255,18 +256,44 @@ def test_a_request_that_waited_until_its_signature_was_stale_is_signed_again(
     assert type(caught.value) is meaning
 
 
-def test_many_addresses_that_lead_nowhere_take_no_longer_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+@contextmanager
+def nowhere(family: socket.AddressFamily) -> Iterator[tuple[object, ...]]:
+    """An address of this machine, as of getaddrinfo, that neither accepts a connection nor refuses one."""
+    host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    with contextlib.ExitStack() as open_until_then:
+        full = open_until_then.enter_context(socket.create_server((host, 0), family=family, backlog=0))
         # A full queue drops what else wants to connect, as many a firewall does.
-        held = [socket.socket() for _ in range(3)]
-        for each in held:
-            each.setblocking(False)
-            each.connect_ex(full.getsockname())
-        address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())
+        for _ in range(3):
+            held = open_until_then.enter_context(socket.socket(family))
+            held.setblocking(False)
+            held.connect_ex(full.getsockname())
+        yield family, socket.SOCK_STREAM, 6, "", full.getsockname()
+
+
+def test_many_addresses_that_lead_nowhere_take_no_longer_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with nowhere(socket.AF_INET) as address:
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 6)
         began = time.monotonic()
         with pytest.raises(StopRun, match="no answer from Cloudinary for .*: no connection in time"):
-            network(5, timeout=1).call("GET", f"http://api.test:{full.getsockname()[1]}/")
+            network(5, timeout=1).call("GET", "http://api.test/")
         assert time.monotonic() - began < 6 * 1, "one second for all, and not for each"
-        for each in held:
-            each.close()
+
+
+def test_a_network_whose_ipv6_leads_nowhere_costs_one_short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only one for each process, whatever the host, although each answer here ends its connection."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(100_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+    monkeypatch.setattr(watchdog, "_unreachable", set())
+    good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", Server(answer).listener.getsockname())
+    asked = network(60)
+    with nowhere(socket.AF_INET6) as address:
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 4 + [good])
+        took = []
+        for host in ("api.test", "api.test", "other.test"):
+            began = time.monotonic()
+            assert asked.call("GET", f"http://{host}/").body == b"ok"
+            took.append(time.monotonic() - began)
+    assert 0.9 < took[0] < 2 and max(took[1:]) < 0.5, took

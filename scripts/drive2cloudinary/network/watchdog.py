@@ -20,6 +20,8 @@ _LOOKS_EVERY = 0.5
 """Seconds."""
 _mine = threading.local()
 """`limit`: the limit of this thread's current call."""
+_unreachable: set[int] = set()
+"""The families of addresses (IPv4, IPv6) to which the last attempt to connect has failed, in this process."""
 
 
 @dataclass(eq=False)
@@ -144,23 +146,26 @@ def watched(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnecti
 
 
 def _connect(host: str, port: int, seconds: float, options: Any) -> socket.socket:
-    """Connect to one of the addresses of a host, within `seconds` for all of them together. Raises OSError."""
+    """Connect to one of the addresses of a host, within `seconds` for all of them together. Raises OSError.
+
+    A family of addresses may be unreachable, as IPv6 is in many networks. After one failure, its addresses come last.
+    """
     deadline = time.monotonic() + seconds
     addresses = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     last: OSError = OSError("no address")
-    for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
+    while addresses and (left := deadline - time.monotonic()) > 0:
+        addresses.sort(key=lambda each: each[0] in _unreachable)
+        family, kind, protocol, _, address = addresses.pop(0)
         sock = socket.socket(family, kind, protocol)
         try:
             for option in options:
                 sock.setsockopt(*option)
-            # The first address may be unreachable, as IPv6 is in many networks.
-            sock.settimeout(max(left / (len(addresses) - number), min(left, 1.0)))
+            sock.settimeout(max(left / (len(addresses) + 1), min(left, 1.0)))
             sock.connect(address)
+            _unreachable.discard(family)
             return sock
         except OSError as error:
             sock.close()
+            _unreachable.add(family)
             last = error
     raise last
