@@ -15,7 +15,7 @@ from drive2cloudinary.cloudinary.cloudinary_answers import cloudinary_error, del
 from drive2cloudinary.drive.drive_answers import NotAccepted, drive_error
 from drive2cloudinary.drive.signin import refused_consent, sign_in_error
 from drive2cloudinary.errors import ImageError, MigrationError, NotAMember, RateLimited, StopRun, TransientError
-from drive2cloudinary.network.http import Answer
+from drive2cloudinary.network.http import Response
 from tests.emulator.oauth import REFUSALS
 from tests.recorded import (
     HTML,
@@ -357,5 +357,5 @@ def test_a_page_of_the_token_endpoint_passes(tmp_path: Path, status: int) -> Non
     assert isinstance(sign_in_error(_answer(status, SORRY), tmp_path, USER, ""), TransientError)
 
 
-def _answer(status: int, body: bytes) -> Answer:
-    return Answer(status, urllib3.HTTPHeaderDict(HTML), body, "https://oauth2.googleapis.com/token")
+def _answer(status: int, body: bytes) -> Response:
+    return Response(status, urllib3.HTTPHeaderDict(HTML), body, "https://oauth2.googleapis.com/token")

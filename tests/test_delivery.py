@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from drive2cloudinary.cloudinary.delivery import Answer, Delivery
+from drive2cloudinary.cloudinary.delivery import Delivered, Delivery
 from drive2cloudinary.errors import StopRun
 from drive2cloudinary.network.tls import trust
 from drive2cloudinary.settings import Settings
@@ -70,14 +70,14 @@ def test_only_a_certificate_that_counts_is_believed_and_no_redirection_leaves_ht
 ) -> None:
     root = f"https://127.0.0.1:{server.server_port}"
 
-    def ask(path: str) -> Answer:
+    def ask(path: str) -> Delivered:
         trust.cache_clear()
         return Delivery(Settings(timeout=5, retries=0), 1).ask(root + path, 7)
 
     with pytest.raises(StopRun, match="CDN's certificate is not trusted"):
         ask("/there")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    assert ask("/there") == ask(f"/{root}/there") == ask("//there") == Answer(200, 7)
+    assert ask("/there") == ask(f"/{root}/there") == ask("//there") == Delivered(200, 7)
     for elsewhere in (root.replace("https", "http") + "/there", "file:///etc/passwd", "https://127.0.0.1:port"):
         left = ask(f"/{elsewhere}")
         assert "not an address to ask" in str(left.error) and left.bytes is None

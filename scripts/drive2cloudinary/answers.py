@@ -18,7 +18,7 @@ of them (nginx: 499, Cloudflare: 520 to 530)."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class ErrorAnswer:
     """An error answer as a table reads it.
 
     reasons: the names that the service has for the error, the most specific first; says: its message, or what there is
@@ -48,9 +48,9 @@ class Row:
     reasons, and a message like this.
 
     An empty condition always holds. reason: names with a space between, compared without case and underscores; "-": the
-    answer names none. says: a regular expression, for the message or for what else may tell. is_own: as of Answer; None
-    for either. line: what the user reads before the answer itself; of RateLimited, the name of the limit. wait: the
-    seconds until the limit is lifted, which the service does not say.
+    answer names none. says: a regular expression, for the message or for what else may tell. is_own: as of ErrorAnswer;
+    None for either. line: what the user reads before the answer itself; of RateLimited, the name of the limit. wait:
+    the seconds until the limit is lifted, which the service does not say.
     """
 
     error: type[MigrationError]
@@ -62,7 +62,7 @@ class Row:
     is_own: bool | None = None
     wait: Callable[[], float] | None = None
 
-    def fits(self, answer: Answer) -> bool:
+    def fits(self, answer: ErrorAnswer) -> bool:
         """Whether the row is about this answer."""
         if (self.status and answer.status not in self.status) or self.is_own not in (None, answer.is_own):
             return False
@@ -72,7 +72,7 @@ class Row:
             return False
         return not self.says or re.search(self.says, f"{answer.says}\n{answer.more}", re.IGNORECASE) is not None
 
-    def meaning(self, answer: Answer, names: Mapping[str, object]) -> MigrationError:
+    def meaning(self, answer: ErrorAnswer, names: Mapping[str, object]) -> MigrationError:
         """The error for an answer. In: what the names in braces of the line stand for."""
         line = self.line.format(**names)
         if issubclass(self.error, RateLimited):
@@ -88,7 +88,7 @@ UNKNOWN = Row(TransientError)
 """Of an answer that no row is about: nothing is wrong with the file, and it may pass."""
 
 
-def meaning(table: Iterable[Row], answer: Answer, **names: object) -> MigrationError:
+def meaning(table: Iterable[Row], answer: ErrorAnswer, **names: object) -> MigrationError:
     """The error that an answer means: by the first row that fits it, or else UNKNOWN.
 
     In: what the names in braces of the rows' lines stand for.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from drive2cloudinary.answers import PASSING, Answer, Row, json_of, meaning, of_no_api
+from drive2cloudinary.answers import PASSING, ErrorAnswer, Row, json_of, meaning, of_no_api
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError, MigrationError, RateLimited, StopRun, TransientError
 from drive2cloudinary.retrying import retry_after, usable
@@ -146,7 +146,7 @@ def cloudinary_error(status: int, body: bytes, headers: Mapping[str, str], waite
     # among them can have several lines.
     shown = re.sub(r"(?is)(invalid signature|string to sign).*", r"\1", message)
     content_type = next((headers[name] for name in headers if name.lower() == "content-type"), "")
-    answer = Answer(
+    answer = ErrorAnswer(
         "Cloudinary",
         status,
         shown or of_no_api(body, content_type),
@@ -161,7 +161,7 @@ def delivery_error(status: int, cause: str, headers: Mapping[str, str]) -> Migra
 
     In: the HTTP status, the header X-Cld-Error ("" if there is none), all headers.
     """
-    return meaning(CDN, Answer("the CDN", status, cause, is_own=bool(cause), wait=retry_after(headers)))
+    return meaning(CDN, ErrorAnswer("the CDN", status, cause, is_own=bool(cause), wait=retry_after(headers)))
 
 
 def try_again_on(message: str) -> float | None:

@@ -45,7 +45,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Delivered:
     """The result for a URL: the HTTP status (None without an answer), the delivered bytes, the error, their md5.
 
     md5 is what the CDN states as etag, which is the md5 of an asset that is delivered as it is stored; None if it
@@ -69,7 +69,7 @@ class Answer:
 
 
 def ask_all(
-    items: Sequence[Item], ask: Callable[[Item], tuple[Result, Answer]], at_once: int, say: Callable[[str], None]
+    items: Sequence[Item], ask: Callable[[Item], tuple[Result, Delivered]], at_once: int, say: Callable[[str], None]
 ) -> Iterator[Result]:
     """Call `ask` for each item, `at_once` at a time; the results come in the order of the items.
 
@@ -103,7 +103,7 @@ class Delivery:
         cdn = Services.of(settings, tell_on_stderr).cdn
         self._network = http.Network(cdn, settings.timeout, connections=threads, waits=False, proxy=api_proxy())
 
-    def ask(self, url: str, expected: int | None) -> Answer:
+    def ask(self, url: str, expected: int | None) -> Delivered:
         """Request a URL from the CDN. Raises StopRun if the CDN asks for a long pause.
 
         In: the URL, and its expected size in bytes (None if unknown). A size that differs is checked with GET, because
@@ -112,7 +112,7 @@ class Delivery:
         status: int | None = None
         at_most = 2 * (expected or _UNKNOWN)
 
-        def once() -> Answer:
+        def once() -> Delivered:
             nonlocal status
             status = None
             reply = self._reply("HEAD", url, {}, at_most)
@@ -123,33 +123,33 @@ class Delivery:
             if status not in (200, 206):
                 raise reply.error
             etag = plain_etag(reply.headers.get("ETag"))
-            return Answer(status, reply.size, md5=str(etag) if is_md5(etag) else None)
+            return Delivered(status, reply.size, md5=str(etag) if is_md5(etag) else None)
 
         try:
             return self._patiently(once)
         except ImageError as error:
-            return Answer(status, error=error)
+            return Delivered(status, error=error)
 
-    def read(self, url: str, at_most: int) -> Answer:
+    def read(self, url: str, at_most: int) -> Delivered:
         """Download what a URL delivers; the answer has the md5 of these bytes. Raises StopRun as `ask`.
 
         In: the most bytes to download; of more, the md5 stays unknown.
         """
         status: int | None = None
 
-        def once() -> Answer:
+        def once() -> Delivered:
             nonlocal status
             status = None
             reply = self._reply("GET", url, {}, at_most)
             status = reply.status
             if status != 200:
                 raise reply.error
-            return Answer(status, reply.size, md5=reply.md5)
+            return Delivered(status, reply.size, md5=reply.md5)
 
         try:
             return self._patiently(once)
         except ImageError as error:
-            return Answer(status, error=error)
+            return Delivered(status, error=error)
 
     def _reply(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Reply:
         """The answer to one request, after redirects. A redirect from https to http is not followed."""
@@ -210,7 +210,7 @@ class _Reply:
     md5: str | None = None
 
     @classmethod
-    def of(cls, answer: http.Answer, count: int | None) -> _Reply:
+    def of(cls, answer: http.Response, count: int | None) -> _Reply:
         """Read an answer. In: the counted bytes of its body, for an answer whose headers do not state the size."""
         if answer.status == 206:
             size = _number(r"bytes 0-0/([0-9]{1,18})", answer.headers.get("Content-Range", ""))

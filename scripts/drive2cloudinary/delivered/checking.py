@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from drive2cloudinary.checks import in_utc
-from drive2cloudinary.cloudinary.delivery import Answer, Delivery
+from drive2cloudinary.cloudinary.delivery import Delivered, Delivery
 from drive2cloudinary.cloudinary.names import asset_key
 from drive2cloudinary.cloudinary.original_url import Address
 from drive2cloudinary.delivered.caches import Entry
@@ -41,7 +41,7 @@ class Checked:
     md5: str | None = None
 
 
-def check(candidate: Candidate, delivery: Delivery, thorough: bool) -> tuple[Checked, Answer]:
+def check(candidate: Candidate, delivery: Delivery, thorough: bool) -> tuple[Checked, Delivered]:
     """Ask the CDN for the candidate's URL, and compare with the file in Drive. Raises StopRun.
 
     In: `thorough`, to download what is delivered instead of trusting the size and the md5 that the CDN states.
@@ -62,7 +62,7 @@ def check(candidate: Candidate, delivery: Delivery, thorough: bool) -> tuple[Che
     return Checked(candidate, verdict, _why(verdict, candidate, answer), answer.bytes, answer.md5), answer
 
 
-def _why(verdict: Verdict, candidate: Candidate, answer: Answer) -> str:
+def _why(verdict: Verdict, candidate: Candidate, answer: Delivered) -> str:
     """The remark for the mapping; "" if the md5 has proved everything."""
     if verdict == "same bytes":
         return ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from drive2cloudinary.cloudinary.asset import ASSET_FIELDS
 from drive2cloudinary.cloudinary.asset_urls import jpg_url
-from drive2cloudinary.cloudinary.delivery import Answer, Delivery, ask_all
+from drive2cloudinary.cloudinary.delivery import Delivered, Delivery, ask_all
 from drive2cloudinary.cloudinary.original_url import OwnCloud
 from drive2cloudinary.command import warn
 from drive2cloudinary.delivered import caches
@@ -151,7 +151,7 @@ def _check_all(
     replace_altered: bool,
     say: Callable[[str], None],
 ) -> list[Checked]:
-    def ask(candidate: Candidate) -> tuple[Checked, Answer]:
+    def ask(candidate: Candidate) -> tuple[Checked, Delivered]:
         # What is replaced has to be known for what it is, by its version or by its md5.
         is_unnamed = replace_altered and candidate.address.version is None
         return check(candidate, delivery, thorough or is_unnamed)

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
-from drive2cloudinary.cloudinary.delivery import Answer, Delivery, ask_all
+from drive2cloudinary.cloudinary.delivery import Delivered, Delivery, ask_all
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.files import replacing_table
 from drive2cloudinary.results import layout, mapping, marker
@@ -58,7 +58,7 @@ def verify(
     delivery = Delivery(settings, at_once)
     markers = marker.by_file(results_folder)
 
-    def check(row: Row) -> tuple[Verified, Answer]:
+    def check(row: Row) -> tuple[Verified, Delivered]:
         expected = _stored_bytes(row, results_folder, markers.get(row.file_id, []))
         answer = delivery.ask(row.cloudinary_url, expected)
         return _verified(row, expected, answer), answer
@@ -76,7 +76,7 @@ def _stored_bytes(row: Row, results_folder: Path, markers: Iterable[str]) -> int
     return None
 
 
-def _verified(row: Row, expected: int | None, answer: Answer) -> Verified:
+def _verified(row: Row, expected: int | None, answer: Delivered) -> Verified:
     result: Result = "ok"
     error = ""
     if answer.error:

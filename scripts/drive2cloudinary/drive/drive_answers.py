@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from drive2cloudinary.answers import PASSING, Answer, Row, json_of, meaning, of_no_api
+from drive2cloudinary.answers import PASSING, ErrorAnswer, Row, json_of, meaning, of_no_api
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import ImageError, MigrationError, NotAMember, RateLimited, StopRun, TransientError
 from drive2cloudinary.retrying import retry_after
@@ -142,7 +142,7 @@ def drive_error(status: int, body: bytes, headers: Mapping[str, str]) -> Migrati
     return meaning(DRIVE, answer_of(status, body, headers))
 
 
-def answer_of(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+def answer_of(status: int, body: bytes, headers: Mapping[str, str]) -> ErrorAnswer:
     """An error answer of Drive, as the table reads it: in the format of Drive v3, of newer Google APIs, or in none."""
     value = json_of(body)
     if isinstance(value, list) and len(value) == 1:
@@ -152,11 +152,11 @@ def answer_of(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
     wait = retry_after(headers)
     if not isinstance(error, dict):
         content_type = next((headers[name] for name in headers if name.lower() == "content-type"), "")
-        return Answer("Drive", status, of_no_api(body, content_type), is_own=False, wait=wait)
+        return ErrorAnswer("Drive", status, of_no_api(body, content_type), is_own=False, wait=wait)
     details = _objects(error.get("details"))
     reasons = [*_objects(error.get("errors")), *details]
     metadata = [f"{name}={value}" for each in details for name, value in _pairs(each.get("metadata"))]
-    return Answer(
+    return ErrorAnswer(
         "Drive",
         status,
         str(error.get("message", "")),

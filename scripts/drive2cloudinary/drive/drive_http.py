@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httplib2
 import requests
 
-from drive2cloudinary.network.http import ANSWER, Answer, Network
+from drive2cloudinary.network.http import ANSWER, Network, Response
 from drive2cloudinary.network.services import Services, tell_on_stderr
 from drive2cloudinary.settings import Settings
 
@@ -24,7 +24,7 @@ _REDIRECTS = 3
 class SignInRefused(Exception):
     """The token endpoint answered with an error, of which the client would keep only a part, with advice of its own."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -123,5 +123,5 @@ def _is_googles(url: str) -> bool:
         return False
 
 
-def _as_httplib2(answer: Answer) -> httplib2.Response:
+def _as_httplib2(answer: Response) -> httplib2.Response:
     return httplib2.Response({**answer.headers, "status": str(answer.status)})

@@ -13,7 +13,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.oauth2.credentials import Credentials
 from google.oauth2.service_account import Credentials as ServiceAccountCredentials
 
-from drive2cloudinary.answers import PASSING, Answer, Row, json_of, meaning, of_no_api
+from drive2cloudinary.answers import PASSING, ErrorAnswer, Row, json_of, meaning, of_no_api
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.errors import MigrationError, RateLimited, StopRun, TransientError, one_line
 from drive2cloudinary.network import http
@@ -148,7 +148,7 @@ def _what_it_is(path: Path) -> str:
     return "holds no credentials of Google" if os.access(path, os.R_OK) else "may not be read"
 
 
-def sign_in_error(answer: http.Answer, token: Path, credentials: Any, impersonate: str) -> MigrationError:
+def sign_in_error(answer: http.Response, token: Path, credentials: Any, impersonate: str) -> MigrationError:
     """The error to raise when Google's token endpoint refuses an access token.
 
     In: its answer; the token file, the credentials that were read, and the user as whom a service account reads.
@@ -163,7 +163,7 @@ def sign_in_error(answer: http.Answer, token: Path, credentials: Any, impersonat
     value = json_of(answer.body)
     told = value if isinstance(value, dict) and isinstance(value.get("error"), str) else None
     content_type = answer.headers.get("Content-Type", "")
-    asked = Answer(
+    asked = ErrorAnswer(
         SIGN_IN,
         answer.status,
         str(told.get("error_description", "")) if told else of_no_api(answer.body, content_type),
@@ -178,7 +178,7 @@ def sign_in_error(answer: http.Answer, token: Path, credentials: Any, impersonat
 
 def refused_consent(code: str, description: str) -> MigrationError:
     """The error to raise when Google does not grant a consent. In: the error's code and description (RFC 6749, 5.2)."""
-    said = Answer(SIGN_IN, 400, description, reasons=(code,))
+    said = ErrorAnswer(SIGN_IN, 400, description, reasons=(code,))
     row = next((row for row in (*OF_ANYBODY, *OF_A_CLIENT) if row.fits(said)), None)
     if row is None:
         return MigrationError(f"Google did not grant access: {one_line(f'{code} {description}', 200)}")

@@ -46,7 +46,7 @@ _WORDS: dict[type[BaseException], str] = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One answer: its HTTP status, headers, decoded body, and the URL requested."""
 
     status: int
@@ -103,8 +103,8 @@ class Network:
         at_most: int = ANSWER,
         size: int = 0,
         sink: Callable[[bytes], object] | None = None,
-        wants_body: Callable[[Answer], bool] = lambda answer: True,
-    ) -> Answer:
+        wants_body: Callable[[Response], bool] = lambda answer: True,
+    ) -> Response:
         """Send one request and return its answer, whatever the status. Redirects are not followed.
 
         In: `at_most`, the most bytes of a successful answer; `size`, the expected bytes of a file; `sink`, called with
@@ -157,7 +157,7 @@ class Network:
         self._contact.answered()
         return True
 
-    def redirected(self, answer: Answer) -> TransientError:
+    def redirected(self, answer: Response) -> TransientError:
         """The error for a redirect. Redirects are not followed, because the target would get the request's secrets."""
         try:
             host = urlsplit(answer.redirects_to).hostname
@@ -182,8 +182,8 @@ class Network:
         at_most: int,
         size: int,
         sink: Callable[[bytes], object] | None,
-        wants_body: Callable[[Answer], bool],
-    ) -> Answer:
+        wants_body: Callable[[Response], bool],
+    ) -> Response:
         seconds = 5 * self._timeout + (len(body or b"") + size) / 20_000
         with WATCHDOG.limit(seconds) as limit:
             try:
@@ -215,11 +215,11 @@ class Network:
         url: str,
         at_most: int,
         sink: Callable[[bytes], object] | None,
-        wants_body: Callable[[Answer], bool],
-    ) -> Answer:
+        wants_body: Callable[[Response], bool],
+    ) -> Response:
         if answer.status == 407:
             raise self._refused_by_proxy(407, url)
-        head = Answer(answer.status, answer.headers, b"", url)
+        head = Response(answer.status, answer.headers, b"", url)
         if not wants_body(head):
             return head
         succeeded = 200 <= head.status < 300
