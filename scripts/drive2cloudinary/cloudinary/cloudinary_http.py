@@ -48,8 +48,6 @@ class Connector:
         signed_at, self._last.called_at = time.time(), time.monotonic()
         body, content_type = urllib3.encode_multipart_formdata(fields)
         answer = self._network.call(method, url, headers={**headers, "Content-Type": content_type}, body=body)
-        if answer.is_redirect:
-            raise self._network.redirected(answer)
         if answer.status != 200:
             raise cloudinary_error(answer.status, answer.body, answer.headers, time.time() - signed_at)
         self._last.answered_at = _moment(answer.headers.get("Date", ""))

@@ -37,7 +37,6 @@ MOST_UNANSWERED = 20
 
 _NO_HEAD = (403, 405, 501)
 """The status codes of servers that refuse HEAD; they may still answer GET."""
-_REDIRECTS = 5
 _UNKNOWN = 10_000_000
 """The expected bytes if the stored size is unknown. If the CDN states no size, up to twice as many are read."""
 Item = TypeVar("Item")
@@ -154,26 +153,23 @@ class Delivery:
     def _reply(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Reply:
         """The answer to one request, after redirects. A redirect from https to http is not followed."""
         schemes: tuple[str, ...] = ("https://", "http://")
-        for _ in range(_REDIRECTS + 1):
-            if not url.startswith(schemes):
-                raise ImageError(f"not an address to ask: {one_line(url, 200)}")
-            if url.startswith("https://"):
-                schemes = ("https://",)
-            reply = self._request(method, url, headers, at_most)
-            if not reply.redirects_to:
-                return reply
-            url = reply.redirects_to
-        raise ImageError(f"redirected more than {_REDIRECTS} times")
-
-    def _request(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Reply:
         count = 0
         digest = hashlib.md5(usedforsecurity=False)
+
+        def follows(target: str) -> bool:
+            nonlocal schemes
+            if not target.startswith(schemes):
+                raise ImageError(f"not an address to ask: {one_line(target, 200)}")
+            if target.startswith("https://"):
+                schemes = ("https://",)
+            return True
 
         def add(part: bytes) -> None:
             nonlocal count
             count += len(part)
             digest.update(part)
 
+        follows(url)
         with self._rate_limit.spending():
             try:
                 answer = self._network.call(
@@ -187,9 +183,10 @@ class Delivery:
                     wants_body=lambda answer: (
                         "Range" not in headers or answer.status != 200 or "Content-Length" not in answer.headers
                     ),
+                    follows=follows,
                 )
             except TooLarge:
-                return _Reply(200, count, "", {})
+                return _Reply(200, count, {})
             reply = replace(_Reply.of(answer, count if method == "GET" else None), md5=digest.hexdigest())
             if reply.status in (420, 429):
                 raise reply.error
@@ -198,14 +195,13 @@ class Delivery:
 
 @dataclass(frozen=True)
 class _Reply:
-    """One answer: status, the size of the whole file if known, the redirect's target ("" if none), headers.
+    """One answer: status, the size of the whole file if known, headers.
 
     md5: of the body's bytes; None if they were too many.
     """
 
     status: int
     size: int | None
-    redirects_to: str
     headers: Mapping[str, str]
     md5: str | None = None
 
@@ -218,7 +214,7 @@ class _Reply:
             size = _number(r"([0-9]{1,18})", answer.headers["Content-Length"])
         else:
             size = count
-        return cls(answer.status, size, answer.redirects_to, answer.headers)
+        return cls(answer.status, size, answer.headers)
 
     @property
     def error(self) -> MigrationError:

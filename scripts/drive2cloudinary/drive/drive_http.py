@@ -18,7 +18,6 @@ from drive2cloudinary.settings import Settings
 
 GOOGLE = (".google.com", ".googleapis.com", ".googleusercontent.com")
 """The hosts to which Google may redirect a download."""
-_REDIRECTS = 3
 
 
 class SignInRefused(Exception):
@@ -63,25 +62,22 @@ class DriveHttp:
         connection_type: Any = None,
     ) -> tuple[httplib2.Response, bytes]:
         """As httplib2.Http.request. Raises TransientError, SignInRefused."""
-        sent = dict(headers or {})
         if uri.startswith(self._endpoint):
             file_size: int | None = getattr(self._of_thread, "file_size", None)
-            at_most = ANSWER if file_size is None else file_size
-            size = file_size or 0
-            answer = self._drive.call(method, uri, headers=sent, body=body, at_most=at_most, size=size)
-            for _ in range(_REDIRECTS if file_size is not None else 0):
-                if not _is_googles(uri) or not _is_googles(answer.redirects_to):
-                    break
-                sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
-                answer = self._drive.call(method, answer.redirects_to, headers=sent, at_most=at_most, size=size)
-            network = self._drive
+            is_download = file_size is not None and _is_googles(uri)
+            answer = self._drive.call(
+                method,
+                uri,
+                headers=headers,
+                body=body,
+                at_most=ANSWER if file_size is None else file_size,
+                size=file_size or 0,
+                follows=lambda target: is_download and _is_googles(target),
+            )
         else:
-            network = self._sign_in
-            answer = network.call(method, uri, headers=sent, body=body)
+            answer = self._sign_in.call(method, uri, headers=headers, body=body)
             if method == "POST" and answer.status >= 400:
                 raise SignInRefused(answer)
-        if answer.is_redirect:
-            raise network.redirected(answer)
         return _as_httplib2(answer), answer.body
 
     def close(self) -> None:
@@ -102,8 +98,6 @@ class ConsentHttp(requests.adapters.BaseAdapter):
         assert request.method and request.url and isinstance(request.body, str | bytes | None)
         headers = {name: str(value) for name, value in request.headers.items()}
         answer = self._network.call(request.method, request.url, headers=headers, body=request.body)
-        if answer.is_redirect:
-            raise self._network.redirected(answer)
         response = requests.Response()
         response.status_code, response.url, response.request = answer.status, answer.url, request
         response.headers.update(answer.headers)

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -32,6 +33,7 @@ CONNECTING = 4.0
 """Seconds to connect to any address of a host, unless `timeout` is shorter. Short, so that the user is soon told."""
 _PIECE = 1 << 16
 _LONGEST_PAUSE = 15.0
+_REDIRECTS = 5
 _NOT_CONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 _WORDS: dict[type[BaseException], str] = {
     ConnectionRefusedError: "connection refused",
@@ -53,19 +55,6 @@ class Response:
     headers: urllib3.HTTPHeaderDict
     body: bytes
     url: str
-
-    @property
-    def is_redirect(self) -> bool:
-        return 300 <= self.status < 400
-
-    @property
-    def redirects_to(self) -> str:
-        """The target of a redirect, "" if the answer is none."""
-        location = self.headers.get("Location", "") if self.is_redirect else ""
-        try:
-            return urljoin(self.url, location) if location else ""
-        except ValueError:
-            return location
 
 
 class Network:
@@ -104,18 +93,35 @@ class Network:
         size: int = 0,
         sink: Callable[[bytes], object] | None = None,
         wants_body: Callable[[Response], bool] = lambda answer: True,
+        follows: Callable[[str], bool] = lambda target: False,
     ) -> Response:
-        """Send one request and return its answer, whatever the status. Redirects are not followed.
+        """Send one request and return its answer, whatever the status, unless it is a redirect.
 
         In: `at_most`, the most bytes of a successful answer; `size`, the expected bytes of a file; `sink`, called with
         the pieces of the body, which is then not returned; `wants_body`, whether to read the body at all (if not, the
-        connection is closed). The whole call may take five times the timeout, plus the time to transfer the bytes at
-        20 KB/s.
+        connection is closed); `follows`, whether a redirect of a request without a body may lead to this URL, which
+        does not get the Authorization header. Any other redirect is a TransientError, because its target would get the
+        request's secrets, and too many are an ImageError. The whole call may take five times the timeout, plus the time
+        to transfer the bytes at 20 KB/s.
         """
+        for _ in range(_REDIRECTS + 1):
+            once = partial(self._once, method, url, headers, body, at_most, size, sink, wants_body)
+            answer = self._answered(url, once)
+            if not 300 <= answer.status < 400:
+                return answer
+            target = _target(answer)
+            if not target or not follows(target):
+                raise self._redirected(target)
+            url = target
+            headers = {name: value for name, value in (headers or {}).items() if name.lower() != "authorization"}
+        raise ImageError(f"redirected more than {_REDIRECTS} times")
+
+    def _answered(self, url: str, once: Callable[[], Response]) -> Response:
+        """The answer to a request. In: its URL, and what sends it once."""
         began, next_try = time.monotonic(), 1.0
         while True:
             try:
-                answer = self._once(method, url, headers, body, at_most, size, sink, wants_body)
+                answer = once()
             except _Unreachable as error:
                 silent = self._contact.failed(began)
                 tried_for = time.monotonic() - began
@@ -157,10 +163,9 @@ class Network:
         self._contact.answered()
         return True
 
-    def redirected(self, answer: Response) -> TransientError:
-        """The error for a redirect. Redirects are not followed, because the target would get the request's secrets."""
+    def _redirected(self, target: str) -> TransientError:
         try:
-            host = urlsplit(answer.redirects_to).hostname
+            host = urlsplit(target).hostname
         except ValueError:
             host = None
         return TransientError(
@@ -311,6 +316,15 @@ class Network:
 
 class _Unreachable(Exception):
     """No connection could be made, so nothing was sent. The message is the reason."""
+
+
+def _target(answer: Response) -> str:
+    """The target of a redirect; "" if it names none."""
+    location = answer.headers.get("Location", "")
+    try:
+        return urljoin(answer.url, location) if location else ""
+    except ValueError:
+        return location
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
