@@ -152,9 +152,7 @@ class Network:
         parts = urlsplit(url)
         try:
             with only_waiting():
-                self._once(
-                    "HEAD", f"{parts.scheme}://{parts.netloc}/", None, None, ANSWER, 0, None, lambda answer: True
-                )
+                self._once("HEAD", f"{parts.scheme}://{parts.netloc}/")
         except (_Unreachable, NoAnswer):
             # At first, the next call may know better why.
             if silent >= 1:
@@ -182,12 +180,12 @@ class Network:
         self,
         method: str,
         url: str,
-        headers: Mapping[str, str] | None,
-        body: bytes | str | None,
-        at_most: int,
-        size: int,
-        sink: Callable[[bytes], object] | None,
-        wants_body: Callable[[Response], bool],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+        at_most: int = ANSWER,
+        size: int = 0,
+        sink: Callable[[bytes], object] | None = None,
+        wants_body: Callable[[Response], bool] = lambda answer: True,
     ) -> Response:
         seconds = 5 * self._timeout + (len(body or b"") + size) / 20_000
         with WATCHDOG.limit(seconds) as limit:

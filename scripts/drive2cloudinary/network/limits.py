@@ -24,7 +24,7 @@ class RateLimit:
 
     After a refusal, all calls wait, and one at a time goes out as a probe: after 1, 2, 4, 8, 16, 16 … seconds, or after
     the Retry-After of the refusal. When a probe is accepted, all go on. Refusals of calls that were under way at the
-    same time count as one. Nobody waits for a probe's answer, so the next one also follows a probe whose process died.
+    same time count as one. No probe waits for the answer to the one before, so a process that died holds up nobody.
 
     If no call of any process is accepted for nine minutes, the run stops: otherwise its images would fail one by one.
     """

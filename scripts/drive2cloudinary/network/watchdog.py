@@ -19,7 +19,7 @@ from drive2cloudinary.waiting import only_waiting
 _LOOKS_EVERY = 0.5
 """Seconds."""
 _mine = threading.local()
-"""`limit`: the limit of this thread's current call."""
+"""`limit`: the limit of this thread's current call; no connection is used without one."""
 _unreachable: set[int] = set()
 """The families of addresses (IPv4, IPv6) to which the last attempt to connect has failed, in this process."""
 
@@ -35,6 +35,11 @@ class Limit:
     connection: Any = None
     sent: bool = False
     expired: bool = False
+
+    @property
+    def left(self) -> float:
+        """Seconds until then, for a socket's timeout, which must not be 0."""
+        return max(0.1, self.until - time.monotonic())
 
 
 class Watchdog:
@@ -58,7 +63,6 @@ class Watchdog:
         try:
             yield limit
         finally:
-            _mine.limit = None
             with self._lock:
                 self._limits.discard(limit)
 
@@ -94,16 +98,16 @@ def watched(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnecti
         _requesting = False
 
         def connect(self) -> None:
-            self._keep_to_limit()
+            _mine.limit.connection = self
             with only_waiting():
                 super().connect()
-            self._let_send()
+            self.sock.settimeout(_mine.limit.left)
 
         def request(self, *arguments: Any, **options: Any) -> None:
-            self._keep_to_limit()
-            if self.sock is not None and (limit := getattr(_mine, "limit", None)):
+            _mine.limit.connection = self
+            if self.sock is not None:
                 # urllib3 sets the socket's timeout to this one before it sends, and to another before it reads.
-                self.timeout = max(0.1, limit.until - time.monotonic())
+                self.timeout = _mine.limit.left
             self._requesting = True
             try:
                 super().request(*arguments, **options)
@@ -114,17 +118,8 @@ def watched(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnecti
             if self._requesting:
                 if self.sock is None:
                     self.connect()
-                if limit := getattr(_mine, "limit", None):
-                    limit.sent = True
+                _mine.limit.sent = True
             super().send(data)
-
-        def _keep_to_limit(self) -> None:
-            if limit := getattr(_mine, "limit", None):
-                limit.connection = self
-
-        def _let_send(self) -> None:
-            if limit := getattr(_mine, "limit", None):
-                self.sock.settimeout(max(0.1, limit.until - time.monotonic()))
 
         def _new_conn(self) -> socket.socket:
             if pool.__module__ == "urllib3.contrib.socks":
