@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from drive2cloudinary import mounts
+from drive2cloudinary.cloudinary.account import NAMES, check_credentials
+from drive2cloudinary.drive.token_file import token_warnings
+from drive2cloudinary.errors import StopRun
 from tests import needs
 from tests.harness import Workspace
 
@@ -41,32 +45,26 @@ def test_only_cloudinarys_variables_are_taken(bare: Workspace) -> None:
     assert "none.so" not in done.said
 
 
-def test_values_are_taken_word_for_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No other variable is pulled in; in-process, for speed."""
-    from drive2cloudinary.cloudinary.account import check_credentials
-
-    # What is added to the environment is taken out of it again.
-    for name in ("CLOUDINARY_URL", "CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET"):
-        monkeypatch.setenv(name, "")
-    monkeypatch.setenv("ELSEWHERE", "secret-of-another")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").write_text(
-        "CLOUDINARY_CLOUD_NAME=${ELSEWHERE}\nCLOUDINARY_API_KEY=$ELSEWHERE\nCLOUDINARY_API_SECRET='a${ELSEWHERE:-b}'\n"
-    )
-    assert check_credentials() == "${ELSEWHERE}"
-    assert (os.environ["CLOUDINARY_API_KEY"], os.environ["CLOUDINARY_API_SECRET"]) == ("$ELSEWHERE", "a${ELSEWHERE:-b}")
-
-
 URL = "cloudinary://123:aB-c_d@cloud?upload_prefix=http://127.0.0.1:1"
 
 
 @pytest.fixture
 def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, and no credentials in the environment; what is set there is taken out again."""
-    for name in ("CLOUDINARY_URL", "CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET"):
+    for name in NAMES:
         monkeypatch.setenv(name, "")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_values_are_taken_word_for_word(in_process: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other variable is pulled in."""
+    monkeypatch.setenv("ELSEWHERE", "secret-of-another")
+    (in_process / ".env").write_text(
+        "CLOUDINARY_CLOUD_NAME=${ELSEWHERE}\nCLOUDINARY_API_KEY=$ELSEWHERE\nCLOUDINARY_API_SECRET='a${ELSEWHERE:-b}'\n"
+    )
+    assert check_credentials() == "${ELSEWHERE}"
+    assert (os.environ["CLOUDINARY_API_KEY"], os.environ["CLOUDINARY_API_SECRET"]) == ("$ELSEWHERE", "a${ELSEWHERE:-b}")
 
 
 @pytest.mark.parametrize(
@@ -74,10 +72,8 @@ def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         URL,
         f"  {URL} \r\n",
-        f'"{URL}"',
         f"'{URL}'\r",
         f"“{URL}”",
-        f"CLOUDINARY_URL={URL}",
         f"export CLOUDINARY_URL='{URL}'",
         f'CLOUDINARY_URL="CLOUDINARY_URL={URL}"',
         f"\ufeffCLOUDINARY_URL = {URL};",
@@ -87,24 +83,19 @@ def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_was_copied_along_with_an_address_does_not_matter(
     in_process: Path, monkeypatch: pytest.MonkeyPatch, written: str
 ) -> None:
-    """In the environment, and in each form of a .env file; in-process, for speed."""
-    from drive2cloudinary.cloudinary.account import check_credentials
-
+    """In the environment, and in each form of a .env file."""
     monkeypatch.setenv("CLOUDINARY_URL", written)
     assert check_credentials() == "cloud" and os.environ["CLOUDINARY_URL"] == URL
     line = f"# mine\nexport CLOUDINARY_URL = {written.strip()}\n"
     for content in (line.encode(), line.replace("\n", "\r\n").encode("utf-8-sig"), line.encode("utf-16")):
         monkeypatch.setenv("CLOUDINARY_URL", " ")
-        path = in_process / ".env"
-        path.write_bytes(content)
+        (in_process / ".env").write_bytes(content)
         assert check_credentials() == "cloud" and os.environ["CLOUDINARY_URL"] == URL
 
 
 def test_of_three_variables_nothing_that_was_copied_along_matters_either(
     in_process: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from drive2cloudinary.cloudinary.account import check_credentials
-
     monkeypatch.setenv("CLOUDINARY_CLOUD_NAME", "'cloud' ")
     monkeypatch.setenv("CLOUDINARY_API_KEY", "123\r")
     monkeypatch.setenv("CLOUDINARY_API_SECRET", 'CLOUDINARY_API_SECRET="aB-c_d"')
@@ -113,33 +104,35 @@ def test_of_three_variables_nothing_that_was_copied_along_matters_either(
 
 
 @pytest.mark.parametrize(
-    ("name", "written"),
+    ("environment", "said"),
     [
-        ("CLOUDINARY_URL", "cloudinary://<your_api_key>:<your_api_secret>@cloud"),
-        ("CLOUDINARY_URL", "CLOUDINARY_URL=cloudinary://<your_api_key>:<your_api_secret>@cloud"),
-        ("CLOUDINARY_URL", "cloudinary://123:<secret-of-mine>@cloud"),
-        ("CLOUDINARY_CLOUD_NAME", "<cloud name>"),
+        ({}, "there are no Cloudinary credentials: set CLOUDINARY_URL="),
+        ({"CLOUDINARY_URL": "cloudinary://key@cloud"}, "CLOUDINARY_URL is not complete"),
+        ({"CLOUDINARY_URL": "https://cloudinary.com"}, "CLOUDINARY_URL is not complete"),
+        (
+            {"CLOUDINARY_CLOUD_NAME": "cloud", "CLOUDINARY_API_KEY": "key"},
+            "CLOUDINARY_API_KEY or CLOUDINARY_API_SECRET is missing",
+        ),
+        (
+            {"CLOUDINARY_URL": "CLOUDINARY_URL=cloudinary://<your_api_key>:<your_api_secret>@cloud"},
+            "CLOUDINARY_URL has angle brackets: put your account's values ",
+        ),
+        ({"CLOUDINARY_URL": "cloudinary://123:<secret-of-mine>@cloud"}, "CLOUDINARY_URL has angle brackets"),
+        ({"CLOUDINARY_CLOUD_NAME": "<cloud name>"}, "CLOUDINARY_CLOUD_NAME has angle brackets"),
     ],
 )
-def test_angle_brackets_of_the_console_are_said_and_what_is_in_them_is_not_shown(
-    in_process: Path, monkeypatch: pytest.MonkeyPatch, name: str, written: str
+def test_what_is_not_complete_is_said_and_never_shown(
+    in_process: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
 ) -> None:
-    from drive2cloudinary.cloudinary.account import check_credentials
-    from drive2cloudinary.errors import StopRun
-
-    monkeypatch.setenv(name, written)
-    with pytest.raises(StopRun, match=f"^{name} has angle brackets: put your account's values ") as caught:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StopRun, match=f"^{said}") as caught:
         check_credentials()
     assert "secret-of-mine" not in str(caught.value)
 
 
 def test_where_chmod_has_no_effect_another_way_is_named(in_process: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a drive of Windows in WSL, whose files all users may change; it stays refused."""
-    from drive2cloudinary import mounts
-    from drive2cloudinary.cloudinary.account import check_credentials
-    from drive2cloudinary.drive.token_file import token_warnings
-    from drive2cloudinary.errors import StopRun
-
     (in_process / "mounts").write_text(f"C: {in_process} 9p rw,aname=drvfs;path=C:;uid=1000,access=client 0 0\n")
     monkeypatch.setattr(mounts, "MOUNTS", in_process / "mounts")
     for name in (".env", "token.json"):
@@ -217,22 +210,13 @@ REFUSED: dict[Callable[[Path], None], str] = {
 
 
 @pytest.mark.parametrize("spoil", REFUSED, ids=lambda spoil: spoil.__name__)
-def test_what_others_can_have_written_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
-) -> None:
-    """In-process, for speed; the next one shows that a run says it."""
-    from drive2cloudinary.cloudinary.account import check_credentials
-    from drive2cloudinary.errors import StopRun
-
-    for name in [name for name in os.environ if name.startswith("CLOUDINARY")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / ".env"
+def test_what_others_can_have_written_is_refused(in_process: Path, spoil: Callable[[Path], None]) -> None:
+    path = in_process / ".env"
     path.write_text("CLOUDINARY_URL=cloudinary://key:secret@cloud\n")
     spoil(path)
     with pytest.raises(StopRun, match=re.escape(REFUSED[spoil])):
         check_credentials()
-    assert "CLOUDINARY_URL" not in os.environ
+    assert not os.environ["CLOUDINARY_URL"]
 
 
 def test_the_refusal_is_one_line(bare: Workspace) -> None:
