@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.results.format import FORMAT
+from drive2cloudinary.run.folders import folders_of
+from drive2cloudinary.settings import Settings
 from tests.harness import Finished, Workspace, jpeg
 
+Config = dict[str, Any]
 
-def run(workspace: Workspace, *arguments: str, overwrite: bool = False) -> Finished:
+
+def run(workspace: Workspace, *arguments: str, **config: object) -> Finished:
     """Run the command on folders.csv."""
-    return workspace.run(*arguments, folder_id=None, folders="folders.csv", overwrite=overwrite)
+    return workspace.run(*arguments, folder_id=None, folders="folders.csv", **config)
 
 
 def folders(workspace: Workspace, text: str) -> None:
@@ -38,7 +45,8 @@ def test_each_folder_has_its_results_and_one_mapping_has_all(workspace: Workspac
 
     dry = run(workspace, "-n")
     dry.succeeded()
-    assert [line for line in dry.lines if line.startswith("new ")] and workspace.calls("cloudinary.upload") == 0
+    headings = [f"Summer 2026 ({summer}):", f"Winter/2025 ({winter}):"]
+    assert [line for line in dry.stdout.splitlines() if line.endswith("):")] == headings
 
     run(workspace).succeeded()
     rows = combined(workspace)
@@ -54,148 +62,107 @@ def test_each_folder_has_its_results_and_one_mapping_has_all(workspace: Workspac
         assert len(list((results / "markers").iterdir())) == number
 
     workspace.add("c.jpg", parent=winter)
-    again = run(workspace)
-    again.succeeded()
-    assert workspace.calls("cloudinary.upload") == 4, "only the new one"
-    assert len(combined(workspace)) == 4
-    dry = run(workspace, "-n")
-    assert sum(line.startswith("0 of 2 images to move ") for line in dry.lines) == 2, dry.said
+    run(workspace).succeeded()
+    assert workspace.calls("cloudinary.upload") == len(combined(workspace)) == 4, "only the new one"
 
 
-def test_a_list_in_the_configuration_is_as_good_as_a_file(workspace: Workspace) -> None:
-    album = workspace.cloud.drive("folder", name="Album")
-    workspace.add("a.jpg", parent=album)
-    config = {"folders": [{"folder_name": "Mine", "folder_id": album}]}
-    (workspace.path / "mine.json").write_text(json.dumps(config))
-    done = workspace.run("--configfile", "mine.json", folder_id=None)
-    done.succeeded()
-    assert [row["public_id"] for row in combined(workspace)] == ["Mine/a"]
+def read(given: Any, **more: Any) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """The folder_id, resource key and folder_name of each folder of the setting, and the lines that are left out."""
+    left_out: list[str] = []
+    found = folders_of(Settings(folders=given, **more), left_out.append)
+    return [(each.folder_id, each.resource_key, each.folder_name) for each in found], left_out
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("text", "found"),
     [
-        ("{folder_id: ID, folder_name: 2024_01}", "folder_name: YAML reads it as 202401, not as text: put it into"),
-        ("{folder_id: ID, folder_name: No}", "folder_name: YAML reads it as False, not as text: put it into quotes"),
-        ("{folder_id: 007}", "folder_id: YAML reads it as 7, not as text: put it into quotes"),
-        ("12_345", "folder_id: YAML reads it as 12345, not as text: put it into quotes"),
-        ("2024-01-01", "folder_id: YAML reads it as 2024-01-01, not as text: put it into quotes"),
-        ("{folder_id: ID, name: x}", "unknown key 'name'"),
-        ("{folder_name: x}", "no folder_id and no link"),
+        ('Nr,Folder Name,Link,Remark\n1,Mine,1A,"a, b"\n', ("1A", "", "Mine")),
+        ("NAME;URL;sum\nMine;https://drive.google.com/drive/folders/1A;1,5\n", ("1A", "", "Mine")),
+        ("folder\tfolder-id\nMine\t1A\n", ("1A", "", "Mine")),
+        ("folder_id,link,name\n1A,https://drive.google.com/open?id=1A,Mine\n", ("1A", "", "Mine")),
+        # A bare ID beside a link does not lose its resource key.
+        ("link,folder_id\nhttps://drive.google.com/drive/folders/1A?resourcekey=0-key,1A\n", ("1A", "0-key", "")),
+        ("folder_id,link\n1A,https://drive.google.com/drive/folders/1A?resourcekey=0-key\n", ("1A", "0-key", "")),
     ],
 )
-def test_a_wrong_entry_of_the_list_is_named_and_can_be_left_out(workspace: Workspace, entry: str, said: str) -> None:
-    workspace.add("a.jpg")
-    entries = [entry.replace("ID", workspace.cloud.folder_id), workspace.cloud.folder_id]
-    (workspace.path / "mine.yaml").write_text("\n- ".join(["folders:", *entries]))
-    done = workspace.run("--configfile", "mine.yaml", folder_id=None)
-    done.failed()
-    assert done.line(f"folders, entry 1: {said}") == done.lines[-1] and not workspace.cloud.log()
-    done = workspace.run("--configfile", "mine.yaml", folder_id=None, skip_wrong_lines=True)
-    done.failed()
-    assert done.line(f"left out: folders, entry 1: {said}")
-    assert [row["public_id"] for row in combined(workspace)] == ["Photos/a"]
+def test_a_spreadsheet_of_its_own_kind_is_read(tmp_path: Path, text: str, found: tuple[str, str, str]) -> None:
+    (tmp_path / "folders.csv").write_text(text, encoding="utf-8-sig")
+    assert read(str(tmp_path / "folders.csv")) == ([found], [])
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("folder_name,link\nA,{id}\nB,https://example.com/x\n", "folders.csv, line 3: folder_id"),
-        ("folder_name,link\nA,\n", "folders.csv, line 2: no folder_id and no link"),
-        ("folder_name,link\nA,{id}\n\nA,{id}\n", "folders.csv, line 4: folder"),
-        (
-            'folder_name,folder_id\n"A,{id}\n',
-            "folders.csv, line 2: unexpected end of data",
-        ),
-        ("folder_name,folder_id\nA,{id},more\n", "folders.csv, line 2: more cells"),
-        ("name,place\nA,{id}\n", "folders.csv, line 1: the columns"),
-        ("folder_id,link\n{id},other\n", "folders.csv, line 2: two folders"),
-        ("", "folders.csv, line 1: the columns"),
-        ("folder_name,link\n", "folders.csv names no folder"),
+        ("folder_name,link\nA,1A\nB,https://example.com/x\n", "line 3: folder_id"),
+        ("folder_name,link\nA,\n", "line 2: no folder_id and no link"),
+        ("folder_name,link\nA,1A\n\nA,1A\n", "line 4: folder 1A with the same folder_name is that of "),
+        ('folder_name,folder_id\n"A,1A\n', "line 2: unexpected end of data"),
+        ("folder_name,folder_id\nA,1A,more\n", "line 2: more cells"),
+        ("name,place\nA,1A\n", "line 1: the columns"),
+        ("folder_id,link\n1A,other\n", "line 2: two folders"),
+        ("", "line 1: the columns"),
+        ("folder_name,link\n", "names no folder"),
     ],
 )
-def test_a_bad_line_is_named_before_anything_starts(workspace: Workspace, text: str, said: str) -> None:
-    folders(workspace, text.format(id=workspace.cloud.folder_id))
-    for arguments in ((), ("-n",)):
-        done = run(workspace, *arguments)
-        done.failed()
-        assert said in done.line("folders.csv"), done.said
-    assert workspace.cloud.log() == [] and not (workspace.path / "results").exists()
+def test_a_bad_line_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folders.csv").write_text(text, encoding="utf-8-sig")
+    with pytest.raises(MigrationError, match=f"^folders.csv,? {said}"):
+        read("folders.csv")
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("entry", "said"),
     [
-        'Nr,Folder Name,Link,Remark\n1,Mine,{id},"a, b"\n',
-        "NAME;URL;sum\nMine;https://drive.google.com/drive/folders/{id};1,5\n",
-        "folder\tfolder-id\nMine\t{id}\n",
-        "folder_id,link,name\n{id},https://drive.google.com/open?id={id},Mine\n",
+        ({"folder_id": "1B", "folder_name": 202401}, "folder_name: YAML reads it as 202401, not as text: put it into"),
+        ({"folder_id": "1B", "folder_name": False}, "folder_name: YAML reads it as False, not as text: put it into"),
+        (12345, "folder_id: YAML reads it as 12345, not as text: put it into quotes"),
+        (date(2024, 1, 1), "folder_id: YAML reads it as 2024-01-01, not as text: put it into quotes"),
+        ({"folder_id": "1B", "name": "x"}, "unknown key 'name'"),
+        ({"folder_name": "x"}, "no folder_id and no link"),
     ],
 )
-def test_a_spreadsheet_of_its_own_kind_is_read(workspace: Workspace, text: str) -> None:
-    workspace.add("a.jpg")
-    folders(workspace, text.format(id=workspace.cloud.folder_id))
-    run(workspace).succeeded()
-    assert [row["public_id"] for row in combined(workspace)] == ["Mine/a"]
+def test_a_wrong_entry_of_the_list_is_named_and_can_be_left_out(entry: object, said: str) -> None:
+    entries = (entry, {"folder_name": "Mine", "folder_id": "1A"})
+    with pytest.raises(MigrationError, match=f"^folders, entry 1: {said}"):
+        read(entries)
+    found, (line,) = read(entries, skip_wrong_lines=True)
+    assert found == [("1A", "", "Mine")] and line.startswith(f"folders, entry 1: {said}")
 
 
-def test_a_column_that_is_not_there_is_one_line(workspace: Workspace) -> None:
-    folders(workspace, f"link\n{workspace.cloud.folder_id}\n")
-    for setting in ("folders_link_column", "folders_name_column"):
-        config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv", setting: "Where"}
-        done = workspace.run(**config)
-        done.failed()
-        assert done.lines == ["folders.csv, line 1: there is no column 'Where'"]
+def test_settings_that_do_not_go_together_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "folders.csv").write_text("link\n1A\n")
+    given = str(tmp_path / "folders.csv")
+    wrong: list[tuple[str, Config, str]] = [
+        (given, {"folders_link_column": "Where"}, "line 1: there is no column 'Where'"),
+        (given, {"folders_name_column": "Where"}, "line 1: there is no column 'Where'"),
+        (given, {"folder_id": "1A"}, "folder_id and folders are both set"),
+        (f"{tmp_path}/nowhere.csv", {}, "nowhere.csv cannot be read"),
+    ]
+    for path, more, said in wrong:
+        with pytest.raises(MigrationError, match=said):
+            read(path, **more)
 
 
 def test_wrong_lines_are_left_out_if_the_user_says_so_and_the_exit_code_tells(workspace: Workspace) -> None:
     workspace.add("a.jpg")
-    folders(workspace, f"link\nhttps://example.com/x\n{workspace.cloud.folder_id}\n{workspace.cloud.folder_id},x\n")
-    done = workspace.run(folder_id=None, folders="folders.csv", skip_wrong_lines="yes")
+    folder_id = workspace.cloud.folder_id
+    folders(workspace, f"link\nhttps://example.com/x\n{folder_id}\n{folder_id},x\n")
+    done = run(workspace)
+    done.failed()
+    assert done.lines == [done.line("folders.csv, line 2: folder_id 'https://example.com/x' is neither")]
+    assert workspace.cloud.log() == [] and not (workspace.path / "results").exists()
+
+    done = run(workspace, skip_wrong_lines="yes")
     done.failed()
     done.line("left out: folders.csv, line 2: folder_id 'https://example.com/x' is neither")
     done.line("left out: folders.csv, line 4: more cells than columns")
     assert done.lines[-1] == "wrong lines of folders.csv left out: 2"
     assert "all images are where they should be" not in done.said
     assert [row["status"] for row in combined(workspace)] == ["uploaded"]
-    dry = workspace.run("-n", folder_id=None, folders="folders.csv", skip_wrong_lines="yes")
+    dry = run(workspace, "-n", skip_wrong_lines="yes")
     dry.succeeded()
     dry.line("left out: folders.csv, line 2")
-    folders(workspace, "link\nhttps://example.com/x\n")
-    done = workspace.run(folder_id=None, folders="folders.csv", skip_wrong_lines="yes")
-    done.failed()
-    assert done.lines == ["folders.csv names no folder"]
-
-
-def test_a_line_that_repeats_another_is_left_out_if_the_user_says_so(workspace: Workspace) -> None:
-    workspace.add("a.jpg")
-    folder_id = workspace.cloud.folder_id
-    folders(workspace, f"folder_name,link\nA,{folder_id}\nA,{folder_id}\nB,{folder_id}\n")
-    done = workspace.run(folder_id=None, folders="folders.csv", skip_wrong_lines=True)
-    done.failed()
-    done.line(f"left out: folders.csv, line 3: folder {folder_id} with the same folder_name is that of folders.csv, ")
-    assert done.lines[-1] == "wrong lines of folders.csv left out: 1"
-    assert [row["public_id"] for row in combined(workspace)] == ["A/a", "B/a"]
-
-
-@pytest.mark.parametrize("columns", ["link,folder_id", "folder_id,link"])
-def test_a_bare_id_beside_a_link_does_not_lose_its_resource_key(workspace: Workspace, columns: str) -> None:
-    album = workspace.cloud.drive("folder", name="Album", resourceKey="0-key", resource_key_required=True)
-    workspace.add("a.jpg", parent=album)
-    cells = {"folder_id": album, "link": f"https://drive.google.com/drive/folders/{album}?resourcekey=0-key"}
-    folders(workspace, f"{columns}\n{','.join(cells[column] for column in columns.split(','))}\n")
-    run(workspace).succeeded()
-    assert [row["public_id"] for row in combined(workspace)] == ["Album/a"]
-
-
-def test_one_folder_and_many_are_not_to_be_had_at_once(workspace: Workspace) -> None:
-    folders(workspace, "link\nother\n")
-    done = workspace.run(folders="folders.csv")
-    done.failed()
-    assert "folder_id and folders are both set" in done.said
-    done = workspace.run(folder_id=None, folders="nowhere.csv")
-    done.failed()
-    assert "nowhere.csv cannot be read" in done.said
 
 
 def test_a_folder_that_cannot_be_listed_keeps_no_other_from_going(workspace: Workspace) -> None:
@@ -212,15 +179,11 @@ def test_a_folder_that_cannot_be_listed_keeps_no_other_from_going(workspace: Wor
 
 
 def test_a_revoked_token_is_said_once_for_all_folders(workspace: Workspace) -> None:
-    albums = [workspace.cloud.drive("folder", name=f"Album {number}") for number in range(3)]
-    for album in albums:
-        workspace.add("a.jpg", parent=album)
     workspace.cloud.oauth(revoke=True)
-    folders(workspace, "\n".join(["link", *albums]))
+    folders(workspace, "\n".join(["link", *(workspace.cloud.drive("folder", name=name) for name in "abc")]))
     done = run(workspace)
     done.failed()
-    done.line("run python scripts/authenticate.py")
-    assert len(done.lines) == 1, done.said
+    assert done.lines == [done.line("run python scripts/authenticate.py")]
 
 
 def test_folders_of_one_name_never_share_a_public_id(workspace: Workspace) -> None:
@@ -237,13 +200,11 @@ def test_folders_of_one_name_never_share_a_public_id(workspace: Workspace) -> No
     assert {each["public_id"] for each in combined(workspace)} < set(assets)
 
 
-@pytest.mark.parametrize("results", [".", "./"])
-def test_the_results_may_lie_in_the_working_directory_itself(workspace: Workspace, results: str) -> None:
+def test_the_results_may_lie_in_the_working_directory_itself(workspace: Workspace) -> None:
     workspace.add("a.jpg")
     folders(workspace, f"link\n{workspace.cloud.folder_id}\n")
-    config: dict[str, Any] = {"folder_id": None, "folders": "folders.csv", "results": results}
-    for arguments in (("-n",), (), ("verify",), ("--executor", "local", "-R", "upload_image"), ()):
-        done = workspace.run(*arguments, **config)
+    for arguments in (("-n",), (), ("verify",), ("--executor", "local", "-R", "upload_image")):
+        done = run(workspace, *arguments, results="./")
         done.succeeded()
         assert "WARNING" not in done.said.upper(), done.said
     assert workspace.calls("cloudinary.upload") == 2
@@ -252,33 +213,20 @@ def test_the_results_may_lie_in_the_working_directory_itself(workspace: Workspac
     assert not (workspace.path / "results").exists()
 
 
-def test_a_dry_run_says_which_folder_it_speaks_of(workspace: Workspace) -> None:
-    albums = [workspace.cloud.drive("folder", name=f"Album {number}") for number in range(2)]
-    for album in albums:
-        workspace.add("a.jpg", parent=album)
-    folders(workspace, "\n".join(["link", *albums]))
-    said = run(workspace, "-n").stdout.splitlines()
-    headings = [line for line in said if line.startswith("Album")]
-    assert headings == [f"Album {number} ({album}):" for number, album in enumerate(albums)]
-
-
 def test_a_csv_may_name_one_drive_folder_twice_if_the_cloudinary_folders_differ(workspace: Workspace) -> None:
     """One inside the other, too: the names of both are kept apart."""
-    inner = workspace.cloud.drive("folder", name="B")
     workspace.add("x.jpg")
-    workspace.add("x.jpg", parent=inner)
+    workspace.add("x.jpg", parent=workspace.cloud.drive("folder", name="B"))
     folder_id = workspace.cloud.folder_id
     folders(workspace, f"folder_name,folder_id\nA/B,{folder_id}\nA,{folder_id}\n")
     for _ in range(2):
-        workspace.run(folder_id=None, folders="folders.csv").succeeded()
-    assets = workspace.cloud.assets()
-    assert len(assets) == 4 and workspace.calls("cloudinary.upload") == 4, sorted(assets)
-    combined = json.loads((workspace.path / "results" / "mapping.json").read_text())
-    assert sorted(row["public_id"] for row in combined) == sorted(assets)
-    assert all(assets[row["public_id"]]["etag"] == row["md5"] for row in combined)
+        run(workspace).succeeded()
     # Only one of the two is named now, and finds its own results.
     workspace.run(folder_name="A").succeeded()
-    assert workspace.calls("cloudinary.upload") == 4
+    assets = workspace.cloud.assets()
+    assert len(assets) == 4 == workspace.calls("cloudinary.upload"), sorted(assets)
+    assert sorted(row["public_id"] for row in combined(workspace)) == sorted(assets)
+    assert all(assets[row["public_id"]]["etag"] == row["md5"] for row in combined(workspace))
 
 
 def test_a_dry_run_lists_anew_if_the_listing_at_hand_was_made_with_other_settings(workspace: Workspace) -> None:
@@ -338,42 +286,31 @@ def test_a_folder_inside_another_one_is_left_out_and_said_before_the_first_uploa
     )
     dry = run(workspace, "-n")
     dry.succeeded()
-    assert dry.line("left out: ") == said
-    assert sorted(line.split()[1] for line in dry.lines if line.startswith("new ")) == [
-        "Middle/Inner/b.jpg",
-        "a.jpg",
-        "c.jpg",
-    ]
-    done = run(workspace)
-    done.failed()
-    assert done.lines[0] == said
-    assert done.lines[-1] == "Drive folders left out, because they lie inside another one: 1"
-    assert "all images are where they should be" not in done.said
+    assert dry.line("left out: ") == said and sum(line.startswith("new ") for line in dry.lines) == 3
+    last = "Drive folders left out, because they lie inside another one: 1"
+    for arguments in ((), (), ("verify",)):
+        done = run(workspace, *arguments)
+        done.failed()
+        assert (done.lines[0], done.lines[-1]) == (said, last)
+        assert "all images are where they should be" not in done.said
     assert sorted(row["public_id"] for row in combined(workspace)) == ["Other/c", "Outer/Middle/Inner/b", "Outer/a"]
     assert workspace.calls("cloudinary.upload") == 3
-    again = run(workspace)
-    again.failed()
-    assert again.line("nothing has changed since") and again.lines[-1] == done.lines[-1]
-    verified = run(workspace, "verify")
-    verified.failed()
-    assert verified.lines[0] == said and verified.lines[-1] == done.lines[-1]
     assert len(list((workspace.path / "results").glob("*/verify.csv"))) == 2
 
 
 @pytest.mark.parametrize(
-    ("text", "recursive"),
-    [("folder_name,link\nA,{outer}\nB,{inner}\n", True), ("link\n{outer}\n{inner}\n", False)],
+    ("text", "recursive", "uploads"),
+    [("folder_name,link\nA,{outer}\nB,{inner}\n", True, 3), ("link\n{outer}\n{inner}\n", False, 2)],
 )
 def test_a_folder_inside_another_one_is_copied_if_that_was_meant(
-    workspace: Workspace, text: str, recursive: bool
+    workspace: Workspace, text: str, recursive: bool, uploads: int
 ) -> None:
     """Into a Cloudinary folder of its own, or because the other folder's subfolders are not looked into."""
     outer, inner = nested(workspace)
     folders(workspace, text.format(outer=outer, inner=inner))
-    done = workspace.run(folder_id=None, folders="folders.csv", recursive=recursive)
+    done = run(workspace, recursive=recursive)
     done.succeeded()
-    assert "left out" not in done.said
-    assert workspace.calls("cloudinary.upload") == (3 if recursive else 2)
+    assert "left out" not in done.said and workspace.calls("cloudinary.upload") == uploads
 
 
 def test_what_a_shortcut_leads_to_is_copied_once(workspace: Workspace) -> None:
