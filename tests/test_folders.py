@@ -19,7 +19,7 @@ from tests.harness import Finished, Workspace, jpeg
 Config = dict[str, Any]
 
 
-def run(workspace: Workspace, *arguments: str, **config: object) -> Finished:
+def run(workspace: Workspace, *arguments: str, **config: Any) -> Finished:
     """Run the command on folders.csv."""
     return workspace.run(*arguments, folder_id=None, folders="folders.csv", **config)
 
