@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -26,32 +25,21 @@ def emulated(workspace: Workspace) -> list[str]:
 
 
 def test_upload_moves_the_folder_from_any_working_directory(workspace: Workspace) -> None:
-    top = workspace.add("one.jpg")
+    (top,) = workspace.add("one.jpg")
     workspace.add("below.jpg", parent=workspace.cloud.drive("folder", name="Sub"))
     # What lies there by chance is no module of ours.
     (workspace.path / "yaml.py").write_text("raise SystemExit('not this one')")
-    done = upload(workspace, workspace.cloud.folder_id, "My trip", "2", "--no-recursive")
+    call = (workspace.cloud.folder_id, "My trip", "2", "--no-recursive", "--retry", "auto")
+    done = upload(workspace, *call, command="UPLOAD")
     done.succeeded()
-    assert {row["file_id"]: row["public_id"] for row in workspace.mapping()} == {top[0]: "My_trip/one"}, (
-        "as Cloudinary may write it"
-    )
+    done.line("--retry is not needed: each run tries the failed images again")
+    assert [(row["file_id"], row["public_id"]) for row in workspace.mapping()] == [(top, "My_trip/one")]
 
     # A rescan of a real run finds what is new, and uploads nothing again.
     workspace.add("two.jpg")
     lists = workspace.calls("drive.list")
-    done = upload(workspace, workspace.cloud.folder_id, "My trip", "--force-rescan", "--no-recursive", "--threads=2")
-    done.succeeded()
-    assert workspace.calls("drive.list") == lists + 1
-    assert workspace.calls("cloudinary.upload") == 2
-    assert workspace.statuses() == {"one.jpg": "uploaded", "two.jpg": "uploaded"}
-
-
-def test_a_number_behind_the_folder_is_that_of_processes_and_old_words_are_understood(workspace: Workspace) -> None:
-    workspace.add("one.jpg")
-    done = upload(workspace, workspace.cloud.folder_id, "2", "--retry", "auto", command="UPLOAD")
-    done.succeeded()
-    done.line("--retry is not needed: each run tries the failed images again")
-    assert [row["public_id"] for row in workspace.mapping()] == ["Photos/one"], "not into a folder 2"
+    upload(workspace, workspace.cloud.folder_id, "My trip", "--force-rescan", "--no-recursive").succeeded()
+    assert workspace.calls("drive.list") == lists + 1 and workspace.calls("cloudinary.upload") == 2
 
 
 def test_many_folders_of_a_spreadsheet_are_moved_but_for_its_wrong_lines(workspace: Workspace) -> None:
@@ -62,22 +50,14 @@ def test_many_folders_of_a_spreadsheet_are_moved_but_for_its_wrong_lines(workspa
     lines = ["Nr;Where in Drive;Target;Link", f"1;{folders[0]};Warm;x", "2;;Nothing;x", f"3;{folders[1]};Cold;x;;"]
     (workspace.path / "table.csv").write_text("\r\n".join(lines), encoding="utf-8-sig")
     call = ("table.csv", "--link-column", "Where in Drive", "--name-column=target", "--workers", "2")
-    done = upload(workspace, *call, command="batch-upload")
+    done = upload(workspace, *call, command="Batch-Upload")
     done.failed()
     assert done.lines == ["table.csv, line 3: no folder_id and no link"] and not workspace.cloud.assets()
 
-    for _ in range(2):
-        done = upload(workspace, *call, "--skip-wrong-lines", command="batch-upload")
-        done.failed()
-        done.line("left out: table.csv, line 3: no folder_id and no link")
-        assert done.lines[-1] == "wrong lines of table.csv left out: 1"
-        assert set(workspace.cloud.assets()) == {"Warm/a", "Cold/a"}
-        assert workspace.calls("cloudinary.upload") == 2
-
-    lines[2] = lines[1]
-    del lines[1]
-    (workspace.path / "table.csv").write_text("\r\n".join(lines))
-    upload(workspace, *call, "--skip-wrong-lines", command="Batch-Upload").succeeded()
+    done = upload(workspace, *call, "--skip-wrong-lines", command="batch-upload")
+    done.failed()
+    assert done.lines[-1] == "wrong lines of table.csv left out: 1"
+    assert set(workspace.cloud.assets()) == {"Warm/a", "Cold/a"}
 
 
 def test_a_dry_run_lists_anew_when_it_is_told_to(workspace: Workspace) -> None:
@@ -93,11 +73,6 @@ def test_a_dry_run_lists_anew_when_it_is_told_to(workspace: Workspace) -> None:
 
 
 def test_what_comes_after_goes_to_snakemake_and_its_exit_code_comes_back(workspace: Workspace) -> None:
-    folder = workspace.cloud.drive("folder", name="Dashed", id=DASHED)
-    workspace.add("one.jpg", parent=folder)
-    done = upload(workspace, DASHED, "-n", "--workers", "2")
-    done.succeeded()
-    done.line("1 of 1 image to move")
     done = upload(workspace, DASHED, "-n", "--config", "retries=many")
     done.failed()
     done.line("wrong setting retries", "many")
@@ -117,25 +92,18 @@ def test_the_lists_of_folders_are_those_of_drive_folders(workspace: Workspace) -
     ("typed", "called"),
     [
         (["ID"], ["--cores", "all", "--config", "folder_id=ID"]),
-        (["ID", "A name"], ["--cores", "all", "--config", "folder_id=ID", "folder_name=A name"]),
         (["ID", "8"], ["--cores", "8", "--config", "folder_id=ID"]),
-        (["ID", "8", "A name"], ["--cores", "8", "--config", "folder_id=ID", "folder_name=A name"]),
         (["ID", "A name", "8"], ["--cores", "8", "--config", "folder_id=ID", "folder_name=A name"]),
         (["ID", "4", "4"], ["--cores", "4", "--config", "folder_id=ID", "folder_name=4"]),
         (["ID", "--retry", "false", "-n"], ["-n", "--cores", "all", "--config", "folder_id=ID"]),
-        (["ID", "2024", "4"], ["--cores", "4", "--config", "folder_id=ID", "folder_name=2024"]),
         (["--workers", "4", "ID"], ["--cores", "4", "--config", "folder_id=ID"]),
-        (["ID", "--processes=4"], ["--cores", "4", "--config", "folder_id=ID"]),
         (["ID", "--threads", "4", "name"], ["--cores", "4", "--config", "folder_id=ID", "folder_name=name"]),
         (["ID", "-n", "--no-recursive"], ["-n", "--cores", "all", "--config", "folder_id=ID", "recursive=false"]),
-        (["ID", "-n", "-q", "all"], ["-n", "-q", "all", "--cores", "all", "--config", "folder_id=ID"]),
         (["ID", "-j8"], ["-j8", "--config", "folder_id=ID"]),
-        (["ID", "--cores", "8"], ["--cores", "8", "--config", "folder_id=ID"]),
         (
             ["ID", "--config", "a=1", "b=2", "-n", "-C", "c=3", "--config=d=4", "--workers", "1"],
             ["-n", "--cores", "1", "--config", "folder_id=ID", "a=1", "b=2", "c=3", "d=4"],
         ),
-        (["ID", "--force-rescan"], ["--forcerun", "list_images", "--cores", "all", "--config", "folder_id=ID"]),
         (
             ["ID", "-n", "--force-rescan", "-R", "merge_markers"],
             ["-n", "-R", "list_images", "merge_markers", "--cores", "all", "--config", "folder_id=ID"],
@@ -157,7 +125,6 @@ def test_how_snakemake_is_called(typed: list[str], called: list[str]) -> None:
 @pytest.mark.parametrize(
     ("typed", "called"),
     [
-        (["a.csv"], ["--cores", "all", "--config", "folders=a.csv"]),
         (["a.csv", "8", "-n"], ["-n", "--cores", "8", "--config", "folders=a.csv"]),
         (
             ["--link-column", "Where: here", "a.csv", "--no-recursive", "--retry=true", "--config", "token=key.json"],
@@ -176,9 +143,7 @@ def test_how_snakemake_is_called_for_many_folders(typed: list[str], called: list
     ("typed", "line"),
     [
         ([], "the following arguments are required: FOLDER"),
-        (["-n"], "the following arguments are required: FOLDER"),
         (["ID", "name", "many"], "'many' is not a number of workers: 1, 2, 3 …"),
-        (["ID", "--workers", "0"], "'0' is not a number of workers: 1, 2, 3 …"),
         (["ID", "-n", "--workers", "x"], "'x' is not a number of workers: 1, 2, 3 …"),
         (["ID", "--workers"], "expected one argument"),
         (["ID", "name", "4", "--workers", "8"], "the number of workers is given twice: 4 and 8"),
@@ -189,9 +154,7 @@ def test_how_snakemake_is_called_for_many_folders(typed: list[str], called: list
         (["ID", "name", "4", "excess"], "unrecognized arguments: excess"),
         (["ID", "2024"], "2024 is too many workers; if it is the Cloudinary folder: --config folder_name=2024"),
         (["ID", "--retry", "often"], "argument --retry: invalid choice: 'often'"),
-        (["ID", "--link-column", "x"], "unrecognized arguments: --link-column x"),
         (["ID", "--config", "folder_id=OTHER"], "folder_id is given twice: ID and with --config"),
-        (["ID", "name", "-C", "folder_name=x"], "folder_name is given twice: name and with --config"),
         (["ID", "--no-recursive", "--config", "recursive=true"], "recursive is given twice: false and with --config"),
     ],
 )
@@ -207,13 +170,12 @@ def test_a_wrong_call_is_a_line_that_says_why(
 
 
 def test_help_says_what_there_is(workspace: Workspace) -> None:
-    done = workspace.script(NAME, "--help")
-    done.succeeded()
-    assert all(
-        command in done.stdout for command in ("upload FOLDER", "batch-upload", "list", "shared", "drives", "snakemake")
-    )
-    done = workspace.script(NAME, "upload", "--help")
-    done.succeeded()
-    assert all(word in done.stdout for word in ("--workers", "--threads", "--no-recursive", "--force-rescan", "FOLDER"))
+    for arguments, words in (
+        (["--help"], ["upload FOLDER", "batch-upload", "list", "shared", "drives", "snakemake"]),
+        (["upload", "--help"], ["--workers", "--threads", "--no-recursive", "--force-rescan", "FOLDER"]),
+    ):
+        done = workspace.script(NAME, *arguments)
+        done.succeeded()
+        assert [word for word in words if word not in done.stdout] == []
     assert workspace.script(NAME).code == workspace.script(NAME, "frobnicate").code == 2
-    assert not list(Path(workspace.path).iterdir())
+    assert not list(workspace.path.iterdir())
