@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import subprocess
 import sys
-
-import pytest
 
 from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.settings import Settings
 from tests.harness import ROOT, Finished, Workspace
+from tests.terminal import Terminal
 
 FROM_ELSE = {"ownedByMe": False, "sharedWithMeTime": "2024-05-06T07:08:09.000Z"}
 BY_ELSE = {"ownedByMe": False}
@@ -69,22 +66,12 @@ def test_own_folders_are_a_tree_with_ids_and_counts(workspace: Workspace) -> Non
 
 def test_in_a_terminal_there_are_colours_and_every_id_is_whole(workspace: Workspace) -> None:
     deep = folder(workspace, "a name that is longer than the line " * 3)
-    ours, theirs = pty.openpty()
     command = [sys.executable, str(ROOT / "scripts" / "drive_folders.py"), "--token", workspace.cloud.token]
     command += ["--drive-endpoint", workspace.cloud.drive_endpoint]
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "40"}
-    process = subprocess.Popen(command, cwd=workspace.path, env=environment, stdout=theirs, stderr=subprocess.DEVNULL)
-    os.close(theirs)
-    said = b""
-    try:
-        while piece := os.read(ours, 65536):
-            said += piece
-    except OSError:
-        pass  # This is how a terminal says that nobody writes to it any more.
-    assert process.wait(60) == 0
-    os.close(ours)
-    assert b"\x1b[36m" in said
-    assert deep in re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
+    terminal = Terminal(command, workspace.path, {**os.environ, "TERM": "xterm-256color", "COLUMNS": "40"}, 40)
+    assert terminal.end() == 0
+    assert b"\x1b[36m" in terminal.raw
+    assert deep in re.sub(r"\x1b\[[0-9;]*m", "", terminal.raw.decode())
 
 
 def test_shared_folders_are_those_of_others_with_what_is_below(workspace: Workspace) -> None:
@@ -141,26 +128,19 @@ def test_shared_drives_come_a_hundred_on_a_page(workspace: Workspace) -> None:
     assert workspace.calls("drive.drives") == 2
 
 
-@pytest.mark.parametrize("which", [(), ("--shared",)])
-def test_a_search_that_was_not_complete_is_no_tree(workspace: Workspace, which: tuple[str, ...]) -> None:
+def test_a_search_that_was_not_complete_is_no_tree(workspace: Workspace) -> None:
     workspace.cloud.faults([{"on": "drive.list", "do": {"incomplete": True}, "times": None}])
-    done = drive_folders(workspace, *which)
-    done.failed()
-    assert done.lines[-1].startswith("Drive could not search everywhere")
-    assert done.stdout == ""
+    for which in ((), ("--shared",)):
+        done = drive_folders(workspace, *which)
+        done.failed()
+        assert done.lines[-1].startswith("Drive could not search everywhere") and done.stdout == ""
 
 
 def test_what_is_wrong_with_the_token_is_one_line(workspace: Workspace) -> None:
-    workspace.environment["GOOGLE_APPLICATION_CREDENTIALS"] = str(workspace.path / "none.json")
-    done = workspace.script("drive_folders.py")
-    done.failed()
-    done.line(
-        "GOOGLE_APPLICATION_CREDENTIALS names", "none.json", "is not a file", "run python scripts/authenticate.py"
-    )
     workspace.cloud.oauth(revoke=True)
     done = drive_folders(workspace)
     done.failed()
-    done.line("has expired or was revoked", "run python scripts/authenticate.py")
+    assert done.lines == [done.line("has expired or was revoked", "run python scripts/authenticate.py")]
     done = drive_folders(workspace, "--drive-endpoint", "ftp://nowhere")
     done.failed()
-    done.line("wrong setting drive_endpoint")
+    assert done.lines == [done.line("wrong setting drive_endpoint")]
