@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -22,28 +23,24 @@ def table(folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> list
     return list(read_table(Path("table.csv")))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be-sig"])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-@pytest.mark.parametrize("ends", ["\r\n", "\n", "\r"])
-def test_every_unicode_that_windows_writes_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, separator: str, ends: str
-) -> None:
-    text = TEXT.replace(";", separator).replace("\r\n", ends)
-    content = ("\ufeff" + text).encode("utf-16-be") if encoding == "utf-16-be-sig" else text.encode(encoding)
-    assert table(tmp_path, monkeypatch, content) == READ
+def test_every_unicode_that_windows_writes_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoding, separator, ends in product(
+        ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"], ",;\t", ["\r\n", "\n", "\r"]
+    ):
+        text = TEXT.replace(";", separator).replace("\r\n", ends)
+        content = (("\ufeff" if encoding == "utf-16-be" else "") + text).encode(encoding)
+        assert table(tmp_path, monkeypatch, content) == READ, (encoding, separator, ends)
 
 
-@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;;", "sep=;,"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_the_line_that_names_the_separator_is_no_header(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, encoding: str
-) -> None:
-    # In the header, another separator is more frequent.
-    text = f"{first}\r\nfolder_name;link;a,b,c,d\r\nCafé;1AbC\r\n"
-    assert table(tmp_path, monkeypatch, text.encode(encoding)) == [
-        ("table.csv, line 2", ["folder_name", "link", "a,b,c,d"]),
-        ("table.csv, line 3", ["Café", "1AbC"]),
-    ]
+def test_the_line_that_names_the_separator_is_no_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["sep=;", "SEP=;", '"sep=;"', "sep=;;;;", "sep=;,"]
+    for first, encoding in product(lines, ["utf-8", "utf-8-sig", "utf-16"]):
+        # In the header, another separator is more frequent.
+        text = f"{first}\r\nfolder_name;link;a,b,c,d\r\nCafé;1AbC\r\n"
+        assert table(tmp_path, monkeypatch, text.encode(encoding)) == [
+            ("table.csv, line 2", ["folder_name", "link", "a,b,c,d"]),
+            ("table.csv, line 3", ["Café", "1AbC"]),
+        ]
 
 
 @pytest.mark.parametrize(
