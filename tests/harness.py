@@ -58,13 +58,19 @@ class Finished:
         assert len(found) == 1, f"{len(found)} lines with {fragments} in:\n{self.said}"
         return found[0]
 
-    def succeeded(self) -> None:
+    def succeeded(self) -> Finished:
         """Fails, showing what was said, unless the exit code is 0."""
         assert self.code == 0, self.said
+        return self
 
-    def failed(self, code: int = 1) -> None:
+    def failed(self, code: int = 1) -> Finished:
         """Fails, showing what was said, unless the exit code is this one and nothing looks like a crash."""
         assert self.code == code and "Traceback" not in self.said, f"exit code {self.code}:\n{self.said}"
+        return self
+
+    def refused(self, *fragments: str) -> None:
+        """Fails unless the exit code is 1 and all that was said is one line, with all these fragments."""
+        assert self.failed().lines == [self.line(*fragments)]
 
 
 @dataclass(frozen=True)
@@ -158,16 +164,17 @@ class Workspace:
 
     def run(self, *arguments: str, cores: int = 4, **config: object) -> Finished:
         """Run the command to its end."""
-        return self._finish(self.start(*arguments, cores=cores, **config))
+        return self.finish(self.start(*arguments, cores=cores, **config))
 
     def run_line(self, command: list[str]) -> Finished:
         """Run another command line to its end, as `run` does."""
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return self._finish(
+        return self.finish(
             subprocess.Popen(command, cwd=self.path, env=self.variables(), start_new_session=True, **pipes)
         )
 
-    def _finish(self, process: subprocess.Popen[str]) -> Finished:
+    def finish(self, process: subprocess.Popen[str]) -> Finished:
+        """What a command that was started has said when it has ended."""
         try:
             stdout, stderr = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
@@ -380,6 +387,12 @@ def catches(pid: int, number: signal.Signals) -> bool:
     """Whether a process has a handler for a signal."""
     (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
     return bool(int(caught, 16) >> number - 1 & 1)
+
+
+def waiters(path: Path) -> int:
+    """How many processes the kernel has wait for a lock on a file: `1: -> FLOCK  ADVISORY  WRITE 12 00:2a:34 0 EOF`."""
+    inode = f":{path.stat().st_ino} "
+    return sum("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
