@@ -75,29 +75,18 @@ def test_a_folder_is_known_in_every_form_that_drive_shows(text: str, folder: str
     assert folder_of(text) == (folder, key)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "../x",
-        "..",
-        "<>",
-        "my folder",
-        "ID\nID",
-        "東京",
-        f"{DRIVE}/drive/mobile/folders/A/B C",
-        f"{DRIVE}/drive/recent",
-        f"{DRIVE}/drive/folders/..%2F..%2Fetc",
-        f"{DRIVE}/open?id=../../etc",
+def test_what_is_no_folder_is_a_line_and_never_a_path() -> None:
+    paths = ["mobile/folders/A/B C", "recent", "folders/", "folders/..%2F..%2Fetc"]
+    hosts = ["drive.google.com.example.com", "notgoogle.com", "["]
+    for text in [
+        *("../x", "..", "<>", "my folder", "ID\nID", "東京", f"{DRIVE}/open?id=../../etc"),
+        *(f"{DRIVE}/drive/{path}" for path in paths),
+        *(f"https://{host}/drive/folders/{ID}" for host in hosts),
         "https://www.google.com/url?q=https://example.com/folders/A",
-        f"https://drive.google.com.example.com/drive/folders/{ID}",
-        f"https://notgoogle.com/drive/folders/{ID}",
-        "https://[/drive/folders/x",
-    ],
-)
-def test_what_is_no_folder_is_a_line_and_never_a_path(text: str) -> None:
-    with pytest.raises(MigrationError, match="neither a Drive folder's ID nor its URL") as caught:
-        folder_of(text)
-    assert "\n" not in str(caught.value)
+    ]:
+        with pytest.raises(MigrationError, match="neither a Drive folder's ID nor its URL") as caught:
+            folder_of(text)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["1e5", "007", "12345", "0x10", "1_000", "true", "null", "2024-01-01", "No"])
@@ -107,30 +96,11 @@ def test_an_id_and_a_folder_name_are_texts_whatever_yaml_makes_of_them(text: str
     assert settings(f"folder_name='{text}'").folder_name == text, "as in the command of a job"
 
 
-NOT_AS_TYPED_FOR_YAML = """#1
-a #b
-!a
-- a
-[a] b
-[a]: [b]
-a: b
-{a
-*a
-&a b
-%a
-@a
-`a
-|
-? a
-it's
-the 'best'
-"a" b "c"
-null
-007
----"""
+NOT_AS_TYPED_FOR_YAML = ["#1", "a #b", " ", "!a", "- a", "[a] b", "[a]: [b]", "a: b", "{a", "*a", "&a b", "%a", "@a"]
+NOT_AS_TYPED_FOR_YAML += ["`a", "|", "? a", "it's", "the 'best'", '"a" b "c"', "null", "007", "---"]
 
 
-@pytest.mark.parametrize("text", [*NOT_AS_TYPED_FOR_YAML.splitlines(), " "])
+@pytest.mark.parametrize("text", NOT_AS_TYPED_FOR_YAML)
 def test_texts_are_taken_as_typed(text: str) -> None:
     for quoted in [text] + [f"{quote}{text}{quote}" for quote in "'\"" if quote not in text]:
         given = settings(
@@ -141,23 +111,20 @@ def test_texts_are_taken_as_typed(text: str) -> None:
         assert Settings.from_json(given.to_json()) == replace(given, folders=())
 
 
-@pytest.mark.parametrize(
-    ("typed", "patterns"),
-    [
-        ("", ()),
-        ("[]", ()),
-        (" a , #b ,, - c ", ("a", "#b", "- c")),
-        ("Trip #2/*,!x,[2024] Trip/*", ("Trip #2/*", "!x", "[2024] Trip/*")),
-        ('["a,b/*", c]', ("a,b/*", "c")),
-        (' ["#a", 007] ', ("#a", "007")),
-        ("[2024]", ("2024",)),
-        ("'[2024]'", ("[2024]",)),
-        ("[a] b, [c]", ("[a] b", "[c]")),
-        ("'a b','c'", ("'a b'", "'c'")),
-    ],
-)
-def test_patterns_are_separated_by_commas_or_a_list_of_yaml(typed: str, patterns: tuple[str, ...]) -> None:
-    assert settings(f"exclude={typed}").exclude == patterns
+def test_patterns_are_separated_by_commas_or_a_list_of_yaml() -> None:
+    meant = {
+        "": (),
+        "[]": (),
+        " a , #b ,, - c ": ("a", "#b", "- c"),
+        "Trip #2/*,!x,[2024] Trip/*": ("Trip #2/*", "!x", "[2024] Trip/*"),
+        '["a,b/*", c]': ("a,b/*", "c"),
+        ' ["#a", 007] ': ("#a", "007"),
+        "[2024]": ("2024",),
+        "'[2024]'": ("[2024]",),
+        "[a] b, [c]": ("[a] b", "[c]"),
+        "'a b','c'": ("'a b'", "'c'"),
+    }
+    assert {typed: settings(f"exclude={typed}").exclude for typed in meant} == meant
 
 
 @pytest.mark.parametrize("setting", ["folder_id", "folder_name", "results", "folders_link_column", "exclude"])
