@@ -38,5 +38,5 @@ def test_a_windows_drive_without_metadata_keeps_no_modes() -> None:
     assert {path: without_modes(Path(path), MOUNTS) for path in there} == there
 
 
-def test_here_they_are_kept(tmp_path: Path) -> None:
+def test_the_temporary_folder_keeps_modes(tmp_path: Path) -> None:
     assert without_modes(tmp_path) == "" and without_modes(tmp_path, "") == ""
