@@ -28,8 +28,7 @@ def test_files_of_the_first_version_are_read_and_taken_over(workspace: Workspace
     assert record and record.cause == "not_allowed"
     assert Run(folder).id == "7719e8c606904d768f4cb708632e32bb"
 
-    done = workspace.dry_run(folder_id=head.folder_id)
-    done.succeeded()
+    done = workspace.dry_run(folder_id=head.folder_id).succeeded()
     assert "failed before" in done.said and "moved.jpg" not in done.said, done.said
 
     before = mapping.read(folder / "mapping.json")
@@ -37,7 +36,7 @@ def test_files_of_the_first_version_are_read_and_taken_over(workspace: Workspace
     assert mapping.read(folder / "mapping.json") == before
 
 
-def test_each_file_has_its_number_and_one_without_costs_nothing(workspace: Workspace) -> None:
+def test_each_json_file_has_a_format_number_and_one_without_is_read(workspace: Workspace) -> None:
     workspace.add("one.jpg")
     workspace.cloud.drive("add", name="no picture.jpg", content_base64="AAAA", parent="")
     workspace.run().failed()
@@ -62,8 +61,7 @@ def test_what_a_newer_version_has_made_stops_the_run_and_stays_as_it_is(workspac
     for path, content in kept.items():
         newer = content.replace(f'"format": {FORMAT}'.encode(), f'"format": {FORMAT + 1}, "unknown": []'.encode(), 1)
         path.write_bytes(newer)
-        done = workspace.run()
-        done.failed()
+        done = workspace.run().failed()
         line = f"{path.relative_to(workspace.path)} was made by a newer version of drive2cloudinary: update it"
         assert [each for each in done.lines if "newer version" in each] == [line], done.said
         if path.name != "run.json":
