@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,39 +18,24 @@ from drive2cloudinary.drive.walk import Walked
 from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import remove_unfinished, replacing
 from drive2cloudinary.plan.make_listing import last_listing, make_listing
-from drive2cloudinary.plan.migration import Migration
-from drive2cloudinary.report.summary import summary
+from drive2cloudinary.results import mapping
+from drive2cloudinary.report.merging import merge_mappings, merge_markers
 from drive2cloudinary.results import batches, failure, listing, marker, shared
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.run import verify_run
 from drive2cloudinary.settings import Settings
 from drive2cloudinary.terminal.preview import Preview
 from tests.emulator.client import Emulator
-from tests.harness import ROOT, Workspace, wait_for
-
-sys.path.insert(0, str(ROOT / "scripts"))
-from drive2cloudinary.report.merging import (
-    merge_mappings,  # noqa: E402
-    merge_markers,  # noqa: E402
-)
+from tests.harness import Workspace, wait_for, waiters
 
 DEEP = "[" * 100_000 + "]" * 100_000
-VALUES = (
-    "null",
-    "-1",
-    "1" + "0" * 400,
-    "1e400",
+VALUES = ["null", "-1", "1" + "0" * 400, "1e400", "NaN", '""', "[]", DEEP, '"\\ud800"', '"\\u001b[2J\\n"']
+VALUES += [
     '"../../precious.txt"',
-    '""',
-    "[]",
     '{"marker": "../../precious.txt"}',
-    '"\\ud800"',
-    '"\\u001b[2J\\n"',
     '"0001-01-01T00:00:00+14:00"',
-    '"' + "x" * 100_000 + '"',
-    "NaN",
-    DEEP,
-)
+    f'"{"x" * 100_000}"',
+]
 MARK = "here it goes"
 
 
@@ -145,7 +129,7 @@ def all_that_reads(folder: Path, settings: Settings) -> list[Callable[[], object
 
 @pytest.mark.xdist_group("hostile results")
 @pytest.mark.parametrize("kind", ["listing.json", "mapping.json", "run.json", "markers", "failures"])
-def test_whatever_a_field_holds_is_a_line_or_makes_no_difference(
+def test_hostile_fields_end_in_a_line_or_change_nothing(
     results: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "results" / results.name
@@ -189,7 +173,8 @@ def fifo_at(path: Path) -> None:
     os.mkfifo(path)
 
 
-def test_whole_runs_survive_what_stands_in_the_results(workspace: Workspace) -> None:
+def test_runs_survive_hostile_files_in_the_results(workspace: Workspace) -> None:
+    """Names that lead elsewhere, and pipes to which nobody writes."""
     ids = workspace.add("one.jpg", "two.jpg", "three.jpg")
     workspace.run().succeeded()
     precious = workspace.path / "precious.txt"
@@ -206,46 +191,31 @@ def test_whole_runs_survive_what_stands_in_the_results(workspace: Workspace) -> 
     assert precious.read_text() == "mine"
 
     marker_of_one = next((workspace.results / "markers").glob(f"{ids[0]}.*"))
-    for path in (
-        listed,
-        marker_of_one,
-        workspace.results / "mapping.json",
-        workspace.results / "failures" / f"{ids[0]}.json",
-        workspace.results / "report.html",
-    ):
+    spoiled = [listed, marker_of_one, workspace.results / "mapping.json", workspace.results / "report.html"]
+    for path in (*spoiled, workspace.results / "failures" / f"{ids[0]}.json"):
         fifo_at(path)
-    dry = workspace.dry_run()
-    dry.failed()
-    assert dry.lines == [dry.line("listing.json is not a listing")]
-    done = workspace.run()
-    done.succeeded()
+    workspace.dry_run().refused("listing.json is not a listing")
+    done = workspace.run().succeeded()
     done.line(marker_of_one.name, "not a valid marker")
-    aside = sorted(workspace.results.rglob("*.corrupt"))
-    assert [path.name for path in aside] == [
-        "listing.json.corrupt",
-        "mapping.json.corrupt",
-        f"{marker_of_one.stem}.corrupt",
-        "report.html.corrupt",
-    ]
-    for path in aside:
-        done.line("kept as", path.name)
+    aside = {path.name: path for path in workspace.results.rglob("*.corrupt")}
+    names = ["listing.json.corrupt", f"{marker_of_one.stem}.corrupt", "mapping.json.corrupt", "report.html.corrupt"]
+    assert sorted(aside) == sorted(names)
+    for name, path in aside.items():
+        done.line("kept as", name)
         path.unlink()
     workspace.audit()
 
     fifo_at(workspace.results / "run.json")
-    done = workspace.run()
-    done.failed()
-    assert done.lines == [done.line("run.json", "is not a file")]
-    workspace.dry_run().succeeded()
+    workspace.run().refused("run.json", "is not a file")
 
 
 def test_a_batch_of_anything_but_markers_is_refused(workspace: Workspace) -> None:
     path = workspace.results / "batches" / "1.txt"
     path.parent.mkdir(parents=True)
     path.write_text("../../../precious.txt\n")
-    done = workspace.script("upload_batch.py", f"--settings={workspace.settings()}", "--at-once=1", str(path))
-    done.failed()
-    assert done.lines == [done.line("1.txt is not a batch")]
+    workspace.script("upload_batch.py", f"--settings={workspace.settings()}", "--at-once=1", str(path)).refused(
+        "1.txt is not a batch"
+    )
 
 
 def test_two_threads_may_write_the_same_file_at_once(tmp_path: Path) -> None:
@@ -275,7 +245,7 @@ def test_a_file_whose_process_is_killed_while_it_is_written_stays_as_it_was(tmp_
     assert (path.read_text() if path.exists() else "") == before
 
 
-def test_what_killed_processes_have_left_half_written_goes_with_the_next_run(workspace: Workspace) -> None:
+def test_half_written_files_of_killed_processes_go_with_the_next_run(workspace: Workspace) -> None:
     """Also what a dry run has left, and what lies beside the results folders; but nothing of the user's own there."""
     workspace.add("1.jpg")
     workspace.run().succeeded()
@@ -300,21 +270,15 @@ def test_what_killed_processes_have_left_half_written_goes_with_the_next_run(wor
 FOLDERS = ("", "markers", "failures", "logs")
 
 
-def test_what_another_run_is_writing_beside_the_results_folders_is_left_to_it(tmp_path: Path) -> None:
+def test_cleaning_up_waits_for_what_another_run_is_writing(tmp_path: Path) -> None:
     """Whoever sweeps waits for it."""
     (tmp_path / "1AbC").mkdir()
-
-    def waits() -> bool:
-        # A lock that somebody waits for, by its device and inode: `1: -> FLOCK  ADVISORY  WRITE 12 00:2a:34 0 EOF`.
-        inode = f":{(tmp_path / '.naming.lock').stat().st_ino} "
-        return any("->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines())
-
     sweeping = threading.Thread(target=shared.sweep, args=(tmp_path / "1AbC",))
     with shared.held(tmp_path):
         with replacing(tmp_path / "mapping.csv") as stream:
             stream.write("half")
             sweeping.start()
-            wait_for(waits)
+            wait_for(lambda: waiters(tmp_path / ".naming.lock"))
             stream.write(" and half")
         assert (tmp_path / "mapping.csv").read_text() == "half and half"
     sweeping.join()
