@@ -33,11 +33,9 @@ def test_a_url_is_encoded_where_it_has_to_be_and_never_twice(raw: str, written: 
     assert is_url(HOST + written)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a b", "javascript:alert(1) ", "ftp://a/b c", "https://", "https:///a b", "//a/ b"]
-)
-def test_what_is_no_url_does_not_become_one(text: str) -> None:
-    assert not is_url(encoded(text))
+def test_what_is_no_url_does_not_become_one() -> None:
+    for text in ("", "a b", "javascript:alert(1) ", "ftp://a/b c", "https://", "https:///a b", "//a/ b"):
+        assert not is_url(encoded(text)), text
 
 
 @pytest.mark.parametrize("kind", ["upload", "authenticated"])
@@ -59,6 +57,4 @@ def test_urls_with_raw_characters_are_stored_encoded_and_delivered(workspace: Wo
                 assert answer.status == 200
         assert markers[row["file_id"]]["cloudinary"]["secure_url"] == row["cloudinary_url"]
         assert row["cloudinary_url"].rpartition("/")[2] in linked
-    verified = workspace.run("verify", upload=f"{{type: {kind}}}")
-    verified.succeeded()
-    verified.line("5 URLs asked: 5 answer as they should")
+    workspace.run("verify", upload=f"{{type: {kind}}}").succeeded().line("5 URLs asked: 5 answer as they should")
