@@ -51,9 +51,9 @@ def take_over(workspace: Workspace, *arguments: str, folder_id: str = "") -> Fin
 
 
 def test_what_was_moved_keeps_its_name_and_url_and_only_the_rest_is_moved(workspace: Workspace) -> None:
-    same, altered, gone, other, new, failed = workspace.add(
-        "same.jpg", "altered.jpg", "gone.jpg", "Old-other.jpg", "new.jpg", "failed.jpg"
-    )
+    names = ["same", "altered", "gone", "other", "new", "failed"]
+    ids = dict(zip(names, workspace.add(*(f"{name}.jpg" for name in names)), strict=True))
+    same, altered, gone, other = (ids[name] for name in names[:4])
     moved = {
         same: planted(workspace, "Old/some name", bytes_of("same.jpg")),
         altered: planted(workspace, "Old/altered", bytes_of("smaller", 700), timestamp=EARLIER),
@@ -63,30 +63,26 @@ def test_what_was_moved_keeps_its_name_and_url_and_only_the_rest_is_moved(worksp
         "nothing": {},
     }
     moved[gone]["cloudinary_url"] = moved[gone]["cloudinary_url"].replace("/gone", "/deleted")
-    name = cache(workspace, moved, failed_uploads={failed: {"timestamp": LATER, "error": "x"}, same: {}})
+    name = cache(workspace, moved, failed_uploads={ids["failed"]: {"timestamp": LATER, "error": "x"}, same: {}})
     (workspace.path / "cut.json").write_text('{"successful_uploads": {"a"')
-    (workspace.path / "empty.json").write_text("")
     (workspace.path / "list.json").write_text("[]")
-    workspace.cloud.reset()
     # A dry run before it has given other names, under which nothing was moved.
     workspace.dry_run().succeeded()
-    done = take_over(workspace, name, "cut.json", "empty.json", "list.json", "nowhere.json")
-    done.succeeded()
-    for bad in ("cut.json is left out: it is cut", "empty.json is left out", "list.json is left out", "nowhere.json"):
+    workspace.cloud.reset()
+    done = take_over(workspace, name, "cut.json", "list.json", "nowhere.json").succeeded()
+    for bad in ("cut.json is left out: it is cut", "list.json is left out", "nowhere.json"):
         done.line("warning: ", bad)
     done.line("1 cache: 5 images moved, 1 failed; 1 entry without an ID or a URL; 1 image not in the Drive folder")
     done.line("taken over: 2 (1 with Drive's md5, 0 with its size, 1 with other bytes); already in the results: 0")
     done.line("not taken over: gone.jpg: missing: ")
-    done.line("not taken over: Old-other.jpg: not an original image's URL of this cloud: http://127.0.0.1:9/")
+    done.line("not taken over: other.jpg: not an original image's URL of this cloud: http://127.0.0.1:9/")
     done.line("not taken over: 2 (", "1 missing", "1 not an original")
     done.line("to be moved: 4 of 6 images: snakemake --cores 8")
     assert not workspace.calls("cloudinary.upload") and not workspace.calls("drive.media")
     assert workspace.calls("delivery.head") == 3 and workspace.calls("delivery") == 1, "for a size that differs"
 
     workspace.cloud.reset()
-    again = take_over(workspace, name)
-    again.succeeded()
-    again.line("taken over: 0 ", "already in the results: 2")
+    take_over(workspace, name).line("taken over: 0 ", "already in the results: 2")
     assert workspace.calls("delivery.head") == 1, "only of what is missing"
 
     workspace.run().succeeded()
@@ -95,24 +91,17 @@ def test_what_was_moved_keeps_its_name_and_url_and_only_the_rest_is_moved(worksp
     for file_id in (same, altered):
         assert rows[file_id]["cloudinary_url"] == rows[file_id]["jpg_url"] == moved[file_id]["cloudinary_url"]
         assert rows[file_id]["status"] == "existing"
-    assert [rows[each]["public_id"] for each in (same, altered)] == ["Old/some_name", "Old/altered"]
-    assert rows[same]["error"] == ""
+    public_ids = {name: rows[file_id]["public_id"] for name, file_id in ids.items()}
+    kept = {"same": "Old/some_name", "altered": "Old/altered", "gone": "Old/deleted"}
+    assert public_ids == kept | {name: f"Photos/{name}" for name in ("other", "new", "failed")}
+    assert rows[same]["error"] == "" and workspace.cloud.assets()["Old/some_name"]["stores"] == 0
     assert rows[altered]["error"] == (
         "taken over: other bytes than in Drive, which changed after its upload (700 bytes, 1,000 in Drive); "
         "take_over.py --replace-altered has it moved again"
     )
-    assert rows[gone]["public_id"] == "Old/deleted" and rows[gone]["status"] == "uploaded"
-    assert rows[new]["public_id"] == "Photos/new" and rows[other]["public_id"] == "Photos/Old-other"
     marker = workspace.markers()[f"{same}.{rows[same]['md5']}.json"]
     assert marker["cloudinary"]["etag"] == rows[same]["md5"] and marker["cloudinary"]["bytes"] == 1000
-    assert workspace.cloud.assets()["Old/some_name"]["stores"] == 0
-
-    verified = workspace.run("verify")
-    verified.succeeded()
-    verified.line("6 URLs asked: 6 answer as they should")
-    workspace.cloud.reset()
-    workspace.run().succeeded()
-    assert not workspace.calls("cloudinary.upload")
+    workspace.run("verify").line("6 URLs asked: 6 answer as they should")
 
 
 def test_other_bytes_are_replaced_in_place_only_if_asked_for(workspace: Workspace) -> None:
@@ -133,8 +122,7 @@ def test_other_bytes_are_replaced_in_place_only_if_asked_for(workspace: Workspac
 
     workspace.cloud.faults([{"on": "delivery", "do": {"without": ["ETag"]}, "times": None}])
     for _ in range(2):
-        done = take_over(workspace, "--replace-altered", name)
-        done.succeeded()
+        done = take_over(workspace, "--replace-altered", name).succeeded()
         done.line("to be moved: 2 of 2 images")
         done.line("not taken over: 2 (2 to be replaced)")
         assert not workspace.markers()
@@ -169,26 +157,6 @@ def test_the_command_that_is_printed_goes_on_with_the_same_settings(workspace: W
     assert not (workspace.path / "results").exists()
 
 
-@pytest.mark.parametrize("tried_before", [False, True])
-def test_what_changes_in_drive_after_it_was_taken_over_is_replaced_only_if_asked_for(
-    workspace: Workspace, tried_before: bool
-) -> None:
-    """The asset is not known to be this migration's own, until the user says so."""
-    [one] = workspace.add("one.jpg")
-    name = cache(workspace, {one: planted(workspace, "Old/one", bytes_of("one.jpg"))})
-    take_over(workspace, name).line("taken over: 1 (1 with Drive's md5")
-    workspace.cloud.drive("replace", id=one, content_base64=jpeg("changed"))
-    take_over(workspace, name).line("taken over: 0 ", "already in the results: 1")
-    if tried_before:
-        done = workspace.run()
-        done.failed()
-        done.line("failed: ", "Old/one is another asset in Cloudinary already")
-    take_over(workspace, "--replace-altered", name).line("not taken over: 1 (1 to be replaced)")
-    workspace.run().succeeded()
-    assert workspace.statuses() == {"one.jpg": "uploaded"}
-    assert set(workspace.cloud.assets()) == {"Old/one"}
-
-
 def test_the_proof_is_as_good_as_what_the_cdn_states(workspace: Workspace) -> None:
     names = ["stated.jpg", "unstated.jpg", "odd.jpg", "false.jpg"]
     ids = dict(zip(names, workspace.add(*names), strict=True))
@@ -201,8 +169,7 @@ def test_the_proof_is_as_good_as_what_the_cdn_states(workspace: Workspace) -> No
     # An etag of the form of an md5 that is none: what is delivered is read.
     odd = {"status": 200, "body": "x" * 1000, "headers": {"ETag": f'"{"0" * 32}"'}}
     workspace.cloud.faults([*rules, {"on": "delivery.head", "match": "Old/odd", "do": odd}])
-    done = take_over(workspace, name)
-    done.succeeded()
+    done = take_over(workspace, name).succeeded()
     done.line("taken over: 4 (2 with Drive's md5, 2 with its size, 0 with other bytes)")
     assert workspace.calls("delivery.head") == 4 and workspace.calls("delivery") == 1
     markers = {path.partition(".")[0]: marker for path, marker in workspace.markers().items()}
@@ -233,8 +200,7 @@ def test_what_gets_no_answer_keeps_its_name_and_is_asked_again(workspace: Worksp
             {"on": "delivery", "match": f"Old/{two}", "do": {"error": {"status": 401, "message": "deny"}}},
         ]
     )
-    done = take_over(workspace, name)
-    done.failed()
+    done = take_over(workspace, name).failed()
     done.line("not taken over: one.jpg: no answer: ", "the CDN answered 503")
     done.line("not taken over: two.jpg: refused: ", "deny")
     done.line("run the same command again")
@@ -244,37 +210,29 @@ def test_what_gets_no_answer_keeps_its_name_and_is_asked_again(workspace: Worksp
 
 
 def test_of_two_images_with_one_name_the_one_whose_bytes_are_there_has_it(workspace: Workspace) -> None:
-    """The old script gave photo.jpg and photo.png one public_id: the later one replaced the earlier."""
-    first, second = workspace.add("photo.jpg", "photo.jpeg")
-    lost = planted(workspace, "Old/photo", bytes_of("photo.jpg"))
-    kept = planted(workspace, "Old/photo", bytes_of("photo.jpeg"), timestamp=EARLIER)
-    done = take_over(workspace, cache(workspace, {first: lost, second: kept}), "--folder-name", "Old")
-    done.line("not taken over: photo.jpg: another image has its name: Old/photo")
-    done.line("taken over: 1 (1 with Drive's md5")
-    workspace.run(folder_name="Old", overwrite=True).succeeded()
-    names = {row["file_id"]: row["public_id"] for row in workspace.mapping()}
-    assert names[second] == "Old/photo" != names[first]
-    assert workspace.cloud.assets()["Old/photo"]["stores"] == 0
-
-
-def test_the_name_of_an_image_that_was_moved_since_is_not_taken_from_it(workspace: Workspace) -> None:
+    """The old script gave photo.jpg and photo.png one public_id. Names of images that were moved since stay theirs."""
     [one] = workspace.add("one.jpg")
     album = workspace.cloud.drive("folder", name="Photos")
-    [beside] = workspace.add("beside.jpg", parent=album)
+    workspace.add("beside.jpg", parent=album)
     workspace.run(recursive=False).succeeded()
     workspace.run(folder_id=album).succeeded()
-    two, three = workspace.add("two.jpg", "three.jpg")
+    two, three, first, second = workspace.add("two.jpg", "three.jpg", "photo.jpg", "photo.jpeg")
     moved = {
         one: planted(workspace, "Old/one", bytes_of("one.jpg")),
         two: planted(workspace, "Photos/one", bytes_of("two.jpg")),
         three: planted(workspace, "Photos/beside", bytes_of("three.jpg")),
+        first: planted(workspace, "Old/photo", bytes_of("photo.jpg")),
+        second: planted(workspace, "Old/photo", bytes_of("photo.jpeg"), timestamp=EARLIER),
     }
     done = take_over(workspace, cache(workspace, moved), "--recursive", "false")
-    done.line("not taken over: two.jpg: another image has its name: Photos/one")
-    done.line("not taken over: three.jpg: another image has its name: Photos/beside")
-    done.line("taken over: 0 ", "already in the results: 1")
-    done.line("to be moved: 2 of 3 images")
-    assert beside and len(workspace.markers()) == 1
+    for name, public_id in (("two", "Photos/one"), ("three", "Photos/beside"), ("photo", "Old/photo")):
+        done.line(f"not taken over: {name}.jpg: another image has its name: {public_id}")
+    done.line("taken over: 1 (1 with Drive's md5", "already in the results: 1")
+    done.line("to be moved: 3 of 5 images")
+    workspace.run(recursive=False, overwrite=True).succeeded()
+    names = {row["file_id"]: row["public_id"] for row in workspace.mapping()}
+    assert names[second] == "Old/photo" != names[first]
+    assert workspace.cloud.assets()["Old/photo"]["stores"] == 0
 
 
 def test_the_newest_of_several_caches_counts_and_one_without_a_name(workspace: Workspace) -> None:
@@ -290,57 +248,48 @@ def test_the_newest_of_several_caches_counts_and_one_without_a_name(workspace: W
 
 
 def test_a_wrong_call_is_one_line_and_a_run_is_not_disturbed(workspace: Workspace) -> None:
-    done = workspace.script("take_over.py", "x.json")
-    done.failed()
-    done.line("folder_id is missing: take_over.py --folder-id")
-    done = take_over(workspace, "x.json")
-    done.failed()
-    done.line("no cache could be read")
+    workspace.script("take_over.py", "x.json").failed().line("folder_id is missing: take_over.py --folder-id")
+    take_over(workspace, "x.json").failed().line("no cache could be read")
     assert not workspace.results.exists()
-    name = cache(workspace, {})
-    workspace.cloud.oauth(revoke=True)
-    done = take_over(workspace, name)
-    done.failed()
-    done.line("run python scripts/authenticate.py")
-    workspace.cloud.oauth(revoke=False)
     workspace.add("one.jpg")
     workspace.cloud.faults([{"on": "drive.media", "do": {"hang": True}, "times": None}])
     running = workspace.start(timeout=60)
     try:
         wait_for(workspace.workers)
-        done = take_over(workspace, name)
-        done.failed()
-        done.line("another run holds ")
+        take_over(workspace, cache(workspace, {})).failed().line("another run holds ")
     finally:
         running.kill()
         running.communicate()
 
 
+OWN = "https://res.cloudinary.com/mine/image/upload"
+
+
 @pytest.mark.parametrize(
     ("url", "public_id", "read"),
     [
-        ("https://res.cloudinary.com/mine/image/upload/v12/a/b.jpg", "a/b", Address("a/b", 12, "jpg")),
-        ("http://res.cloudinary.com/mine/image/upload/v12/a/b.JPEG", "a/b", Address("a/b", 12, "jpg")),
-        ("https://res-3.cloudinary.com/mine/image/upload/a%20b.png?_a=x", "a b", Address("a b", None, "png")),
-        ("https://res.cloudinary.com/mine/image/upload/v1/a.b", "a.b", Address("a.b", 1, None)),
-        ("https://res.cloudinary.com/mine/image/upload/v1/a.b.gif", "", Address("a.b", 1, "gif")),
-        ("https://res.cloudinary.com/mine/image/upload/v1/%E6%9D%B1.tif", "東", Address("東", 1, "tiff")),
-        ("https://res.cloudinary.com/mine/image/upload/v1/a_b.gif", "a b", Address("a_b", 1, "gif")),
-        ("https://res.cloudinary.com/mine/image/upload/a.gif", "", None),
-        ("https://res.cloudinary.com/mine/image/upload/f_jpg/v1/a.gif", "a", None),
-        ("https://res.cloudinary.com/mine/video/upload/v1/a.mp4", "a", None),
-        ("https://res.cloudinary.com/theirs/image/upload/v1/a.gif", "a", None),
-        ("https://res.cloudinary.com/mine/image/upload/v1/b.gif", "a", None),
-        ("https://res.cloudinary.com.example.com/mine/image/upload/v1/a.gif", "a", None),
-        ("https://me@res.cloudinary.com/mine/image/upload/v1/a.gif", "a", None),
-        ("https://res.cloudinary.com:81/mine/image/upload/v1/a.gif", "a", None),
-        ("https://res.cloudinary.com/mine/image/upload/v1/a/../../../../theirs/a.gif", "a/../../../../theirs/a", None),
-        ("https://res.cloudinary.com/mine/image/upload/v1/a/%2e%2e/a.gif", "", None),
-        ("https://res.cloudinary.com/mine/image/upload/v1/%ed%a0%80.gif", "", None),
-        ("https://res.cloudinary.com/mine/image/upload/v1/a%0Ab.gif", "a\nb", None),
-        ("https://res.cloudinary.com/mine/image/upload/v1/a%E2%80%AEb.gif", "a\u202eb", None),
-        (f"https://res.cloudinary.com/mine/image/upload/v1/{'a' * 256}.gif", "a" * 256, None),
-        ("ftp://res.cloudinary.com/mine/image/upload/v1/a.gif", "a", None),
+        (f"{OWN}/v12/a/b.jpg", "a/b", Address("a/b", 12, "jpg")),
+        ("http://res-3.cloudinary.com/mine/image/upload/v12/a/b.JPEG", "a/b", Address("a/b", 12, "jpg")),
+        (f"{OWN}/a%20b.png?_a=x", "a b", Address("a b", None, "png")),
+        (f"{OWN}/v1/a.b", "a.b", Address("a.b", 1, None)),
+        (f"{OWN}/v1/a.b.gif", "", Address("a.b", 1, "gif")),
+        (f"{OWN}/v1/%E6%9D%B1.tif", "東", Address("東", 1, "tiff")),
+        (f"{OWN}/v1/a_b.gif", "a b", Address("a_b", 1, "gif")),
+        (f"{OWN}/a.gif", "", None),
+        (f"{OWN}/f_jpg/v1/a.gif", "a", None),
+        (f"{OWN}/v1/b.gif", "a", None),
+        (OWN.replace("image", "video") + "/v1/a.mp4", "a", None),
+        (OWN.replace("mine", "theirs") + "/v1/a.gif", "a", None),
+        (OWN.replace(".com", ".com.example.com") + "/v1/a.gif", "a", None),
+        (OWN.replace("res.", "me@res.") + "/v1/a.gif", "a", None),
+        (OWN.replace(".com", ".com:81") + "/v1/a.gif", "a", None),
+        (f"{OWN}/v1/a/../../../../theirs/a.gif", "a/../../../../theirs/a", None),
+        (f"{OWN}/v1/a/%2e%2e/a.gif", "", None),
+        (f"{OWN}/v1/%ed%a0%80.gif", "", None),
+        (f"{OWN}/v1/a%0Ab.gif", "a\nb", None),
+        (f"{OWN}/v1/a%E2%80%AEb.gif", "a\u202eb", None),
+        (f"{OWN}/v1/{'a' * 256}.gif", "a" * 256, None),
+        (OWN.replace("https", "ftp") + "/v1/a.gif", "a", None),
         ("https://[/mine/image/upload/v1/a.gif", "a", None),
         ("", "a", None),
     ],
@@ -356,17 +305,14 @@ def test_only_urls_of_originals_of_the_own_cloud_are_read(
         cloudinary.reset_config()
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        {"successful_uploads": None},
-        {"successful_uploads": [1], "failed_uploads": [1]},
-        {"successful_uploads": {"../x": {"cloudinary_url": "u"}, "id": [], "id2": {"cloudinary_url": 1}}},
-        {"successful_uploads": {"id": {}}, "failed_uploads": {"..": 1}},
-    ],
-)
-def test_whatever_stands_in_a_cache_harms_nothing(tmp_path: Path, value: object) -> None:
+def test_whatever_stands_in_a_cache_harms_nothing(tmp_path: Path) -> None:
     path = tmp_path / "cache.json"
-    path.write_text(json.dumps(value))
-    read = caches.read([path], pytest.fail)
-    assert (read.entries, read.failed, read.read) == ({}, set(), 1)
+    for uploads, failed in (
+        (None, None),
+        ([1], [1]),
+        ({"../x": {"cloudinary_url": "u"}, "id": [], "id2": {"cloudinary_url": 1}}, {}),
+        ({"id": {}}, {"..": 1}),
+    ):
+        path.write_text(json.dumps({"successful_uploads": uploads, "failed_uploads": failed}))
+        read = caches.read([path], pytest.fail)
+        assert (read.entries, read.failed, read.read) == ({}, set(), 1)
