@@ -10,15 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.disk import mounted
-from tests.emulator.client import Emulator
-from tests.harness import PATIENCE, Finished, Workspace, catches, listens, processes_of, wait_for
+from tests.harness import PATIENCE, Workspace, catches, listens, processes_of, wait_for
 from tests.proxy import closed_port, resolver
 
 Interrupt = Callable[[Workspace, "subprocess.Popen[str]"], None]
@@ -44,12 +42,6 @@ def go_on(workspace: Workspace, again: int = 0) -> None:
     workspace.cloud.faults([])
 
 
-def said(running: subprocess.Popen[str]) -> str:
-    """What a run has said when it has ended."""
-    stdout, stderr = running.communicate(timeout=60)
-    return stdout + stderr
-
-
 def kill(workspace: Workspace) -> None:
     """kill -9 of all that runs in the working directory, also of what begins meanwhile."""
     while pids := workspace.processes():
@@ -72,40 +64,35 @@ INTERRUPTS: dict[str, Interrupt] = {
 def test_the_plain_command_finishes_what_was_interrupted(workspace: Workspace, how: str) -> None:
     running = started(workspace)
     INTERRUPTS[how](workspace, running)
-    if "kill -9" not in how:
+    is_kill = "kill -9" in how
+    if not is_kill:
         workspace.wait_until_ending()
         go_on(workspace)
-    output = said(running)
-    assert "Traceback" not in output
-    if "kill -9" not in how:
-        assert running.returncode == (130 if how == "Ctrl-C" else 1), output
-        statuses = list(workspace.statuses().values())
-        assert set(statuses) == {"uploaded", "pending"}, "what was not tried did not fail"
-        assert len(statuses) == IMAGES and statuses.count("uploaded") == len(workspace.markers())
-        assert DONE + IN_HAND <= len(workspace.markers()) < IMAGES, "what is in hand is finished"
-        assert f"{IMAGES} images: " in output and "mapping.csv, see the rows with status pending" in output, output
-        assert "not tried before the run ended. Run the same command again." in output.splitlines()[-1], output
-    for marker in (workspace.results / "markers").glob("*.json"):
-        json.loads(marker.read_text())
+    done = workspace.finish(running)
+    assert "Traceback" not in done.said
+    if not is_kill:
+        done.failed(130 if how == "Ctrl-C" else 1)
+        counts = workspace.agreed(done).counts
+        assert counts["uploaded"] + counts["pending"] == IMAGES, "what was not tried did not fail"
+        assert DONE + IN_HAND <= counts["uploaded"] == len(workspace.markers()) < IMAGES, "what is in hand is finished"
+        assert done.lines[-1].endswith("not tried before the run ended. Run the same command again."), done.said
+    finished = len(workspace.markers())
     wait_for(lambda: not workspace.processes(), 20)
 
-    done = len(workspace.markers())
     workspace.cloud.reset()
-    again = workspace.run()
-    again.succeeded()
+    workspace.run().succeeded()
     workspace.audit(crashes=1)
-    assert workspace.calls("drive.media") == IMAGES - done, "only what was missing"
+    assert workspace.calls("drive.media") == IMAGES - finished, "only what was missing"
     wait_for(lambda: not workspace.processes(), 20)
 
 
 @pytest.mark.parametrize("dry", [(), ("-n",)], ids=["a run", "a dry run"])
-def test_ctrl_c_while_it_is_listed_is_one_line(workspace: Workspace, dry: tuple[str, ...]) -> None:
+def test_ctrl_c_during_the_listing_is_one_line(workspace: Workspace, dry: tuple[str, ...]) -> None:
     workspace.cloud.faults([{"on": "drive.list", "do": {"hold": 0}, "times": None}])
     running = workspace.start(*dry, timeout=PATIENCE)
     wait_for(lambda: workspace.held("drive.list"))
     os.killpg(running.pid, signal.SIGINT)
-    done = Finished(running.wait(20), *running.communicate())
-    done.failed(130)
+    done = workspace.finish(running).failed(130)
     assert done.lines == [done.line("nothing was moved" if not dry else "before anything was moved")]
     wait_for(lambda: not workspace.processes(), 20)
 
@@ -120,42 +107,30 @@ def test_a_marker_of_an_earlier_run_that_vanishes_before_the_merge_fails_the_run
     wait_for(workspace.held)
     marker.unlink()
     workspace.cloud.faults([])
-    output = said(running)
-    assert running.returncode == 1 and "Traceback" not in output, output
+    workspace.finish(running).failed()
     assert workspace.statuses() == {"vanishing.jpg": "pending", "slow.jpg": "uploaded"}
     workspace.run().succeeded()
     assert workspace.statuses() == {"vanishing.jpg": "existing", "slow.jpg": "uploaded"}
 
 
-def test_a_killed_worker_costs_its_image_one_more_try_and_no_other_any(workspace: Workspace) -> None:
-    running = started(workspace)
-    os.kill(next(pid for pid in workspace.workers() if pid != workspace.host()), signal.SIGKILL)
-    go_on(workspace, again=2)
-    output = said(running)
-    assert running.returncode == 0, output
-    workspace.audit(crashes=1)
-    assert workspace.calls("drive.media") == IMAGES + 2, "it had two in hand"
-    wait_for(lambda: not workspace.workers(), 20)
+KILLED: dict[str, tuple[Callable[[Workspace], list[int]], int]] = {
+    "a process": (lambda workspace: [next(pid for pid in workspace.workers() if pid != workspace.host())], 2),
+    "all of them": (Workspace.workers, IN_HAND),
+    "their host": (lambda workspace: [workspace.host()], IN_HAND),
+}
+"""What is killed → how many images it has in hand. Of a killed host, the kernel ends the processes."""
 
 
-def test_when_all_workers_are_killed_others_take_their_place(workspace: Workspace) -> None:
+@pytest.mark.parametrize("what", KILLED)
+def test_a_killed_process_costs_its_images_one_more_try_and_no_other_any(workspace: Workspace, what: str) -> None:
+    pids, again = KILLED[what]
     running = started(workspace)
-    for pid in workspace.workers():
+    for pid in pids(workspace):
         os.kill(pid, signal.SIGKILL)
-    go_on(workspace, again=IN_HAND)
-    output = said(running)
-    assert running.returncode == 0, output
+    go_on(workspace, again)
+    workspace.finish(running).succeeded()
     workspace.audit(crashes=1)
-    wait_for(lambda: not workspace.workers(), 20)
-
-
-def test_a_killed_host_takes_its_processes_with_it_and_another_one_goes_on(workspace: Workspace) -> None:
-    running = started(workspace)
-    os.kill(workspace.host(), signal.SIGKILL)
-    go_on(workspace, again=IN_HAND)
-    output = said(running)
-    assert running.returncode == 0, output
-    workspace.audit(crashes=1)
+    assert workspace.calls("drive.media") == IMAGES + again
     wait_for(lambda: not workspace.workers(), 20)
 
 
@@ -166,7 +141,7 @@ def test_nothing_is_left_of_a_run_whose_snakemake_and_host_are_killed(workspace:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not workspace.processes(), 20)
     workspace.cloud.faults([])
-    said(running)
+    workspace.finish(running)
     workspace.run().succeeded()
     workspace.audit(crashes=1)
 
@@ -176,23 +151,25 @@ def test_a_wedged_process_is_killed_after_its_time(workspace: Workspace) -> None
     process = next(pid for pid in workspace.workers() if pid != workspace.host())
     os.kill(process, signal.SIGSTOP)
     workspace.cloud.faults([])
-    output = said(running)
-    assert running.returncode == 0, output
+    workspace.finish(running).succeeded()
     assert f"process {process} was killed by SIGKILL" in (workspace.results / "logs" / "pool.log").read_text()
     workspace.audit(crashes=1)
     wait_for(lambda: not workspace.processes(), 20)
 
 
-def in_retries(workspace: Workspace) -> None:
-    error = {"error": {"status": 503, "reason": "", "message": "Service Unavailable"}}
+def refuse_uploads(workspace: Workspace, status: int, message: str) -> None:
+    error = {"error": {"status": status, "reason": "", "message": message}}
     workspace.cloud.faults([{"on": "cloudinary.upload", "do": error, "times": None}])
+
+
+def in_retries(workspace: Workspace) -> None:
+    refuse_uploads(workspace, 503, "Service Unavailable")
 
 
 def in_a_rate_limit(workspace: Workspace) -> None:
     until = datetime.now(UTC) + timedelta(seconds=250)
     said = f"Rate Limit Exceeded. Limit of 500 api operations reached. Try again on {until:%Y-%m-%d %H:%M:%S} UTC"
-    error = {"error": {"status": 420, "reason": "", "message": said}}
-    workspace.cloud.faults([{"on": "cloudinary.upload", "do": error, "times": None}])
+    refuse_uploads(workspace, 420, said)
 
 
 def in_an_outage(workspace: Workspace) -> None:
@@ -210,9 +187,7 @@ def with_prefix(workspace: Workspace, prefix: str) -> str:
 
 
 @pytest.mark.parametrize("prepare", [in_retries, in_a_rate_limit, in_an_outage, without_a_name_server])
-def test_ctrl_c_ends_a_run_at_once_in_which_everything_waits(
-    workspace: Workspace, prepare: Callable[[Workspace], None]
-) -> None:
+def test_ctrl_c_ends_a_waiting_run_at_once(workspace: Workspace, prepare: Callable[[Workspace], None]) -> None:
     workspace.add(*(f"{number}.jpg" for number in range(8)))
     prepare(workspace)
     running = workspace.start(cores=2, retries=20, patience=6000)
@@ -220,8 +195,7 @@ def test_ctrl_c_ends_a_run_at_once_in_which_everything_waits(
     wait_for(lambda: workspace.calls("drive.media") == 4)
     os.killpg(running.pid, signal.SIGINT)
     # Without an end to what waits, each of these takes minutes.
-    done = Finished(running.wait(30), *running.communicate())
-    done.failed(130)
+    done = workspace.finish(running).failed(130)
     assert done.line("stopping: 4 uploads under way are finished; Ctrl-C once more ends them")
     assert set(workspace.statuses().values()) == {"pending"} and not workspace.failures(), done.said
     assert "failed: " not in done.said
@@ -239,8 +213,8 @@ def test_a_second_signal_ends_a_run_that_waits_for_images(workspace: Workspace, 
     # Two signals that come together are one. The first has SIGHUP end the run at once, as it does by default.
     wait_for(lambda: not catches(running.pid, signal.SIGHUP))
     os.killpg(running.pid, second)
-    output = said(running)
-    assert running.returncode != 0 and "Traceback" not in output, output
+    done = workspace.finish(running)
+    assert done.code != 0 and "Traceback" not in done.said, done.said
     wait_for(lambda: not workspace.processes(), 20)
     assert workspace.count_markers() == DONE, "no image was waited for"
     workspace.cloud.faults([])
@@ -261,7 +235,7 @@ def test_a_changed_image_that_was_interrupted_is_still_replaced_in_place(workspa
     running = workspace.start(cores=2, timeout=PATIENCE)
     wait_for(lambda: workspace.held() == 2 and workspace.calls("cloudinary.upload") == 3)
     kill(workspace)
-    said(running)
+    workspace.finish(running)
     workspace.cloud.faults([])
     workspace.run().succeeded()
     assert {row["file_id"]: row["public_id"] for row in workspace.audit(crashes=2)} == before
@@ -277,8 +251,7 @@ def test_each_process_signs_in_once_and_shows_no_secret(workspace: Workspace) ->
         assert not processes_of(text), "no secret on a command line"
     assert workspace.workers() and not any(map(listens, workspace.workers())), "nobody can reach them"
     go_on(workspace)
-    output = said(running)
-    assert running.returncode == 0, output
+    workspace.finish(running).succeeded()
     workspace.audit()
     assert workspace.cloud.stats()["refreshes"] <= 1 + 4, "the listing and four processes"
     connections = workspace.cloud.stats()["connections"]
@@ -289,55 +262,36 @@ def test_each_process_signs_in_once_and_shows_no_secret(workspace: Workspace) ->
 
 
 def test_two_folders_side_by_side_do_not_disturb_each_other(workspace: Workspace) -> None:
-    cloud = workspace.cloud
-    folders = [cloud.drive("folder", name=name) for name in ("Left", "Right")]
+    folders = [workspace.cloud.drive("folder", name=name) for name in ("Left", "Right")]
     for folder in folders:
         workspace.add(*(f"{number}.jpg" for number in range(6)), parent=folder)
-    cloud.settings(delay=0.3)
-    running = [workspace.start(cores=2, folder_id=folder) for folder in folders]
-    outputs = [said(each) for each in running]
-    assert [each.returncode for each in running] == [0, 0], outputs
-    for folder in folders:
-        rows = json.loads((workspace.path / "results" / folder / "mapping.json").read_text())
-        assert [row["status"] for row in rows] == ["uploaded"] * 6
-    assert {asset["stores"] for asset in cloud.assets().values()} == {1} and len(cloud.assets()) == 12
+    workspace.cloud.settings(delay=0.3)
+    for running in [workspace.start(cores=2, folder_id=folder) for folder in folders]:
+        workspace.finish(running).succeeded()
+    assert [asset["stores"] for asset in workspace.cloud.assets().values()] == [1] * 12
 
 
 def test_of_two_runs_that_begin_at_once_exactly_one_is_let_in(workspace: Workspace) -> None:
+    """The other one is told who holds the folder."""
     workspace.add(*(f"{number}.jpg" for number in range(6)))
     workspace.hold_uploads()
     running = [workspace.start(timeout=PATIENCE) for _ in range(2)]
     wait_for(lambda: workspace.held() and any(each.poll() is not None for each in running))
     workspace.cloud.faults([])
-    outputs = [said(each) for each in running]
-    codes = [each.returncode for each in running]
-    assert sorted(codes) == [0, 1], outputs
-    assert "another run holds" in outputs[codes.index(1)]
+    (first, good), (_, bad) = sorted(
+        ((each, workspace.finish(each)) for each in running), key=lambda pair: pair[1].code
+    )
+    good.succeeded()
+    bad.failed()
+    assert bad.lines == [bad.line("another run holds", f"process {first.pid}")]
     workspace.audit()
 
 
 def test_a_read_only_results_folder_is_a_line_and_goes_on_when_it_can_be_written_to(workspace: Workspace) -> None:
-    workspace.add(*(f"{number}.jpg" for number in range(4)))
+    workspace.add("1.jpg")
     with mounted(workspace.path / "results", "ro") as disk:
         there = disk.workspace(workspace)
-        done = there.run()
-        done.failed()
-        assert done.lines == [done.line("cannot be the results folder", "Read-only")]
+        there.run().refused("cannot be the results folder", "Read-only")
         disk.remount("rw")
         there.run().succeeded()
         there.audit()
-
-
-def test_a_cloud_that_is_killed_for_good_ends_the_run_and_the_next_one_finishes(tmp_path: Path) -> None:
-    with Emulator(tmp_path / "Photos", tmp_path / "cloud") as cloud:
-        workspace = Workspace(tmp_path / "work", cloud)
-        workspace.path.mkdir()
-        running = started(workspace, retries=0, patience=2)
-        cloud.kill()
-        output = said(running)
-        assert running.returncode == 1 and "Traceback" not in output, output
-        assert len(workspace.mapping()) == IMAGES
-        cloud.start()
-        workspace.run().succeeded()
-        workspace.audit(crashes=1)
-        assert not workspace.secrets_left()
