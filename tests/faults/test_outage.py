@@ -21,7 +21,7 @@ from drive2cloudinary.network import watchdog
 from drive2cloudinary.network.contact import Contact
 from drive2cloudinary.network.http import Network
 from tests.harness import PATIENCE, Finished, Workspace, wait_for
-from tests.proxy import resolver
+from tests.proxy import closed_port, resolver
 
 IMAGES = 24
 
@@ -92,7 +92,7 @@ def test_a_service_that_is_gone_is_waited_for_and_the_run_goes_on_by_itself(work
     assert not workspace.failures()
 
 
-def test_one_that_stays_away_stops_the_run_with_one_line_and_fails_no_image(workspace: Workspace) -> None:
+def test_outage_beyond_patience_stops_the_run_and_fails_no_image(workspace: Workspace) -> None:
     workspace.hold_uploads(after=4)
     with reading(workspace, retries=2, patience=4, timeout=PATIENCE) as run:
         kill_the_cloud_midway(workspace)
@@ -106,33 +106,28 @@ def test_one_that_stays_away_stops_the_run_with_one_line_and_fails_no_image(work
     workspace.audit(crashes=1)
 
 
-def test_one_that_takes_every_call_and_answers_none_costs_no_image_its_tries(workspace: Workspace) -> None:
-    hangs = {"do": {"hang": True}, "times": 12}
-    workspace.cloud.faults([{"on": "cloudinary.upload", "skip": 2, **hangs}, {"on": "delivery", **hangs}])
-    with reading(workspace, retries=1, timeout=1, patience=20) as run:
-        done = run.end()
-    done.succeeded()
-    assert run.has("waiting for Cloudinary: nothing came in time, and no answer to anybody for ")
-    assert not workspace.failures()
-
-
-def test_one_that_takes_every_call_and_closes_it_costs_no_image_its_tries(workspace: Workspace) -> None:
-    """As a load balancer with nobody behind it does."""
-    closes = {"do": {"refuse": True}, "times": 12}
-    workspace.cloud.faults([{"on": "cloudinary.upload", "skip": 2, **closes}, {"on": "delivery", **closes}])
-    with reading(workspace, retries=0) as run:
-        done = run.end()
-    done.succeeded()
-    assert run.has("waiting for Cloudinary: the connection was lost, and no answer to anybody for ")
+@pytest.mark.parametrize(
+    ("do", "config", "why"),
+    [
+        ({"hang": True}, {"retries": 1, "timeout": 1, "patience": 20}, "nothing came in time"),
+        # As a load balancer with nobody behind it does.
+        ({"refuse": True}, {"retries": 0}, "the connection was lost"),
+    ],
+    ids=["answers none", "closes it"],
+)
+def test_service_that_answers_nobody_costs_no_image_its_tries(
+    workspace: Workspace, do: dict[str, bool], config: dict[str, int], why: str
+) -> None:
+    rule = {"do": do, "times": 12}
+    workspace.cloud.faults([{"on": "cloudinary.upload", "skip": 2, **rule}, {"on": "delivery", **rule}])
+    done = workspace.run(**config).succeeded()
+    assert f"waiting for Cloudinary: {why}, and no answer to anybody for " in done.said
     assert not workspace.failures()
 
 
 @pytest.mark.parametrize("dry", [(), ("-n",)], ids=["run", "dry run"])
-def test_at_the_start_it_is_said_at_once_and_ends_soon(workspace: Workspace, dry: tuple[str, ...]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        closed = f"http://127.0.0.1:{server.getsockname()[1]}"
-    done = workspace.run(*dry, drive_endpoint=closed, patience=20)
-    done.failed()
+def test_outage_at_the_start_is_said_at_once_and_ends_soon(workspace: Workspace, dry: tuple[str, ...]) -> None:
+    done = workspace.run(*dry, drive_endpoint=f"http://127.0.0.1:{closed_port()}", patience=4).failed()
     assert [line for line in done.lines if "next try" in line][0].startswith("waiting for Drive: connection refused")
     assert "cannot list" not in done.lines[-1] and done.lines[-1].startswith("no answer from Drive for ")
     assert not (workspace.results / "listing.json").exists()
@@ -140,12 +135,12 @@ def test_at_the_start_it_is_said_at_once_and_ends_soon(workspace: Workspace, dry
 
 def test_a_host_that_is_not_known_stops_the_run_at_once(workspace: Workspace) -> None:
     workspace.environment |= resolver({})
-    done = workspace.run(drive_endpoint="http://drive.test", patience=600)
-    done.failed()
-    assert done.lines == [done.line("Drive cannot be reached: the host drive.test is not known")]
+    workspace.run(drive_endpoint="http://drive.test", patience=600).refused(
+        "Drive cannot be reached: the host drive.test is not known"
+    )
 
 
-def test_what_one_process_finds_out_all_know() -> None:
+def test_all_processes_know_of_an_outage_that_one_of_them_met() -> None:
     told: list[tuple[str, str]] = []
     contact = Contact("Drive", 0.5, lambda service, line, *_: told.append((service, line)))
     contact.answered()
@@ -203,7 +198,7 @@ def test_a_body_may_take_longer_to_send_than_a_connection_to_make() -> None:
 
 
 @pytest.mark.parametrize("proxied", [False, True], ids=["directly", "through a proxy"])
-def test_what_was_sent_is_not_sent_again_by_itself(proxied: bool) -> None:
+def test_a_request_without_an_answer_is_not_sent_again_by_itself(proxied: bool) -> None:
     """An upload whose answer is lost may have been carried out: who asked for it has to know that."""
     requests = 0
 
