@@ -15,7 +15,7 @@ from tests.chaos.storm import run_storm
 
 @pytest.mark.timeout(300)
 def test_after_faults_kills_and_changes_every_image_is_there_once(tmp_path: Path) -> None:
-    assert not run_storm(tmp_path, minutes=0.5, images=60, seed=1)
+    assert not run_storm(tmp_path, minutes=0.3, images=60, seed=1)
 
 
 def test_a_signal_at_any_moment_leaves_nothing_behind(tmp_path: Path) -> None:
