@@ -16,8 +16,6 @@ from drive2cloudinary.errors import StopRun
 from tests import needs
 from tests.harness import Workspace
 
-NO_CREDENTIALS = "there are no Cloudinary credentials"
-
 
 @pytest.fixture
 def bare(workspace: Workspace) -> Workspace:
@@ -38,8 +36,7 @@ def test_only_cloudinarys_variables_are_taken(bare: Workspace) -> None:
         "HTTPS_PROXY=http://127.0.0.1:9\nHTTP_PROXY=http://127.0.0.1:9\n"
         f"CLOUDINARY_URL='{bare.cloud.cloudinary_url}'\n"
     )
-    done = bare.run()
-    done.succeeded()
+    done = bare.run().succeeded()
     bare.audit()
     assert not spoiled.exists()
     assert "none.so" not in done.said
@@ -158,21 +155,9 @@ def test_an_exported_address_wins_wholly(bare: Workspace) -> None:
     bare.audit()
 
 
-def test_that_of_a_parent_folder_is_not_read(bare: Workspace) -> None:
+def test_dotenv_of_a_parent_folder_is_not_read(bare: Workspace) -> None:
     (bare.path.parent / ".env").write_text(f"CLOUDINARY_URL={bare.cloud.cloudinary_url}\n")
-    done = bare.run()
-    done.failed()
-    assert done.lines == [done.line(NO_CREDENTIALS)]
-
-
-def writable_by_the_group(path: Path) -> None:
-    path.chmod(0o620)
-    needs.need(needs.ROOT)
-    os.chown(path, -1, 65534)
-
-
-def writable_by_all(path: Path) -> None:
-    path.chmod(0o602)
+    bare.run().refused("there are no Cloudinary credentials")
 
 
 def of_another(path: Path) -> None:
@@ -180,48 +165,43 @@ def of_another(path: Path) -> None:
     os.chown(path, 65534, 65534)
 
 
-def a_fifo(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
+def writable_by_the_group(path: Path) -> None:
+    needs.need(needs.ROOT)
+    path.chmod(0o620)
+    os.chown(path, -1, 65534)
 
 
-def a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
+def instead(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        path.unlink()
+        make(path)
+
+    return spoil
 
 
-def of_bytes(path: Path) -> None:
-    path.write_bytes(b"CLOUDINARY_URL=\xff\n")
-
-
-def with_a_nul(path: Path) -> None:
-    path.write_bytes(b"CLOUDINARY_URL=a\0b\n")
-
-
-REFUSED: dict[Callable[[Path], None], str] = {
-    writable_by_the_group: "chmod go-w .env",
-    writable_by_all: "chmod go-w .env",
-    of_another: "belongs to another user",
-    a_fifo: "is not a file",
-    a_folder: "is not a file",
-    of_bytes: "is not text",
-    with_a_nul: "is not text",
+REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "writable by the group": (writable_by_the_group, "chmod go-w .env"),
+    "writable by all": (lambda path: path.chmod(0o602), "chmod go-w .env"),
+    "of another user": (of_another, "belongs to another user"),
+    "a pipe": (instead(os.mkfifo), "is not a file"),
+    "a folder": (instead(Path.mkdir), "is not a file"),
+    "bytes": (lambda path: path.write_bytes(b"CLOUDINARY_URL=\xff\n"), "is not text"),
+    "with a NUL": (lambda path: path.write_bytes(b"CLOUDINARY_URL=a\0b\n"), "is not text"),
 }
 
 
-@pytest.mark.parametrize("spoil", REFUSED, ids=lambda spoil: spoil.__name__)
-def test_what_others_can_have_written_is_refused(in_process: Path, spoil: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_others_can_have_written_is_refused(in_process: Path, what: str) -> None:
+    spoil, said = REFUSED[what]
     path = in_process / ".env"
     path.write_text("CLOUDINARY_URL=cloudinary://key:secret@cloud\n")
     spoil(path)
-    with pytest.raises(StopRun, match=re.escape(REFUSED[spoil])):
+    with pytest.raises(StopRun, match=re.escape(said)):
         check_credentials()
     assert not os.environ["CLOUDINARY_URL"]
 
 
-def test_the_refusal_is_one_line(bare: Workspace) -> None:
+def test_refused_dotenv_is_one_line(bare: Workspace) -> None:
     (bare.path / ".env").write_text(f"CLOUDINARY_URL={bare.cloud.cloudinary_url}\n")
     of_another(bare.path / ".env")
-    done = bare.run()
-    done.failed()
-    assert done.lines == [done.line(".env", "belongs to another user")]
+    bare.run().refused(".env", "belongs to another user")
