@@ -99,6 +99,14 @@ def asking(workspace: Workspace, *arguments: str, **environment: str) -> Iterato
         process.wait()
 
 
+def grant(script: Asking, page: Page, button: str = "Allow", *, ticked: bool = True) -> Finished:
+    """Answer the consent in the browser; what the script has said at its end."""
+    page.goto(script.url)
+    page.get_by_label(SCOPE).set_checked(ticked)
+    page.get_by_role("button", name=button).click()
+    return script.end()
+
+
 def assert_signed_in(workspace: Workspace, done: Finished) -> None:
     done.succeeded()
     done.line("token.json is written", "the Drive of Emulated Owner <owner@example.com>", "can do nothing else")
@@ -126,32 +134,34 @@ def test_the_clients_secret_goes_nowhere_that_an_answer_points_to(workspace: Wor
     elsewhere = {"redirect": workspace.cloud.drive_endpoint, "status": 307}
     workspace.cloud.faults([{"on": "oauth.token", "do": elsewhere, "times": None}])
     with asking(workspace, BROWSER="true") as script:
-        page.goto(script.url)
-        page.get_by_role("button", name="Allow").click()
-        done = script.end()
+        done = grant(script, page)
     done.failed()
     done.line("Google's sign-in redirects to 127.0.0.1")
     assert not workspace.calls("drive.other") and not (workspace.path / "token.json").exists()
 
 
-def test_cancel_is_one_line_and_leaves_nothing(workspace: Workspace, page: Page) -> None:
+@pytest.mark.parametrize(
+    ("button", "ticked", "refuse", "said"),
+    [
+        ("Cancel", True, "", ("did not grant access", "access_denied")),
+        ("Allow", False, "", ("the consent leaves out reading Drive", "leave its box ticked")),
+        (
+            "Allow",
+            True,
+            "deleted_client",
+            ("create a new one of the type 'Desktop app'", "credentials.json", "authenticate.py"),
+        ),
+    ],
+    ids=["cancelled", "box not ticked", "deleted client"],
+)
+def test_a_consent_that_is_not_given_is_one_line_and_leaves_nothing(
+    workspace: Workspace, page: Page, button: str, ticked: bool, refuse: str, said: tuple[str, ...]
+) -> None:
+    workspace.cloud.oauth(refuse=refuse)
     with asking(workspace, BROWSER="true") as script:
-        page.goto(script.url)
-        page.get_by_role("button", name="Cancel").click()
-        done = script.end()
+        done = grant(script, page, button, ticked=ticked)
     done.failed()
-    done.line("did not grant access", "access_denied")
-    assert not (workspace.path / "token.json").exists()
-
-
-def test_without_the_box_ticked_there_is_no_token(workspace: Workspace, page: Page) -> None:
-    with asking(workspace, BROWSER="true") as script:
-        page.goto(script.url)
-        page.get_by_label(SCOPE).uncheck()
-        page.get_by_role("button", name="Allow").click()
-        done = script.end()
-    done.failed()
-    done.line("the consent leaves out reading Drive", "leave its box ticked")
+    done.line(*said)
     assert not (workspace.path / "token.json").exists()
 
 
@@ -182,9 +192,7 @@ def test_on_a_server_a_forwarded_port_will_do(workspace: Workspace, page: Page) 
     with asking(workspace, "--no-browser") as script:
         assert script.process.stdin
         script.process.stdin.close()
-        page.goto(script.url)
-        page.get_by_role("button", name="Allow").click()
-        done = script.end()
+        done = grant(script, page)
     assert_signed_in(workspace, done)
 
 
@@ -194,8 +202,7 @@ def test_without_any_browser_the_address_is_for_another_one(workspace: Workspace
         # Nobody else can have it while the script waits.
         done = workspace.script(
             "authenticate.py", "--port", str(port), "--credentials", workspace.cloud.credentials, "--no-browser"
-        )
-        done.failed()
+        ).failed()
         done.line(f"port {port}", "choose another --port")
         script.process.send_signal(2)
         done = script.end()
@@ -206,9 +213,7 @@ def test_without_any_browser_the_address_is_for_another_one(workspace: Workspace
 
 def test_missing_or_wrong_credentials_say_what_they_are_and_where_to_get_them(workspace: Workspace) -> None:
     path = workspace.path / "credentials.json"
-    done = workspace.script("authenticate.py")
-    done.failed()
-    done.line("there is no credentials.json", "console.cloud.google.com")
+    workspace.script("authenticate.py").failed().line("there is no credentials.json", "console.cloud.google.com")
     service_account, token = (
         Path(file).read_text() for file in (workspace.cloud.service_account, workspace.cloud.token)
     )
@@ -233,28 +238,17 @@ def test_missing_or_wrong_credentials_say_what_they_are_and_where_to_get_them(wo
     path.rmdir()
 
 
-def test_a_service_accounts_key_needs_no_consent_and_is_not_overwritten(workspace: Workspace) -> None:
-    key = Path(workspace.cloud.service_account)
-    before = key.read_text()
-    done = workspace.script("authenticate.py", "--token", str(key), "--credentials", workspace.cloud.credentials)
-    done.succeeded()
+def test_without_need_there_is_no_consent_and_nothing_is_overwritten(workspace: Workspace) -> None:
+    """A service account's key, Application Default Credentials, and the OAuth client itself as the token file."""
+    key, client = workspace.cloud.service_account, workspace.cloud.credentials
+    before = [Path(path).read_text() for path in (key, client)]
+    done = workspace.script("authenticate.py", "--token", key, "--credentials", client).succeeded()
     done.line("is a service account's key", "client_email")
-    assert key.read_text() == before
-
-
-def test_default_credentials_need_no_consent(workspace: Workspace) -> None:
-    workspace.environment["GOOGLE_APPLICATION_CREDENTIALS"] = workspace.cloud.service_account
-    done = workspace.script("authenticate.py")
-    done.succeeded()
+    workspace.script("authenticate.py", "--token", client, "--credentials", client).failed().line("would overwrite")
+    workspace.environment["GOOGLE_APPLICATION_CREDENTIALS"] = key
+    done = workspace.script("authenticate.py").succeeded()
     done.line("There is no token.json", "Application Default Credentials", "no consent")
-
-
-def test_the_oauth_client_is_not_overwritten(workspace: Workspace) -> None:
-    client = workspace.cloud.credentials
-    done = workspace.script("authenticate.py", "--token", client, "--credentials", client)
-    done.failed()
-    done.line("would overwrite")
-    assert "installed" in json.loads(Path(client).read_text())
+    assert [Path(path).read_text() for path in (key, client)] == before
 
 
 def test_a_consent_that_grants_more_is_taken_and_a_token_that_expires_says_when(
@@ -262,23 +256,10 @@ def test_a_consent_that_grants_more_is_taken_and_a_token_that_expires_says_when(
 ) -> None:
     workspace.cloud.oauth(testing=True, also_grants=["https://www.googleapis.com/auth/drive.metadata.readonly"])
     with asking(workspace, BROWSER="true") as script:
-        page.goto(script.url)
-        page.get_by_role("button", name="Allow").click()
-        done = script.end()
+        done = grant(script, page)
     assert_signed_in(workspace, done)
     done.line("It expires on 20", "in the state Testing", "Publish app")
     expires = datetime.fromisoformat(json.loads((workspace.path / "token.json").read_text())["refresh_token_expires"])
     assert timedelta(days=6) < expires - datetime.now(UTC) <= timedelta(days=7)
     workspace.add("one.jpg")
     workspace.run(token="token.json").succeeded()
-
-
-def test_a_client_that_was_deleted_is_replaced_first(workspace: Workspace, page: Page) -> None:
-    workspace.cloud.oauth(refuse="deleted_client")
-    with asking(workspace, BROWSER="true") as script:
-        page.goto(script.url)
-        page.get_by_role("button", name="Allow").click()
-        done = script.end()
-    done.failed()
-    done.line("create a new one of the type 'Desktop app'", "credentials.json", "authenticate.py")
-    assert not (workspace.path / "token.json").exists()
