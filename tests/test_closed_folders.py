@@ -25,8 +25,7 @@ def test_a_closed_folder_stops_the_run_and_is_named_with_what_to_do(workspace: W
     excluded = """exclude='["Trip [[]2]/In, side/*"]'"""
     said = f"cannot list Trip [2]/In, side: {ACCOUNT} may not open this folder: {SHARE} {excluded}"
     for command in (workspace.run, workspace.dry_run):
-        done = command()
-        done.failed()
+        done = command().failed()
         assert done.lines == [said]
     assert not workspace.calls("drive.media")
     workspace.run(recursive=False).succeeded()
@@ -39,8 +38,7 @@ def test_several_closed_folders_are_one_line_also_behind_a_shortcut(workspace: W
     cloud.drive("shortcut", name="Album", target=album)
     for each in (album, *(cloud.drive("folder", name=f"{number} [2]") for number in range(6))):
         cloud.drive("close", id=each)
-    dry = workspace.dry_run(exclude="*.png")
-    dry.failed()
+    dry = workspace.dry_run(exclude="*.png").failed()
     assert dry.lines == [
         f"cannot list 0 [2], 1 [2], 2 [2], 3 [2], 4 [2] and 2 more: {ACCOUNT} may not open these folders: share them "
         "with this account, or leave them out, each like this: exclude='*.png,0 [[]2]/*,1 [[]2]/*,2 [[]2]/*,3 [[]2]/*,"
@@ -50,8 +48,7 @@ def test_several_closed_folders_are_one_line_also_behind_a_shortcut(workspace: W
 
 def test_the_drive_folder_itself_may_be_closed(workspace: Workspace) -> None:
     workspace.cloud.drive("close", id=workspace.cloud.folder_id)
-    done = workspace.run(exclude="*")
-    done.failed()
+    done = workspace.run(exclude="*").failed()
     assert done.lines[-1] == (
         f"{ACCOUNT} may not open the Drive folder Photos ({workspace.cloud.folder_id}): share it with this account, or "
         "check folder_id"
@@ -74,8 +71,7 @@ def test_what_was_copied_from_a_folder_before_it_was_closed_keeps_its_row(worksp
 
     remark = "its folder in Drive can no longer be opened by this account"
     for exclude in ("Trip/*", "T*p/Inner/*"):
-        done = workspace.run(exclude=exclude)
-        done.succeeded()
+        done = workspace.run(exclude=exclude).succeeded()
         workspace.agreed(done)
         done.line("warning: excluded, and this account may not open it: Trip/Inner; 2 images copied before keep their")
         rows = {row["filename"]: (row["status"], row["error"]) for row in workspace.mapping()}

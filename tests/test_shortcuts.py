@@ -21,8 +21,7 @@ def test_a_shortcut_whose_target_does_not_answer_stops_the_run_and_names_it(work
     holidays = workspace.cloud.drive("folder", name="Holidays")
     workspace.cloud.drive("shortcut", name="2024", target=elsewhere, parent=holidays)
     workspace.cloud.faults([{"on": "drive.get", "match": elsewhere, "do": {"html": 503}, "times": None}])
-    done = workspace.run(retries=1)
-    done.failed()
+    done = workspace.run(retries=1).failed()
     assert done.lines[-1:] == [done.line("cannot list", "Holidays/2024", "Drive answered 503")]
     assert not (workspace.results / "listing.json").exists() and not workspace.calls("drive.media")
 
@@ -68,8 +67,7 @@ def test_shortcuts_that_do_not_say_where_to_are_warnings_and_the_others_go_on(wo
     cloud.drive("shortcut", name="to the bin", target=binned)
     cloud.drive("delete", id=gone)
     cloud.drive("trash", id=binned)
-    done = run_list(workspace, retries=5)
-    done.succeeded()
+    done = run_list(workspace, retries=5).succeeded()
     assert len(done.lines) == len(details) + 2
     for number in range(len(details)):
         done.line(f"warning: the shortcut 'broken {number}' leads nowhere: Drive does not say where to")

@@ -29,9 +29,7 @@ def test_a_working_folder_may_have_any_name(workspace: Workspace) -> None:
     odd.add("one.jpg")
     (odd.path / "to{ken}/token.json").write_text(Path(workspace.cloud.token).read_text())
     (odd.path / "to{ken}/token.json").chmod(0o600)
-    dry = odd.dry_run(token="to{ken}/token.json")
-    dry.succeeded()
-    assert dry.line("1 of 1 image to move")
+    odd.dry_run(token="to{ken}/token.json").succeeded().line("1 of 1 image to move")
     odd.run("--executor", "local", token="to{ken}/token.json").succeeded()
     odd.audit()
 
@@ -41,8 +39,7 @@ def test_a_project_folder_with_braces_is_one_line_before_anything_starts(workspa
     for arguments in (["-n"], []):
         command = workspace.command(*arguments)
         command[command.index("--snakefile") + 1] = str(snakefile)
-        done = workspace.run_line(command)
-        done.failed()
+        done = workspace.run_line(command).failed()
         said = done.line("the folder of the Snakefile: ", "a{b}/drive2cloudinary has braces, which Snakemake takes for")
         assert done.lines == [said]
     assert not (workspace.path / "results").exists()
@@ -52,16 +49,16 @@ def test_a_key_that_stands_twice_in_a_file_is_one_line(workspace: Workspace) -> 
     """In a file of --configfile, and in config.yaml for the other programs."""
     more = workspace.path / "more.yaml"
     more.write_text("limit: 1\nexclude: [a]\nlimit: 2\n")
-    done = workspace.run("--configfile", "more.yaml")
-    done.failed()
-    assert done.lines == [done.line("more.yaml, line 3: limit is set twice: leave one of the two out")]
+    workspace.run("--configfile", "more.yaml").refused(
+        "more.yaml, line 3: limit is set twice: leave one of the two out"
+    )
 
     snakefile = clone(workspace.path.parent / "clone")
     with snakefile.with_name("config.yaml").open("a") as config:
         config.write("limit: 1\n")
-    done = workspace.run_line([sys.executable, f"{snakefile.parent}/scripts/drive_folders.py"])
-    done.failed()
-    assert done.lines == [done.line("config.yaml, line ", ": limit is set twice")]
+    workspace.run_line([sys.executable, f"{snakefile.parent}/scripts/drive_folders.py"]).refused(
+        "config.yaml, line ", ": limit is set twice"
+    )
 
 
 def test_a_home_folder_a_number_and_an_address_are_taken_as_they_are_typed(workspace: Workspace) -> None:
@@ -72,7 +69,7 @@ def test_a_home_folder_a_number_and_an_address_are_taken_as_they_are_typed(works
     address = f"<https://drive.google.com/drive/mobile/folders/1Parent/{workspace.cloud.folder_id}?usp=drivesdk>"
     (workspace.path / "folders.csv").write_bytes(f"sep=;\r\nName;Link\r\nCafé;{address}\r\n".encode("utf-16"))
     workspace.add("one.jpg")
-    done = workspace.run(
+    workspace.run(
         folder_id=None,
         folders="~/folders.csv",
         token="~/token.json",
@@ -80,8 +77,7 @@ def test_a_home_folder_a_number_and_an_address_are_taken_as_they_are_typed(works
         retries="2.0",
         uploads_at_once="1e1",
         limit="'5'",
-    )
-    done.succeeded()
+    ).succeeded()
     (asset,) = workspace.cloud.assets()
     assert asset == "Café/one"
     assert (workspace.path / "out" / "mapping.csv").exists() and not (workspace.path / "~").exists()
