@@ -42,8 +42,9 @@ def test_each_image_gets_the_values_of_its_line(workspace: Workspace) -> None:
         ";gone.jpg;x;;;",
         "1Gone;;x;;;",
     )
-    done = workspace.run(assets="assets.csv", upload="{tags: [all], context: {alt: of all, k: v}}", fit=True)
-    done.succeeded()
+    done = workspace.run(
+        assets="assets.csv", upload="{tags: [all], context: {alt: of all, k: v}}", fit=True
+    ).succeeded()
     done.line("warning: no image of this Drive folder fits assets.csv, line 4 (gone.jpg), assets.csv, line 5 (1Gone)")
     assert assets(workspace)["one.jpg"]["tags"] == ["all", "red", "dark", "large"]
     assert context(workspace, "one.jpg") == {"alt": "An alt", "k": "v"}
@@ -85,8 +86,7 @@ def test_a_public_id_counts_until_the_image_has_been_moved(workspace: Workspace)
     one, two = workspace.add("one.jpg", "two.jpg")
     workspace.dry_run().succeeded()
     write(workspace, "file_id,public_id", f"{one},Photos/two")
-    dry = workspace.dry_run(assets="assets.csv")
-    dry.failed()
+    dry = workspace.dry_run(assets="assets.csv").failed()
     dry.line("assets.csv, line 2: public_id Photos/two is that of another image")
     write(workspace, "file_id,public_id", f"{one},Photos/two", f"{two},Photos/one")
     workspace.run(assets="assets.csv").succeeded()
@@ -95,9 +95,7 @@ def test_a_public_id_counts_until_the_image_has_been_moved(workspace: Workspace)
 
     write(workspace, "file_id,public_id", f"{one},Other", f"{two},Photos/one")
     workspace.cloud.drive("replace", id=one, content_base64=jpeg("new"))
-    done = workspace.run(assets="assets.csv")
-    done.succeeded()
-    done.line("warning: assets.csv, line 2: the image keeps its public_id")
+    workspace.run(assets="assets.csv").succeeded().line("warning: assets.csv, line 2: the image keeps its public_id")
     workspace.run().succeeded()
     workspace.audit(crashes=1)
     assert sorted(workspace.cloud.assets()) == ["Photos/one", "Photos/two"]
@@ -160,8 +158,7 @@ def test_a_path_that_fits_several_images_gives_them_all_but_a_public_id() -> Non
 def test_a_wrong_line_is_said_before_anything_starts(workspace: Workspace) -> None:
     write(workspace, "path,public_id", "a.jpg,a?b")
     for command in (workspace.dry_run, workspace.run):
-        done = command(assets="assets.csv")
-        done.failed()
+        done = command(assets="assets.csv").failed()
         assert done.lines == [done.line("assets.csv, line 2: public_id 'a?b' is not one")] and not workspace.cloud.log()
 
 

@@ -33,7 +33,7 @@ def with_mark(workspace: Workspace) -> set[str]:
     return {f"{path.parent.name}/{path.name}" for path in found if path.read_bytes().startswith(BOM_UTF8)}
 
 
-def test_the_mark_comes_and_goes_with_the_setting_although_nothing_else_has_changed(workspace: Workspace) -> None:
+def test_the_byte_order_mark_follows_the_setting_though_nothing_else_changes(workspace: Workspace) -> None:
     gone, _ = workspace.add("gone.jpg", "café.jpg")
     config: dict[str, Any] = {"folder_id": None, "folders": f"[{workspace.cloud.folder_id}]"}
     workspace.run(**config).succeeded()
@@ -42,8 +42,7 @@ def test_the_mark_comes_and_goes_with_the_setting_although_nothing_else_has_chan
     without = tables(workspace)
     assert [len(each) for each in without.values()] == [1, 1, 1] and not with_mark(workspace)
 
-    marked = workspace.run(**config, csv_bom="true")
-    marked.succeeded()
+    workspace.run(**config, csv_bom="true").succeeded()
     assert with_mark(workspace) == set(without), "the mapping, the orphans and the combined mapping"
     assert tables(workspace) == without
     workspace.run("verify", **config, csv_bom="true").succeeded()
@@ -56,7 +55,7 @@ def test_the_mark_comes_and_goes_with_the_setting_although_nothing_else_has_chan
     assert tables(workspace) == without and workspace.calls("cloudinary.upload") == 2
 
 
-def test_the_mapping_of_a_run_that_failed_has_the_mark_too(workspace: Workspace) -> None:
+def test_the_mapping_of_a_failed_run_has_the_byte_order_mark_too(workspace: Workspace) -> None:
     """Another part of the program writes it then."""
     workspace.cloud.drive("add", name="no picture.jpg", content_base64="AAAA", parent="")
     workspace.run(csv_bom="true").failed()

@@ -49,8 +49,7 @@ def test_own_folders_are_a_tree_with_ids_and_counts(workspace: Workspace) -> Non
     lent = folder(workspace, "Lent", elsewhere(workspace))
     workspace.add("6.jpg", parent=folder(workspace, "Theirs", elsewhere(workspace), **FROM_ELSE), **BY_ELSE)
     workspace.cloud.reset()
-    done = drive_folders(workspace)
-    done.succeeded()
+    done = drive_folders(workspace).succeeded()
     assert done.stdout.splitlines() == [
         f"My Drive  {my_drive}  4 images, 0 directly in it",
         f"├── [31mred └── fake 1x [bold]b[/bold] [link=file:///]  {hostile}  no images",
@@ -76,8 +75,7 @@ def test_in_a_terminal_there_are_colours_and_every_id_is_whole(workspace: Worksp
 
 def test_shared_folders_are_those_of_others_with_what_is_below(workspace: Workspace) -> None:
     workspace.add("mine.jpg")
-    done = drive_folders(workspace, "--shared")
-    done.succeeded()
+    done = drive_folders(workspace, "--shared").succeeded()
     assert done.stdout == "No folder and no image is shared with this account.\n"
     ann = folder(workspace, "From Ann", elsewhere(workspace), **FROM_ELSE)
     workspace.add("1.jpg", parent=ann, **BY_ELSE)
@@ -88,8 +86,7 @@ def test_shared_folders_are_those_of_others_with_what_is_below(workspace: Worksp
     [single] = workspace.add("one\nalone.jpg", parent=elsewhere(workspace), **FROM_ELSE)
     workspace.add("also by itself.jpg", parent=below, **FROM_ELSE)
     workspace.cloud.reset()
-    done = drive_folders(workspace, "--shared")
-    done.succeeded()
+    done = drive_folders(workspace, "--shared").succeeded()
     assert done.stdout.splitlines() == [
         f"by Bob  {bob}  no images  of Somebody Else <else@example.com>",
         f"From Ann  {ann}  4 images, 1 directly in it  of Somebody Else <else@example.com>",
@@ -103,15 +100,13 @@ def test_shared_folders_are_those_of_others_with_what_is_below(workspace: Worksp
 
 
 def test_shared_drives_have_their_trees(workspace: Workspace) -> None:
-    done = drive_folders(workspace, "--drives")
-    done.succeeded()
+    done = drive_folders(workspace, "--drives").succeeded()
     assert done.stdout == "This account is in no shared drive.\n"
     team = workspace.cloud.drive("shared_drive", name="Team")
     archive = workspace.cloud.drive("shared_drive", name="archive")
     year = folder(workspace, "2024", team)
     workspace.add("1.jpg", "2.jpg", parent=year)
-    done = drive_folders(workspace, "--drives")
-    done.succeeded()
+    done = drive_folders(workspace, "--drives").succeeded()
     assert done.stdout.splitlines() == [
         f"archive  {archive}  no images",
         f"Team  {team}  2 images, 0 directly in it",
@@ -131,16 +126,11 @@ def test_shared_drives_come_a_hundred_on_a_page(workspace: Workspace) -> None:
 def test_a_search_that_was_not_complete_is_no_tree(workspace: Workspace) -> None:
     workspace.cloud.faults([{"on": "drive.list", "do": {"incomplete": True}, "times": None}])
     for which in ((), ("--shared",)):
-        done = drive_folders(workspace, *which)
-        done.failed()
+        done = drive_folders(workspace, *which).failed()
         assert done.lines[-1].startswith("Drive could not search everywhere") and done.stdout == ""
 
 
 def test_what_is_wrong_with_the_token_is_one_line(workspace: Workspace) -> None:
     workspace.cloud.oauth(revoke=True)
-    done = drive_folders(workspace)
-    done.failed()
-    assert done.lines == [done.line("has expired or was revoked", "run python scripts/authenticate.py")]
-    done = drive_folders(workspace, "--drive-endpoint", "ftp://nowhere")
-    done.failed()
-    assert done.lines == [done.line("wrong setting drive_endpoint")]
+    drive_folders(workspace).refused("has expired or was revoked", "run python scripts/authenticate.py")
+    drive_folders(workspace, "--drive-endpoint", "ftp://nowhere").refused("wrong setting drive_endpoint")

@@ -30,23 +30,17 @@ def test_a_service_account_reads_the_drive_of_the_user_that_impersonate_names(wo
 )
 def test_a_user_whose_drive_it_may_not_read_is_one_line(workspace: Workspace, allowed: list[str], said: str) -> None:
     workspace.cloud.oauth(delegate=allowed)
-    done = workspace.run(token=workspace.cloud.service_account, impersonate=USER)
-    done.failed()
-    assert done.lines == [done.line(f"may not read the Drive of {USER}", "administrator", "drive.readonly", said)]
+    workspace.run(token=workspace.cloud.service_account, impersonate=USER).refused(
+        f"may not read the Drive of {USER}", "administrator", "drive.readonly", said
+    )
 
 
 def test_impersonate_needs_a_service_account_and_an_address(workspace: Workspace) -> None:
-    done = workspace.run(impersonate=USER)
-    done.failed()
-    assert done.lines == [done.line("impersonate needs a service account's key", workspace.cloud.token)]
-    done = workspace.run(token=workspace.cloud.service_account, impersonate="ann")
-    done.failed()
-    assert done.lines == [done.line("wrong setting impersonate")]
+    workspace.run(impersonate=USER).refused("impersonate needs a service account's key", workspace.cloud.token)
+    workspace.run(token=workspace.cloud.service_account, impersonate="ann").refused("wrong setting impersonate")
 
 
 def test_a_service_accounts_key_that_is_refused_says_so(workspace: Workspace) -> None:
     refused = {"error": {"status": 400, "reason": "invalid_grant", "message": "Invalid JWT Signature."}}
     workspace.cloud.faults([{"on": "oauth.token", "do": refused, "times": None}])
-    done = workspace.run(token=workspace.cloud.service_account)
-    done.failed()
-    assert done.lines == [done.line("service account's key", "make a new one")]
+    workspace.run(token=workspace.cloud.service_account).refused("service account's key", "make a new one")

@@ -29,8 +29,7 @@ def test_a_dry_run_warns_of_what_would_not_go_as_people_expect(workspace: Worksp
         workspace.add(name, mime=f"image/{mime}")
     workspace.add("locked\n.jpg", parent=inner, capabilities={"canDownload": False})
     workspace.add("large.jpg", content_base64=jpeg("large", 3000))
-    dry = workspace.dry_run(max_bytes=2000, exclude="out*")
-    dry.succeeded()
+    dry = workspace.dry_run(max_bytes=2000, exclude="out*").succeeded()
 
     names = ["=fine.jpg", "a?.jpg", "c.jpg", "c.jpg", "large.jpg", "n.nef", "raw.CR2", "sony.arw"]
     names += ["B/e\u0301t.jpg", "B/locked .jpg", "B/étude.jpg"]
@@ -76,13 +75,12 @@ def test_a_dry_run_says_that_a_run_is_listing_the_folder(workspace: Workspace) -
     try:
         wait_for(Run(workspace.results).is_alive)
         workspace.cloud.faults([stuck])
-        said = "".join(dry.communicate(timeout=60))
+        done = workspace.finish(dry).failed()
         line = (
             f"another command holds results/{workspace.cloud.folder_id}, and has not listed yet: try again in a moment"
         )
-        assert dry.returncode == 1 and said.splitlines()[-1] == line, said
-        dry_again = workspace.dry_run()
-        dry_again.failed()
+        assert done.lines[-1] == line
+        dry_again = workspace.dry_run().failed()
         assert dry_again.lines == [line]
     finally:
         os.killpg(running.pid, signal.SIGKILL)
@@ -98,8 +96,7 @@ def test_a_dry_run_warns_of_what_the_account_would_not_deliver(workspace: Worksp
     Image.new("1", (5100, 5000)).save(vast, "PNG")
     workspace.cloud.drive("add", name="vast.png", content_base64=base64.b64encode(vast.getvalue()).decode(), parent="")
     workspace.environment["CLOUDINARY_URL"] = "cloudinary://key:secret"
-    dry = workspace.dry_run(folder_name="my_photos", include='["image/*", "application/pdf"]')
-    dry.succeeded()
+    dry = workspace.dry_run(folder_name="my_photos", include='["image/*", "application/pdf"]').succeeded()
     warnings = [line.removeprefix("warning: ") for line in dry.lines if line.startswith("warning: ")]
     assert warnings.pop(0).startswith("CLOUDINARY_URL is not complete: set CLOUDINARY_URL=cloudinary://KEY")
     assert warnings == [
