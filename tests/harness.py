@@ -52,6 +52,11 @@ class Finished:
         preamble = ("Using workflow specific profile ", "Config file ")
         return [line for line in self.said.splitlines() if line.strip() and not line.startswith(preamble)]
 
+    @property
+    def to_do(self) -> list[str]:
+        """What the run says that is to be done."""
+        return re.findall(r"^to do: (.+)$", self.said, re.MULTILINE)
+
     def line(self, *fragments: str) -> str:
         """The only line that contains all these fragments; fails if there is none or more than one."""
         found = [line for line in self.lines if all(fragment in line for fragment in fragments)]
@@ -75,21 +80,22 @@ class Finished:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run says at its end: images by status, how many are in Cloudinary and how many are to be, what to do."""
+    """What a run says at its end: images by status; how many are in Cloudinary, are to be, were uploaded now; to do."""
 
     counts: Counter[str]
     here: int
     wanted: int
+    now: int
     to_do: list[str]
 
     @classmethod
     def of(cls, done: Finished) -> Summary:
         """Read it. This is the only place that knows the form of these lines."""
-        (here,) = re.findall(r"^([\d,]+)(?: of ([\d,]+))? images? in Cloudinary, ", done.said, re.MULTILINE)
+        headline = r"^([\d,]+)(?: of ([\d,]+))? images? in Cloudinary, (?:([\d,]+) uploaded now)?"
+        (here,) = re.findall(headline, done.said, re.MULTILINE)
         (listed,) = re.findall(r"^[\d,]+ images?: (.+)$", done.said, re.MULTILINE)
         counts = {status: _number(count) for count, status in re.findall(r"(\d[\d,]*) ([a-z]+)", listed)}
-        to_do = re.findall(r"^to do: (.+)$", done.said, re.MULTILINE)
-        return cls(Counter(counts), _number(here[0]), _number(here[1] or here[0]), to_do)
+        return cls(Counter(counts), _number(here[0]), _number(here[1] or here[0]), _number(here[2] or "0"), done.to_do)
 
 
 NOTHING_TO_DO = ["nothing, all images are where they should be"]

@@ -26,8 +26,7 @@ def test_a_dry_run_shows_what_is_forced(workspace: Workspace) -> None:
     workspace.add("1.jpg", "2.jpg")
     workspace.run().succeeded()
     for forced in (["-F"], ["-R", "upload_image"]):
-        done = workspace.dry_run(*forced)
-        done.succeeded()
+        done = workspace.dry_run(*forced).succeeded()
         assert done.line("2 of 2 images to move (0 new, 0 changed, 0 failed before, 2 forced)")
         assert done.line("forced", "1.jpg")
 
@@ -36,13 +35,10 @@ def test_one_marker_as_the_target_is_a_line_that_says_what_came_of_it(workspace:
     workspace.add("1.jpg", "2.jpg")
     workspace.cloud.drive("add", name="no picture.jpg", content_base64="AAAA", parent="")
     workspace.dry_run().succeeded()
-    done = workspace.run(marker_of(workspace, "1.jpg"))
-    done.succeeded()
+    done = workspace.run(marker_of(workspace, "1.jpg")).succeeded()
     assert done.lines == [done.line("uploaded: 1.jpg: http")]
     for name, said in (("no picture.jpg", "Invalid image file"), ("2.jpg", "run python scripts/authenticate.py")):
-        done = workspace.run(marker_of(workspace, name))
-        done.failed()
-        assert done.lines == [done.line(said)]
+        workspace.run(marker_of(workspace, name)).refused(said)
         workspace.cloud.oauth(revoke=True, expire=True)
 
 
@@ -60,11 +56,10 @@ def test_a_stop_is_the_last_thing_that_is_said_and_orphans_are_named(workspace: 
     workspace.cloud.drive("delete", id=gone)
     workspace.add("3.jpg")
     workspace.environment["CLOUDINARY_URL"] = workspace.cloud.cloudinary_url.replace("@", "x@", 1)
-    done = workspace.run()
-    done.failed()
+    done = workspace.run().failed()
     (to_do,) = workspace.agreed(done).to_do
     assert to_do.startswith("1 image pending, because the run was stopped: Cloudinary does not accept")
-    assert done.lines[-1] == f"to do: {to_do}" and "the run ended before" not in done.said
+    assert done.lines[-1].endswith(to_do) and "the run ended before" not in done.said
     orphans = Path("results", workspace.cloud.folder_id, "orphans.csv")
     assert done.line(f"no longer in the Drive folder: 1 image, still in Cloudinary: see {orphans}")
 
@@ -74,9 +69,8 @@ def test_a_folder_that_was_not_listed_is_something_to_do(workspace: Workspace) -
     (workspace.path / "folders.csv").write_text(
         f"folder_name,link\n,{workspace.cloud.folder_id}\n,1AbCdEfGhIjKlMnOpQrStUvWxYz012345\n"
     )
-    done = workspace.run(folder_id=None, folders="folders.csv")
-    done.failed()
-    assert done.lines[-1].startswith("to do: 1 Drive folder has no new mapping, for the reason above. Then run")
+    done = workspace.run(folder_id=None, folders="folders.csv").failed()
+    assert done.to_do[-1].startswith("1 Drive folder has no new mapping, for the reason above. Then run")
 
 
 def test_what_only_prints_works_before_the_first_run_and_after_it(workspace: Workspace) -> None:
@@ -87,8 +81,7 @@ def test_what_only_prints_works_before_the_first_run_and_after_it(workspace: Wor
     workspace.run().succeeded()
     workspace.cloud.reset()
     for arguments in (["--summary"], ["--dag"], ["--list-changes", "input"]):
-        after = workspace.run(*arguments)
-        after.succeeded()
+        after = workspace.run(*arguments).succeeded()
         assert "pending" not in after.said and not workspace.cloud.log()
         assert arguments != ["--dag"] or "upload_image" in after.said
 
@@ -128,9 +121,7 @@ def test_what_cannot_work_says_why_in_one_line(workspace: Workspace, arguments: 
         python = ROOT / ".venv-slurm" / "bin"
         workspace.environment["PATH"] = f"{python}:{bare_path(workspace)}"
     command = workspace.command(*arguments.split())
-    done = workspace.run_line([str(python / "snakemake"), *command[1:]])
-    done.failed()
-    assert done.lines == [done.line(said)]
+    workspace.run_line([str(python / "snakemake"), *command[1:]]).refused(said)
 
 
 def bare_path(workspace: Workspace) -> str:
@@ -164,16 +155,14 @@ def test_the_resource_uploads_limits_the_uploads(workspace: Workspace) -> None:
 def test_the_mapping_as_the_target_brings_the_report_along(workspace: Workspace) -> None:
     workspace.add("1.jpg")
     folder = f"results/{workspace.cloud.folder_id}"
-    done = workspace.run(f"{folder}/mapping.csv")
-    done.succeeded()
+    done = workspace.run(f"{folder}/mapping.csv").succeeded()
     assert done.line("mapping: ") == f"mapping: {folder}/mapping.csv; report: {folder}/report.html"
     assert (workspace.path / folder / "report.html").exists()
 
 
 def test_options_for_a_closer_look_have_snakemake_print_all_of_it(workspace: Workspace) -> None:
     workspace.add("1.jpg")
-    done = workspace.run("--debug-dag")
-    done.succeeded()
+    done = workspace.run("--debug-dag").succeeded()
     assert "Finished jobid" in done.said and "candidate job" in done.said
 
 
@@ -200,10 +189,7 @@ def test_the_small_configuration_of_the_catalog_needs_no_account(workspace: Work
     workspace.environment["CLOUDINARY_URL"] = ""
     start = [str(SNAKEMAKE), "--snakefile", str(ROOT / "Snakefile")]
     end = ["--directory", "catalog", "--configfile", "catalog/config.yaml"]
-    dry = workspace.run_line([*start, "-n", *end])
-    dry.succeeded()
-    assert dry.line("3 of 3 images to move (3 new, ")
-    graph = workspace.run_line([*start, "--rulegraph", *end])
-    graph.succeeded()
+    workspace.run_line([*start, "-n", *end]).succeeded().line("3 of 3 images to move (3 new, ")
+    graph = workspace.run_line([*start, "--rulegraph", *end]).succeeded()
     for rule in ("all", "list_images", "upload_image", "merge_markers"):
         assert f'label = "{rule}"' in graph.stdout

@@ -99,8 +99,7 @@ def test_a_pipe_is_told_once_what_slows_a_run_and_that_it_is_over(workspace: Wor
     down, limited = {"status": 503, "message": "down"}, {"status": 420, "message": "Rate Limit Exceeded"}
     workspace.cloud.faults([{**first, "do": {"error": each}} for each in (down, limited)])
     began = time.monotonic()
-    done = workspace.run(cores=1)
-    done.succeeded()
+    done = workspace.run(cores=1).succeeded()
     for said in ("trying again: ", "slowed down by Cloudinary: 1 upload at once", "no longer trying again"):
         assert done.line(said)
     progress = [line for line in done.lines if " of 7 images, " in line and " %: " in line]
@@ -152,30 +151,25 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines_and_one_without_colou
 
 def test_quiet_is_silent_unless_something_is_wrong_and_quiet_all_even_then(workspace: Workspace) -> None:
     workspace.add("one.jpg")
-    done = workspace.run("--quiet")
-    done.succeeded()
+    done = workspace.run("--quiet").succeeded()
     assert not done.lines
     workspace.add("locked.jpg", capabilities={"canDownload": False})
-    done = workspace.run("--quiet")
-    done.failed()
+    done = workspace.run("--quiet").failed()
     assert [line.partition(": ")[0] for line in done.lines] == ["failed", "2 images", "mapping", "to do"]
-    done = workspace.run("--quiet", "all")
-    done.failed()
+    done = workspace.run("--quiet", "all").failed()
     assert not done.lines
 
 
 def test_a_run_counts_what_is_in_cloudinary_already_by_itself(workspace: Workspace) -> None:
     """As existing in the summary and as moved before in a second run, but not as uploaded by either."""
     workspace.add("one.jpg", "two.jpg")
-    quiet = workspace.run()
-    quiet.succeeded()
+    quiet = workspace.run().succeeded()
     for path in (workspace.results / "markers").iterdir():
         path.unlink()
     workspace.add("three.jpg")
-    wordy = workspace.run("--verbose")
-    wordy.succeeded()
-    assert workspace.agreed(wordy).counts == {"uploaded": 1, "existing": 2, "failed": 0, "skipped": 0}
-    wordy.line("3 images in Cloudinary, 1 uploaded now, 1.0 kB in ")
+    wordy = workspace.run("--verbose").succeeded()
+    said = workspace.agreed(wordy)
+    assert said.counts == {"uploaded": 1, "existing": 2, "failed": 0, "skipped": 0} and said.now == 1
     assert "uploaded: three.jpg: http" in wordy.said and "uploaded: one.jpg" not in wordy.said
     assert wordy.line("not in a subfolder: 1 uploaded, 2 existing, 0 failed, 0 skipped, ")
     assert "not in a subfolder" not in quiet.said and "one.jpg: http" not in quiet.said
