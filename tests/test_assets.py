@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drive2cloudinary.errors import MigrationError
-from drive2cloudinary.listing import assets_file
+from drive2cloudinary.plan import assets_file
 from tests.harness import Workspace, jpeg
 
 

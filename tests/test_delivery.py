@@ -61,7 +61,7 @@ def test_the_cdn_needs_a_trusted_certificate_and_redirects_stay_on_https(
     with pytest.raises(StopRun, match="CDN's certificate is not trusted"):
         ask("/there")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
-    assert ask("/there") == ask(f"/{root}/there") == ask("//there") == Answer(200, 7)
+    assert ask("/there") == ask(f"/{root}/there") == ask("//there") == Delivered(200, 7)
     for elsewhere in (root.replace("https", "http") + "/there", "file:///etc/passwd", "https://localhost:port"):
         left = ask(f"/{elsewhere}")
         assert "not an address to ask" in str(left.error) and left.bytes is None

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.plan.drive_folders import folders_of
 from drive2cloudinary.results.format import FORMAT
-from drive2cloudinary.run.folders import folders_of
 from drive2cloudinary.settings import Settings
 from tests.harness import NOTHING_TO_DO, Finished, Workspace, jpeg
 

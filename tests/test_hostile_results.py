@@ -18,8 +18,9 @@ from drive2cloudinary.drive.walk import Walked
 from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import remove_unfinished, replacing
 from drive2cloudinary.plan.make_listing import last_listing, make_listing
-from drive2cloudinary.results import mapping
+from drive2cloudinary.plan.migration import Migration
 from drive2cloudinary.report.merging import merge_mappings, merge_markers
+from drive2cloudinary.report.summary import summary
 from drive2cloudinary.results import batches, failure, listing, marker, shared
 from drive2cloudinary.results.run import Run
 from drive2cloudinary.run import verify_run

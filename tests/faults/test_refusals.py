@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drive2cloudinary.causes import Cause
-from drive2cloudinary.drive.api import Drive
+from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.drive.signin import read_credentials
 from drive2cloudinary.drive.token_file import token_warnings
 from drive2cloudinary.errors import StopRun
