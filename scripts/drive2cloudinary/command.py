@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from drive2cloudinary import __version__
-from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.errors import MigrationError, line_of
 
 CANCELLED = "cancelled"
 WARNING = "warning: "
@@ -26,11 +26,8 @@ def run(main: Callable[[], None]) -> NoReturn:
     """Call a script's main function and exit: with code 0, or with code 1 and one line if it fails."""
     try:
         main()
-    except MigrationError as error:
-        sys.exit(str(error))
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"{where}{error.strerror or error}")
+    except (MigrationError, OSError) as error:
+        sys.exit(line_of(error))
     except KeyboardInterrupt:
         sys.exit(CANCELLED)
     sys.exit(0)

@@ -62,6 +62,13 @@ class RateLimited(TransientError):
         super().__init__(message, retry_after, Cause.TOO_FAST)
 
 
+def line_of(error: MigrationError | OSError) -> str:
+    """The line for the user about an error. In: one that the user can do something about."""
+    if isinstance(error, MigrationError):
+        return str(error)
+    return f"{error.filename or 'the results folder'}: {error.strerror or error}"
+
+
 def one_line(text: object, limit: int = 500) -> str:
     """Any text as one line of printable characters, so that a hostile name or answer cannot forge output.
 

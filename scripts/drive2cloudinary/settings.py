@@ -7,9 +7,9 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 from urllib.parse import parse_qs, urlparse
 
 from drive2cloudinary import configuration
@@ -22,41 +22,16 @@ AROUND_URL = " \t\r\n\u00a0\u200b\u200e\u200f\u2060\ufeff<>()[]\"'`“”„‘�
 """What gets copied along with a URL: white space, also of no width, brackets, quotes, the punctuation of a sentence."""
 RESULTS_NAME = f"{ID}(@{ID})?"
 """The pattern of the names of results folders."""
-TEXTS = (
-    "folder_id",
-    "folder_name",
-    "folders_link_column",
-    "folders_name_column",
-    "token",
-    "impersonate",
-    "credentials",
-    "drive_endpoint",
-    "results",
-    "assets",
-)
-PATHS = ("token", "credentials", "results", "assets", "folders")
-WHOLE_NUMBERS = ("limit", "max_bytes", "uploads_at_once", "folders_per_query", "images_per_job", "retries")
-NUMBERS = (*WHOLE_NUMBERS, "drive_units_per_minute", "timeout", "patience")
-SWITCHES = (
-    "skip_wrong_lines",
-    "recursive",
-    "overwrite",
-    "fit",
-    "tags_from_folders",
-    "caption_from_description",
-    "csv_bom",
-)
+_PATH = {"is_path": True}
+"""A file or folder: ~ is the home folder."""
+_OF_LISTING = {"is_of_listing": True}
+"""The images of a listing, or their names, depend on it."""
+_COMPUTED = {"is_computed": True}
+"""No user can set it."""
 FREE_PLAN = 10 * 1024 * 1024
 """Bytes: the largest image that Cloudinary's free plan accepts."""
 FREE_PLAN_PIXELS = 25_000_000
 """The largest image of which Cloudinary's free plan makes a JPG or a thumbnail."""
-LISTS = ("include", "exclude")
-OR_LISTS = (*LISTS, "folders")
-"""Settings that are a text or a list."""
-_COMPUTED = ("resource_key", "results_name", "copied_alone")
-"""Fields that no user can set."""
-REPLACED = {"drive_qps": "set drive_units_per_minute instead, Drive's quota in units (a download costs 200)"}
-"""Settings of earlier versions → what to use instead."""
 FOLDERS_PER_QUERY = 22
 """The most Drive folders in one query. With IDs of 33 characters, a shared drive's ID and a page token of 120
 characters, the URL stays below 2,048 characters; Google's client would send a longer one as a POST."""
@@ -96,28 +71,28 @@ class Settings:
     """
 
     folder_id: str = ""
-    resource_key: str = ""
-    results_name: str = ""
-    copied_alone: tuple[str, ...] = ()
-    folder_name: str = ""
-    folders: str | tuple[Any, ...] = ()
+    resource_key: str = field(default="", metadata=_COMPUTED)
+    results_name: str = field(default="", metadata=_COMPUTED)
+    copied_alone: tuple[str, ...] = field(default=(), metadata=_COMPUTED)
+    folder_name: str = field(default="", metadata=_OF_LISTING)
+    folders: str | tuple[Any, ...] = field(default=(), metadata=_PATH)
     folders_link_column: str = ""
     folders_name_column: str = ""
     skip_wrong_lines: bool = False
-    recursive: bool = True
-    include: tuple[str, ...] = ("image/*",)
+    recursive: bool = field(default=True, metadata=_OF_LISTING)
+    include: tuple[str, ...] = field(default=("image/*",), metadata=_OF_LISTING)
     exclude: tuple[str, ...] = ()
-    token: str = "token.json"
+    token: str = field(default="token.json", metadata=_PATH)
     impersonate: str = ""
-    credentials: str = "credentials.json"
+    credentials: str = field(default="credentials.json", metadata=_PATH)
     drive_endpoint: str = "https://www.googleapis.com"
-    results: str = "results"
+    results: str = field(default="results", metadata=_PATH)
     csv_bom: bool = False
     overwrite: bool = False
     upload: Upload = field(default_factory=Upload)
     tags_from_folders: bool = False
-    caption_from_description: bool = False
-    assets: str = ""
+    caption_from_description: bool = field(default=False, metadata=_OF_LISTING)
+    assets: str = field(default="", metadata=_PATH)
     trust_checksum: dict[str, bool] = field(default_factory=dict)
     limit: int | None = None
     max_bytes: int | None = None
@@ -137,15 +112,10 @@ class Settings:
 
     @property
     def of_listing(self) -> dict[str, Any]:
-        """The settings on which the images of a listing and their names depend."""
-        return {
-            "folder_name": self.folder_name,
-            "recursive": self.recursive,
-            "include": list(self.include),
-            "type": self.upload.type,
-            "caption_from_description": self.caption_from_description,
-            "assets": md5_of(Path(self.assets)) if self.assets else "",
-        }
+        """The settings on which the images of a listing and their names depend, as JSON has them."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if "is_of_listing" in each.metadata}
+        assets = md5_of(Path(self.assets)) if self.assets else ""
+        return {**own, "include": list(self.include), "type": self.upload.type, "assets": assets}
 
     def trusts_checksum(self, file_id: str, photos: bool) -> bool:
         """Whether a file's bytes must have Drive's md5. In: its ID, and whether it came from Google Photos.
@@ -173,7 +143,7 @@ class Settings:
         """The settings that `to_json` wrote."""
         values = json.loads(text)
         upload = Upload(**{**values["upload"], "tags": tuple(values["upload"]["tags"])})
-        tuples = {key: tuple(values[key]) for key in (*LISTS, "folders", "copied_alone")}
+        tuples = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
         return cls(**{**values, **tuples, "upload": upload})
 
     @classmethod
@@ -212,6 +182,24 @@ class Settings:
             folders=folders if isinstance(folders, str) else tuple(folders),
             upload=Upload(**{**upload, "tags": _as_list(upload.get("tags", ()))}),
         )
+
+
+_SET = {
+    each.name: (get_type_hints(Settings)[each.name], each.metadata)
+    for each in fields(Settings)
+    if "is_computed" not in each.metadata
+}
+_TYPES = {name: kind for name, (kind, _) in _SET.items()}
+SETTABLE = tuple(_SET)
+"""The names of the settings."""
+TEXTS = tuple(name for name, kind in _TYPES.items() if kind is str)
+SWITCHES = tuple(name for name, kind in _TYPES.items() if kind is bool)
+LISTS = tuple(name for name, kind in _TYPES.items() if kind == tuple[str, ...])
+OR_LISTS = (*LISTS, "folders")
+"""Settings that are a text or a list."""
+WHOLE_NUMBERS = tuple(name for name, kind in _TYPES.items() if kind is int or int in get_args(kind))
+NUMBERS = (*WHOLE_NUMBERS, *(name for name, kind in _TYPES.items() if kind is float))
+PATHS = tuple(name for name, (_, metadata) in _SET.items() if "is_path" in metadata)
 
 
 def path_of(name: str, text: str) -> str:
@@ -368,12 +356,10 @@ def _check(values: dict[str, Any], schema: Path) -> None:
     from snakemake.exceptions import WorkflowError
     from snakemake.utils import validate
 
-    settable = [name for name in Settings.__dataclass_fields__ if name not in _COMPUTED]
-    unknown = [key for key in values if key not in settable]
+    unknown = [key for key in values if key not in SETTABLE]
     if unknown:
-        near = difflib.get_close_matches(str(unknown[0]).replace("-", "_").lower(), settable, 1)
+        near = difflib.get_close_matches(str(unknown[0]).replace("-", "_").lower(), SETTABLE, 1)
         hint = f": did you mean {near[0]}?" if near else "; config.yaml names them all"
-        hint = f": {REPLACED[unknown[0]]}" if unknown[0] in REPLACED else hint
         raise MigrationError(f"unknown setting {one_line(unknown[0], 60)!r}{hint}")
     _check_upload(values.get("upload"))
     try:

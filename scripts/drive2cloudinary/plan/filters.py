@@ -59,13 +59,10 @@ def with_exclusions(settings: Settings, listed: Listing) -> Listing:
 def without_effect(settings: Settings, listed: Listing) -> dict[str, str]:
     """What the user asked for, and what fits nothing in a Drive folder → the nearest value that does, "" if none.
 
-    In: a listing `with_exclusions` of these settings. Out: lines such as `exclude 'draft/*' fits nothing`. Nothing for
-    a listing of an early version, which does not name all folders. Without `recursive`, the names of the subfolders are
-    not known, so that a pattern for them counts as one that fits.
+    In: a listing `with_exclusions` of these settings. Out: lines such as `exclude 'draft/*' fits nothing`. Without
+    `recursive`, the names of the subfolders are not known, so that a pattern for them counts as one that fits.
     """
     found: dict[str, str] = {}
-    if listed.empty_folders is None:
-        return found
     ids = {image.id for image in listed.images}
     types = {image.mime_type for image in listed.images}
     for pattern in settings.include if settings.include != Settings.include else ():

@@ -321,7 +321,7 @@ def last_listing(results_folder: Path) -> Listing | None:
 
 def _images_of(last: Listing | None, settings: Settings, has_markers: bool) -> dict[str, Image]:
     """The images of the last listing by ID; {} if it was made for another Cloudinary folder and nothing was moved."""
-    if last is None or (not has_markers and last.settings and last.settings["folder_name"] != settings.folder_name):
+    if last is None or (not has_markers and last.settings["folder_name"] != settings.folder_name):
         return {}
     return {image.id: image for image in last.images}
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drive2cloudinary.command import CANCELLED, WARNING
+from drive2cloudinary.drive.token_file import token_warnings
 from drive2cloudinary.errors import MigrationError
 from drive2cloudinary.files import make_older
 from drive2cloudinary.network.services import tell_on_stderr
@@ -98,13 +99,18 @@ class Migration:
     @property
     def _listed_with_other_settings(self) -> bool:
         try:
-            head, now = listing.head(self.listing), self.settings.of_listing
-            # Listings of earlier versions know fewer settings.
-            differ = any(now.get(name) != value for name, value in head.settings.items())
-            return differ or not all(excludes_folder(self.settings, each, head.folder) for each in head.closed)
+            head = listing.head(self.listing)
+            return head.settings != self.settings.of_listing or not all(
+                excludes_folder(self.settings, each, head.folder) for each in head.closed
+            )
         except NoListing:
             # Whoever reads all of it says so.
             return False
+
+    def warn_of_token(self) -> None:
+        """Tell the user what is wrong with the token, or soon will be; a listing does that itself."""
+        for warning in token_warnings(Path(self.settings.token)):
+            self._warn(f"{WARNING}{warning}")
 
     def listed_as_set(self) -> Listing:
         """The existing listing with the current settings' exclusions; it may have been made with other settings."""

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from drive2cloudinary.drive.file import DriveFile
-from drive2cloudinary.drive.inside import Located
 from drive2cloudinary.errors import one_line
 from drive2cloudinary.plan.migration import Migration
+from drive2cloudinary.settings import Settings
+
+if TYPE_CHECKING:
+    from drive2cloudinary.drive.file import DriveFile
+    from drive2cloudinary.drive.inside import Located
 
 
-def leave_out(migrations: Sequence[Migration], places: Sequence[Located | None]) -> None:
+def leave_out(migrations: Sequence[Migration], settings: Settings) -> None:
     """Say of each migration whether another one has its images, too, and of the others what they leave to whom.
 
     That is so if its Drive folder lies inside the other one's, or is the same by a shortcut, and both have the same
     setting `folder_name`. What a shortcut inside a folder leads to cannot be known before that is listed: its listing
-    leaves the folders of the others to them. In: where the Drive folder of each migration lies.
+    leaves the folders of the others to them. In: the settings of the run. Raises StopRun.
     """
+    # Imported here, because the Google client takes long.
+    from drive2cloudinary.drive.drive_api import Drive
+    from drive2cloudinary.drive.inside import located
+
+    named = [(each.settings.folder_id, each.settings.resource_key) for each in migrations]
+    places = located(Drive.of(settings), named)
     known = [(each, place) for each, place in zip(migrations, places, strict=True) if place]
     for each, place in known:
         if outer := _outermost((each, place), known):

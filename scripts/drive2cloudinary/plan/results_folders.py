@@ -37,8 +37,7 @@ def _placed(settings: Settings, taken_by: str | None) -> Settings:
         return replace(settings, folder_name=first.folder_name)
     if taken_by == name:
         return settings
-    # Listings of early versions do not say which Cloudinary folder it is.
-    if first and (not first.cloudinary_folder or _key(first.cloudinary_folder) == _key(name)):
+    if first and _key(first.cloudinary_folder) == _key(name):
         return settings
     another = replace(settings, results_name=f"{settings.folder_id}@{_as_name(name)}") if name else settings
     is_other = first or taken_by is not None or layout.listing(another.results_folder).exists()

@@ -80,7 +80,7 @@ def cause_of(failure: Failure | None) -> Cause:
     """The cause of a failure; NOT_REACHED for an image without a record, because the run ended before its turn."""
     if failure is None:
         return Cause.NOT_REACHED
-    # Older versions recorded no cause; newer ones may know others.
+    # A newer version may know others.
     return next((cause for cause in Cause if cause.key == failure.cause), Cause.REFUSED)
 
 

@@ -9,7 +9,7 @@ from drive2cloudinary.checks import is_whole_number
 from drive2cloudinary.errors import MigrationError
 
 FORMAT = 2
-"""What this version writes. Files of format 1 have no number, and else the same fields."""
+"""What this version reads and writes."""
 
 
 class NewerFormat(MigrationError):
@@ -27,10 +27,10 @@ def numbered(value: dict[str, Any]) -> dict[str, Any]:
 def without_number(value: dict[str, Any], path: Path) -> dict[str, Any]:
     """The object without the number. In: its file, for the message.
 
-    Raises NewerFormat if the number is higher than FORMAT, ValueError if it is none.
+    Raises NewerFormat if the number is higher than FORMAT, ValueError if it is not that.
     """
-    number = value.get("format", 1)
-    if not is_whole_number(number) or number < 1:
+    number: Any = value.get("format")
+    if not is_whole_number(number) or number < FORMAT:
         raise ValueError("wrong format")
     if number > FORMAT:
         raise NewerFormat(path)

@@ -107,10 +107,9 @@ _OPTIONAL = {
 class Listing:
     """A complete listing: the Drive folder (ID and name), the Cloudinary folder, the time (ISO, UTC).
 
-    settings: Settings.of_listing, {} in listings of early versions. empty_folders: the paths of the folders without an
-    image in them or below, but for those that another one is in; None in listings of early versions. closed: the Drive
-    folders that the account may not open, all of which the setting `exclude` leaves out. In the file, the images are
-    sorted by ID, so that one can be found by bisection.
+    settings: Settings.of_listing. empty_folders: the paths of the folders without an image in them or below, but for
+    those that another one is in. closed: the Drive folders that the account may not open, all of which the setting
+    `exclude` leaves out. In the file, the images are sorted by ID, so that one can be found by bisection.
     """
 
     folder_id: str
@@ -119,13 +118,13 @@ class Listing:
     listed_at: str
     settings: dict[str, Any]
     images: Sequence[Image] = field(default_factory=list)
-    empty_folders: Sequence[Folders] | None = None
+    empty_folders: Sequence[Folders] = ()
     closed: Sequence[Folders] = ()
 
     def write(self, path: Path) -> None:
         """Write the listing to a file atomically, one line for each image. Raises OSError."""
         values = ((name, getattr(self, name)) for name in _HEAD)
-        head = numbered({name: value for name, value in values if value is not None and (value or name != "closed")})
+        head = numbered({name: value for name, value in values if value or name not in ("empty_folders", "closed")})
         with replacing(path) as stream:
             stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "images": [')
             for number, image in enumerate(sorted(self.images, key=lambda each: each.id)):
@@ -147,7 +146,7 @@ def empty_folders(folders: Iterable[Folders], images: Iterable[Image]) -> tuple[
 def all_folders(listed: Listing) -> set[Folders]:
     """The paths of all folders of a listing."""
     of_images = {image.folders for image in listed.images}
-    return {above for each in (*of_images, *(listed.empty_folders or ())) for above in _above(each)}
+    return {above for each in (*of_images, *listed.empty_folders) for above in _above(each)}
 
 
 def _above(folders: Folders) -> Iterator[Folders]:
@@ -294,7 +293,7 @@ def destination(results_folder: Path) -> Destination | None:
     """Where the images of a results folder go, by its listing or, without one, by its confirmation; else None."""
     try:
         found = head(layout.listing(results_folder))
-        return Destination(found.settings.get("folder_name", ""), found.cloudinary_folder)
+        return Destination(found.settings["folder_name"], found.cloudinary_folder)
     except NoListing:
         value = read_json_object(layout.confirmation(results_folder)) or {}
         name, folder = value.get("folder_name"), value.get("cloudinary_folder")
@@ -349,9 +348,7 @@ def _head(value: Any, path: Path) -> Listing:
     if not isinstance(value, dict):
         raise TypeError("no JSON object")
     value = without_number(value, path)
-    # Listings of early versions do not have them.
-    early: dict[str, Any] = {"cloudinary_folder": "", "settings": {}}
-    head = early | {name: value[name] for name in _HEAD if name in value}
+    head = {name: value[name] for name in _HEAD if name in value}
     _check(head, _HEAD)
     head |= {name: tuple(map(tuple, head[name])) for name in ("empty_folders", "closed") if name in head}
     return Listing(**head)
@@ -365,8 +362,8 @@ def _check(values: Mapping[str, Any], checks: Mapping[str, Callable[[Any], bool]
 
 
 def _is_of_listing(value: Any) -> bool:
-    """Whether this is a Settings.of_listing, or {}."""
-    return value == {} or (
+    """Whether this is a Settings.of_listing."""
+    return (
         isinstance(value, dict)
         and {"folder_name", "recursive", "include"} <= value.keys()
         and is_text(value["folder_name"])

@@ -28,7 +28,7 @@ class Marker:
     width and height from Cloudinary's answer; and, if there is any, moderation, kind → status when it was stored.
     status: uploaded, or existing if the same bytes had been there before. uploaded_at: ISO time in UTC. remark: what
     the user should know about the transfer, usually "". seconds: how long "download" and "upload" took, as measured by
-    Transfer.run; {} in markers of early versions.
+    Transfer.run; {} for an asset that was taken over.
     """
 
     drive: dict[str, Any]

@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from drive2cloudinary import __version__
 from drive2cloudinary.files import read_json, replacing
 from drive2cloudinary.results import layout, marker
+from drive2cloudinary.results.format import numbered, without_number
 from drive2cloudinary.results.listing import is_marker_name
 
 Stamps = dict[str, str]
@@ -28,8 +28,10 @@ class Merge:
     """
 
     def __init__(self, results_folder: Path) -> None:
+        """Raises NewerFormat."""
         self._results_folder = results_folder
         self._here = {name: each for name, each in _stamps(layout.markers(results_folder)) if is_marker_name(name)}
+        self._last = _recorded(results_folder)
         self._read: set[str] = set()
 
     def __contains__(self, name: object) -> bool:
@@ -78,10 +80,6 @@ class Merge:
             },
         }
 
-    @cached_property
-    def _last(self) -> dict[str, Any]:
-        return _recorded(self._results_folder)
-
 
 def is_of_run(results_folder: Path, run_id: str) -> bool:
     """Whether this run has merged the markers."""
@@ -112,17 +110,19 @@ def _is_recorded(last: dict[str, Any], now: dict[str, Any]) -> bool:
 
 
 def _recorded(folder: Path) -> dict[str, Any]:
+    """The record of the last merge; {} if there is none that is valid. Raises NewerFormat."""
+    path = layout.merged(folder)
     try:
-        value = read_json(layout.merged(folder))
-        return value if isinstance(value, dict) and isinstance(value.get("markers", {}), dict) else {}
-    except (OSError, ValueError):
+        value = without_number(read_json(path), path)
+        return value if isinstance(value.get("markers", {}), dict) else {}
+    except (OSError, ValueError, AttributeError):
         return {}
 
 
 def _write(folder: Path, state: dict[str, Any]) -> None:
     with contextlib.suppress(OSError), replacing(layout.merged(folder)) as stream:
         # Not json.dump, which takes ten times as long.
-        stream.write(json.dumps(state))
+        stream.write(json.dumps(numbered(state)))
 
 
 def _stamps(folder: Path) -> Iterable[tuple[str, str]]:

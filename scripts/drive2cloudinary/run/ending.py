@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drive2cloudinary.errors import MigrationError, one_line
+from drive2cloudinary.errors import MigrationError, line_of, one_line
 from drive2cloudinary.plan.migration import Migration
 from drive2cloudinary.report import orphans
 from drive2cloudinary.report.summary import summary
@@ -38,6 +38,7 @@ class Ending:
         """
         self._migrations, self._wrong_lines, self._combined_in = migrations, wrong_lines, combined_in
         self._run, self._run_id, self._progress = run, run_id, progress
+        self._said: set[str] = set()
 
     @property
     def _copied(self) -> list[Migration]:
@@ -88,12 +89,15 @@ class Ending:
         """The result of a function; None if it has raised MigrationError or OSError, after one line that says so."""
         try:
             return function(*arguments)
-        except MigrationError as error:
-            say(str(error), logging.ERROR)
-        except OSError as error:
-            where = error.filename or self._run.results_folder
-            say(f"{where} cannot be written to: {error.strerror or error}", logging.ERROR)
+        except (MigrationError, OSError) as error:
+            self.say_error(line_of(error))
         return None
+
+    def say_error(self, line: str) -> None:
+        """Print a line about an error, once."""
+        if line not in self._said:
+            self._said.add(line)
+            say(line, logging.ERROR)
 
     def _say_unlisted(self, migrations: Sequence[Migration], stopped_because: str) -> None:
         # On a full disk, list_images cannot write its error to its log either.
@@ -103,7 +107,7 @@ class Ending:
             reason = "nothing was listed"
         for line in dict.fromkeys(each.error_while_listing or reason for each in migrations):
             if line:
-                say(one_line(line), logging.ERROR)
+                self.say_error(one_line(line))
 
     def _merge(self, migration: Migration, stopped_because: str) -> bool:
         """Write the mapping and the report of a Drive folder; False if this run made no listing of it."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-from drive2cloudinary.command import WARNING
-from drive2cloudinary.drive.token_file import token_warnings
 from drive2cloudinary.plan.migration import Migration
 from drive2cloudinary.results import batches, listing
 from drive2cloudinary.run.invocation import Invocation
@@ -48,9 +45,7 @@ class Jobs:
             # Of what only prints, the jobs that are done are part, too.
             return migration.markers([each for each in listed.images if not each.skipped])[:SINGLY]
         if not migration.listed_now:
-            # Whoever lists says it.
-            for warning in token_warnings(Path(migration.settings.token)):
-                say(f"{WARNING}{warning}", logging.WARNING)
+            migration.warn_of_token()
         found, left = migration.pending(listed, self._again, dryrun=True)
         self._previews.add(Preview(found, left, listed, migration.listed_now, migration.settings))
         return migration.markers([each.image for each in found])[: IN_A_DRY_RUN // folders]

@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from drive2cloudinary import configuration
 from drive2cloudinary.cloudinary.account import check_credentials
-from drive2cloudinary.errors import MigrationError
+from drive2cloudinary.errors import MigrationError, line_of
 from drive2cloudinary.files import make_older
 from drive2cloudinary.plan import assets_file
 from drive2cloudinary.plan.drive_folders import NEEDED, folders_of
@@ -28,7 +29,7 @@ from drive2cloudinary.run.invocation import Invocation
 from drive2cloudinary.run.jobs import Jobs
 from drive2cloudinary.run.pool import transfer_in_pool
 from drive2cloudinary.run.verify_run import ALONE, VerifyRun
-from drive2cloudinary.settings import Settings, need_no_braces
+from drive2cloudinary.settings import SETTABLE, Settings, need_no_braces
 from drive2cloudinary.terminal.console import say
 from drive2cloudinary.terminal.preview import Previews
 from drive2cloudinary.terminal.progress import Progress
@@ -38,6 +39,7 @@ from snakemake_executor_plugin_pool import drop
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 WAITING_FOR_NODES = "stopping: waiting for the submitted jobs; Ctrl-C once more cancels them"
@@ -45,34 +47,49 @@ WAITING = 3
 """Images per core that Snakemake gives to the pool: two under way in a process, and one that waits."""
 
 
+def in_one_line(
+    method: Callable[Concatenate[Pipeline, Arguments], Result],
+) -> Callable[Concatenate[Pipeline, Arguments], Result]:
+    """A method that Snakemake calls. An error that the user can do something about ends the run with one line."""
+
+    @wraps(method)
+    def called(self: Pipeline, /, *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+        try:
+            return method(self, *arguments, **options)
+        except (MigrationError, OSError) as error:
+            self.end(line_of(error))
+
+    return called
+
+
 class Pipeline:
     """One invocation of snakemake, on one Drive folder or many."""
 
     def __init__(self, workflow: Workflow, base: Path, config: dict[str, Any], checkpoints: Any) -> None:
-        """Read the settings. A wrong one ends the program with a one-line error. In: the Snakefile's folder."""
+        """Read the settings. Raises MigrationError for a wrong one. In: the Snakefile's folder."""
         self.invocation = Invocation(workflow)
         is_main = self.invocation.is_main
         if is_main:
-            _or_exit(process.need_writable, Path.cwd())
-            _or_exit(check_settings, sys.argv[1:], Settings.__dataclass_fields__)
-            _or_exit(need_no_braces, "the folder of the Snakefile", str(base))
+            process.need_writable(Path.cwd())
+            check_settings(sys.argv[1:], SETTABLE)
+            need_no_braces("the folder of the Snakefile", str(base))
             for path in self.invocation.config_files:
-                _or_exit(configuration.need_unique_keys, path.read_text(encoding="utf-8"), str(path))
+                configuration.need_unique_keys(path.read_text(encoding="utf-8"), str(path))
         process.prepare()
         self._base = base
-        settings = _or_exit(Settings.from_config, config, base / "config.schema.yaml", self.invocation.config_arguments)
-        settings = _or_exit(with_mime_types, settings)
+        settings = Settings.from_config(config, base / "config.schema.yaml", self.invocation.config_arguments)
+        settings = with_mime_types(settings)
         self.settings = within_resources(settings, workflow)
         # On Slurm, a job begins another snakemake.
         compat.quote_for_jobs(workflow)
         if is_main:
             # The job that makes the listing reads it again; a wrong line is said before anything starts.
-            _or_exit(assets_file.read, self.settings.assets)
+            assets_file.read(self.settings.assets)
         # A job on a cluster node needs no list of Drive folders, and the file may not exist there.
         self._wrong_lines: list[str] = []
         folders = []
         if is_main or not self.settings.folders:
-            folders = _or_exit(folders_of, self.settings, self._wrong_lines.append)
+            folders = folders_of(self.settings, self._wrong_lines.append)
         self._migrations = {each.results_folder.name: Migration(each, _warn) for each in folders}
         self._workflow, self._checkpoints = workflow, checkpoints
         # Jobs look there for the lock and for the reason to stop of the whole run.
@@ -80,6 +97,7 @@ class Pipeline:
         self._run = Run(first_results_folder)
         self._progress = Progress(self._job_failed)
         self._begun = False
+        self._is_scheduling = False
         self._stopping = False
         self._are_located = False
         self.verify = VerifyRun(list(self._migrations.values()), first_results_folder)
@@ -98,6 +116,14 @@ class Pipeline:
         for line in self._wrong_lines:
             say(f"left out: {line}", logging.WARNING)
 
+    def end(self, line: str) -> NoReturn:
+        """End the run for the reason in this line."""
+        if self._is_scheduling:
+            # Snakemake would take the exit for Ctrl-C, and print no message.
+            self._ending.say_error(line)
+            sys.exit(1)
+        sys.exit(line)
+
     @property
     def combined(self) -> list[str]:
         """The combined mapping of all Drive folders."""
@@ -112,10 +138,11 @@ class Pipeline:
             return lambda wildcards: self._targets_of(migration)
 
         if not self._migrations:
-            return [lambda wildcards: sys.exit(NEEDED)]
+            return [lambda wildcards: self.end(NEEDED)]
         found = [of(each) for each in self._migrations.values()]
         return [*found, self._combined_if_changed] if self.settings.folders else found
 
+    @in_one_line
     def _targets_of(self, migration: Migration) -> list[str]:
         """The mapping and the report of a Drive folder. In a real run, none if nothing has changed.
 
@@ -135,6 +162,7 @@ class Pipeline:
             return [] if migration.is_up_to_date else migration.targets
         return [*migration.targets, *(self.pending(folder) if self.invocation.is_dry_run else [])]
 
+    @in_one_line
     def _combined_if_changed(self, wildcards: object) -> list[str]:
         if not self.invocation.is_real:
             return self.combined
@@ -142,7 +170,7 @@ class Pipeline:
         is_up_to_date = merged.is_combined_recorded(Path(self.settings.results), self._mappings, self.settings.csv_bom)
         if not any(has_changed) and is_up_to_date:
             return []
-        _or_exit(self._need_combined)
+        self._need_combined()
         return self.combined
 
     def _need_combined(self) -> None:
@@ -166,12 +194,7 @@ class Pipeline:
         if self._are_located or len(migrations) < 2 or not self.settings.recursive:
             return
         self._are_located = True
-        # Imported here, because the Google client takes long.
-        from drive2cloudinary.drive.drive_api import Drive
-        from drive2cloudinary.drive.inside import located
-
-        named = [(each.settings.folder_id, each.settings.resource_key) for each in migrations]
-        leave_out(migrations, _or_exit(lambda: located(Drive.of(self.settings), named)))
+        leave_out(migrations, self.settings)
         for each in migrations:
             if each.left_out:
                 say(f"left out: {each.left_out}", logging.WARNING)
@@ -180,17 +203,19 @@ class Pipeline:
         """mapping.json of each Drive folder."""
         return list(map(str, self._mappings))
 
+    @in_one_line
     def changed_mappings(self, wildcards: object) -> list[str]:
         """The mappings that have to be made before the combined one: those of Drive folders with a change."""
         changed = [str(each.mapping) for each in self._copied if not each.is_up_to_date]
         return [*changed, *self._run_file(self._run.path)]
 
+    @in_one_line
     def begin(self, wildcards: Any) -> list[str]:
         """run.json, which every real run writes: so every real run lists again, and merges what has changed.
 
         In a dry run nothing, because the existing listing is used.
         """
-        path = _or_exit(self._migration, wildcards.folder).run.path
+        path = self._migration(wildcards.folder).run.path
         self._hold()
         return self._run_file(path)
 
@@ -198,62 +223,67 @@ class Pipeline:
         # What only prints (--summary) must find the input that the last run had.
         return [str(path)] if self.invocation.is_real or (path.exists() and not self.invocation.is_dry_run) else []
 
+    @in_one_line
     def settings_of(self, wildcards: Any) -> str:
         """The settings of one Drive folder, as the scripts' argument."""
-        return _or_exit(self._migration, wildcards.folder).settings.to_json()
+        return self._migration(wildcards.folder).settings.to_json()
 
     def all_settings(self, wildcards: object) -> str:
         """The settings of the run. A function, because Snakemake takes {folder} in a text for a wildcard."""
         return self.settings.to_json()
 
+    @in_one_line
     def transferred(self, wildcards: Any) -> list[str]:
         """The files that exist when all images of a Drive folder are transferred.
 
         Raises Snakemake's IncompleteCheckpointException until the Drive folder is listed; a dry run lists it here.
         """
-        has_listing = _or_exit(self._migration, wildcards.folder).listing.exists()
+        has_listing = self._migration(wildcards.folder).listing.exists()
         if self.invocation.is_real or not (self.invocation.is_dry_run or has_listing):
             self._checkpoints.list_images.get(folder=wildcards.folder)
         return self.pending(wildcards.folder)
 
+    @in_one_line
     def pending(self, folder: str) -> list[str]:
         """The files needed before the markers can be merged: see Jobs.of."""
-        migration = _or_exit(self._migration, folder)
+        migration = self._migration(folder)
         if self.invocation.is_dry_run:
             # Snakemake calls this more than once; list only the first time.
             forced = self.invocation.repeats("list_images") and folder not in self._expected
-            _or_exit(migration.list_for_a_dry_run, forced)
-        stamp = _or_exit(migration.listing.stat).st_mtime_ns
+            migration.list_for_a_dry_run(forced)
+        stamp = migration.listing.stat().st_mtime_ns
         # Snakemake calls this more than once; compute it once for each listing.
         if self._expected.get(folder, (0,))[0] != stamp:
-            self._expected[folder] = stamp, _or_exit(self._jobs.of, migration, len(self._migrations))
+            self._expected[folder] = stamp, self._jobs.of(migration, len(self._migrations))
             self._previews.without_effect = self._ending.without_effect
             if self.invocation.is_real:
                 for line in self._previews.without_effect:
                     say(line, logging.WARNING)
-                _or_exit(migration.need_mapping)
+                migration.need_mapping()
         return self._expected[folder][1]
 
+    @in_one_line
     def mappings_at_hand(self, wildcards: object) -> list[str]:
         """The input of verify: run.json of each results folder. Not the mapping: Snakemake would make it again first.
 
         In a dry run, no files; the number of URLs is printed at the end.
         """
         if not self._migrations:
-            sys.exit(NEEDED)
+            raise MigrationError(NEEDED)
         # A Drive folder that the migration has left out has no mapping.
         if self.invocation.executor and not all(each.mapping.exists() for each in self._migrations.values()):
             self._leave_out_nested()
         if self.invocation.is_dry_run:
-            _or_exit(self.verify.preview, self.invocation.is_silent)
+            self.verify.preview(self.invocation.is_silent)
         if not self.invocation.is_real:
             return []
         if not self.verify.begun and self.invocation.is_main:
             if self._begun:
-                sys.exit(ALONE)
-            _or_exit(self.verify.begin, self._run_id)
+                raise MigrationError(ALONE)
+            self.verify.begin(self._run_id)
         return [str(each.run.path) for each in self._migrations.values()]
 
+    @in_one_line
     def hold_and_settings(self, wildcards: object) -> str:
         """The settings, as the scripts' argument; in a real run, also locks the results folders."""
         self._hold()
@@ -277,9 +307,11 @@ class Pipeline:
 
     def started(self) -> None:
         """Called when Snakemake's scheduler exists and is about to begin."""
+        self._is_scheduling = True
         compat.leave_times_alone(self._workflow)
         compat.end_gracefully(self._stop)
 
+    @in_one_line
     def succeeded(self) -> None:
         """Called when the run has succeeded: print the summary."""
         _let_end()
@@ -288,7 +320,7 @@ class Pipeline:
         if self.verify.begun:
             self.verify.say_outcome(logging.INFO)
         else:
-            is_good = _or_exit(self._ending.succeeded, self.invocation.is_verbose)
+            is_good = self._ending.succeeded(self.invocation.is_verbose)
         if self._wrong_lines:
             where = self.settings.folders if isinstance(self.settings.folders, str) else "folders"
             say(f"wrong lines of {where} left out: {len(self._wrong_lines)}", logging.ERROR)
@@ -328,7 +360,7 @@ class Pipeline:
     def _hold(self) -> None:
         """Lock the results folders for this run, once, if it is a real run."""
         if not self._begun and self.invocation.is_main and self.invocation.is_real:
-            _or_exit(self._begin)
+            self._begin()
             self._begun = True
             compat.know_of(self._workflow, [each.run.path for each in self._migrations.values()])
 
@@ -370,13 +402,3 @@ def _warn(line: str) -> None:
 def _let_end() -> None:
     """Ignore Ctrl-C from now on: the rest takes only moments and must not be interrupted half-way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _or_exit(function: Callable[..., Result], *arguments: Any) -> Result:
-    """The result of a function. A MigrationError or OSError ends the program with one line, without a traceback."""
-    try:
-        return function(*arguments)
-    except MigrationError as error:
-        sys.exit(str(error))
-    except OSError as error:
-        sys.exit(f"{error.filename or 'the results folder'}: {error.strerror or error}")

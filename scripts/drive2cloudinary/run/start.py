@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drive2cloudinary.errors import MigrationError, line_of
 from drive2cloudinary.run.compat import cancel_at_interrupt
 from drive2cloudinary.terminal.output import outlive_output
 
@@ -25,4 +27,7 @@ def start(workflow: Workflow, base: str, config: dict[str, Any], checkpoints: An
     # Imported only now, after Ctrl-C is handled, because it takes long.
     from drive2cloudinary.run.pipeline import Pipeline
 
-    return Pipeline(workflow, Path(base), config, checkpoints)
+    try:
+        return Pipeline(workflow, Path(base), config, checkpoints)
+    except (MigrationError, OSError) as error:
+        sys.exit(line_of(error))
