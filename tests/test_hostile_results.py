@@ -17,7 +17,8 @@ import pytest
 from drive2cloudinary.drive.walk import Walked
 from drive2cloudinary.errors import ImageError, MigrationError
 from drive2cloudinary.files import remove_unfinished, replacing
-from drive2cloudinary.plan.make_listing import last_listing, make_listing
+from drive2cloudinary.plan.earlier import last_listing
+from drive2cloudinary.plan.make_listing import make_listing
 from drive2cloudinary.plan.migration import Migration
 from drive2cloudinary.report.merging import merge_mappings, merge_markers
 from drive2cloudinary.report.summary import summary

@@ -21,7 +21,9 @@ from drive2cloudinary.drive.file import DriveFile
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import replacing
 from drive2cloudinary.network.services import tell_on_stderr
-from drive2cloudinary.plan.make_listing import find_images, last_listing, make_listing
+from drive2cloudinary.plan.earlier import last_listing
+from drive2cloudinary.plan.find_images import find_images
+from drive2cloudinary.plan.make_listing import make_listing
 from drive2cloudinary.plan.pending import pending
 from drive2cloudinary.results import failure, layout, marker, shared
 from drive2cloudinary.results.listing import Image
