@@ -18,6 +18,7 @@ from drive2cloudinary.results import marker
 from drive2cloudinary.results.failure import Failure
 from drive2cloudinary.results.listing import Image, Listing
 from drive2cloudinary.results.marker import Marker
+from drive2cloudinary.settings import Settings
 from tests.recorded import from_cloudinary, from_drive
 
 BEGAN = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
@@ -56,9 +57,11 @@ def results(folder: Path, files: Sequence[tuple[str, str]], base: str = "https:/
         else:
             path = marker.path_of(folder, image.id, image.fingerprint)
             path.write_text(_marker(number, image, base, dice).to_json())
-    listed = Listing("1AbCdEf", "Holiday pictures", "Holiday pictures", BEGAN.isoformat(), {}, images)
+    listed = Listing(
+        "1AbCdEf", "Holiday pictures", "Holiday pictures", BEGAN.isoformat(), Settings().of_listing, images
+    )
     listed.write(folder / "listing.json")
-    merge_markers(folder / "listing.json")
+    merge_markers(folder)
     return folder / "listing.json"
 
 

@@ -160,7 +160,7 @@ def test_a_quota_of_a_day_stops_the_run_until_midnight_in_california(
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     moment = time.mktime(time.strptime(now, "%Y-%m-%d %H:%M"))
-    for module in ("drive.errors", "retrying"):
+    for module in ("drive.drive_answers", "retrying"):
         monkeypatch.setattr(f"drive2cloudinary.{module}.time", SimpleNamespace(time=lambda: moment))
     error = as_error(403, body)
     assert isinstance(error, StopRun)

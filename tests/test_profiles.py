@@ -43,7 +43,7 @@ def test_a_profile_whose_executor_would_be_overridden_is_a_line_that_says_what_t
 
 def test_a_workflow_profile_that_is_not_there_is_a_line_that_names_those_that_are(workspace: Workspace) -> None:
     workspace.add("one.jpg")
-    workspace.run("--workflow-profile", "profiles/slurm").failed().line("profiles/slurm", "default, kubernetes, slurm")
+    workspace.run("--workflow-profile", "profiles/slurm").failed().line("profiles/slurm", "default, slurm")
     assert not workspace.calls("drive.media")
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Route
 
 from drive2cloudinary.report.merging import merge_markers
 from drive2cloudinary.results import listing, marker
-from drive2cloudinary.results.run import Run
+from drive2cloudinary.results.run import Run, new_id
 from tests import browser, needs
 from tests.report.opened import Open, Opened
 from tests.synthetic import results, some_names
@@ -67,6 +67,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
             gone = {**json.loads(path.read_text()), "drive": {**image.to_dict(), "id": f"gone{number}"}}
             marker.path_of(folder, f"gone{number}", image.fingerprint).write_text(json.dumps(gone))
         path.unlink()
-    Run(folder).stop_because("the account is full: " + "long " * 40)
-    merge_markers(listed)
+    Run(folder).begin(new_id())
+    Run(folder).note(stopped_because="the account is full: " + "long " * 40)
+    merge_markers(listed.parent)
     return listed.with_name("report.html")

@@ -166,7 +166,7 @@ def test_a_run_that_was_interrupted_says_so(tmp_path: Path, opened: Open) -> Non
     report = written(tmp_path / "results", some_names(30))
     for path in sorted((report.parent / "markers").iterdir())[:2]:
         path.unlink()
-    merge_markers(report.with_name("listing.json"))
+    merge_markers(report.parent)
     seen = opened(report, offline=True)
     assert seen.state().startswith("Interrupted: the run ended before it came to every image\n2 images are pending")
 
@@ -203,7 +203,7 @@ def test_old_markers_and_an_empty_folder_have_a_report_too(tmp_path: Path, opene
         path.write_text(json.dumps(old))
         read = marker.read(path)
         assert read and "seconds" not in json.loads(read.to_json())
-    merge_markers(report.with_name("listing.json"))
+    merge_markers(report.parent)
     seen = opened(report, offline=True)
     assert [each.get_attribute("id") for each in seen.page.locator("figure").all()] == ["over-time", "sizes"]
     assert seen.quiet()

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from drive2cloudinary.report.merging import merge_markers
 from drive2cloudinary.results import listing, marker
 from drive2cloudinary.results.failure import Failure
-from drive2cloudinary.results.run import Run
+from drive2cloudinary.results.run import Run, new_id
 from tests.harness import wait_for
 from tests.report.opened import Open, written
 from tests.synthetic import results, some_names
@@ -50,7 +50,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = listing.read(listed)
     replace(whole, folder=ATTACKS[1]).write(listed)
     Failure(f"{ATTACKS[1]}\n{ATTACKS[2]}", "2026-03-14T09:26:00+00:00").write(folder, whole.images[0].id)
-    Run(folder).stop_because(ATTACKS[0])
+    Run(folder).begin(new_id())
+    Run(folder).note(stopped_because=ATTACKS[0])
     moved = [image for image in whole.images if not image.skipped][1:]
     urls = ["javascript:hacked=1//upload/x", "data:text/html,<script>/upload/x", "https://x;img-src*/upload/x"]
     changes: list[dict[str, Any]] = [
@@ -61,7 +62,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     gone = {**json.loads(path.read_text()), "drive": {**moved[3].to_dict(), "id": "gone", "name": ATTACKS[1]}}
     (folder / "markers" / f"gone.{moved[3].fingerprint}.json").write_text(json.dumps(gone))
-    merge_markers(listed)
+    merge_markers(listed.parent)
     statuses = {row["file_id"]: row["status"] for row in json.loads((folder / "mapping.json").read_text())}
     assert [statuses[image.id] for image in moved[:3]] == ["pending", "pending", "uploaded"]
     return folder / "report.html"

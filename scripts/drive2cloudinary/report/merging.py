@@ -21,7 +21,7 @@ def merge_markers(results_folder: Path) -> int:
     else. Raises MigrationError, OSError.
     """
     listed, run = listing.read_confirmed(results_folder), Run(results_folder).noted
-    merge, report = Merge(results_folder), Report(run.id)
+    merge, report = Merge(results_folder), Report(run.begun)
     gone = orphans.found(listed.images, results_folder)
     left, new = {each.path for each in gone}, dict[tuple[str, str], str]()
     with mapping.writing(results_folder, mapping.COLUMNS, run.csv_bom) as add:

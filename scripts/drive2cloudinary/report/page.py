@@ -44,9 +44,9 @@ class Report:
     It holds a few hundred bytes for each image, so that 100,000 images fit into the memory of a small machine.
     """
 
-    def __init__(self, run_id: str) -> None:
-        """In: the run. An image with the failure of an earlier run was not tried again."""
-        self._run_id = run_id
+    def __init__(self, begun: str) -> None:
+        """In: when the run began (ISO, UTC). An image with an older failure was not tried again."""
+        self._begun = begun
         self._columns: dict[str, list[Any]] = defaultdict(list)
         self._by_folder = ByFolder()
         self._folders = _Numbers[Folders]()
@@ -72,7 +72,7 @@ class Report:
         delivery, path = self._deliveries.split(row) if proof else (None, "")
         is_missing = row.status in NOT_IN_CLOUDINARY and row.detail != "limit"
         self._details[row.detail] += 1
-        self._not_tried += each.failed is not None and each.failed.run != self._run_id
+        self._not_tried += each.failed is not None and each.failed.time < self._begun
         size = asset.get("bytes") or row.bytes
         values = {
             "name": shown(row.filename),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,12 +14,11 @@ from drive2cloudinary.errors import ImageError, one_line
 from drive2cloudinary.files import read_json_object, write_json
 from drive2cloudinary.results import layout
 from drive2cloudinary.results.format import numbered
-from drive2cloudinary.results.run import Run
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The failure of the last try: message, time (ISO, UTC), the `key` of its Cause, and the ID of the run that tried.
+    """The failure of the last try: message, time (ISO, UTC), and the `key` of its Cause.
 
     Another version of this tool may have written the record, so the key may be unknown.
     """
@@ -27,7 +26,6 @@ class Failure:
     message: str
     time: str
     cause: str = Cause.REFUSED.key
-    run: str = ""
 
     @classmethod
     def of(cls, error: ImageError) -> Failure:
@@ -36,9 +34,8 @@ class Failure:
         return cls(one_line(error), now, error.cause.key)
 
     def write(self, results_folder: Path, file_id: str) -> None:
-        """Write the record of this run into a results folder. Raises OSError."""
-        record = replace(self, run=Run(results_folder).id)
-        write_json(path_of(results_folder, file_id), numbered(asdict(record)))
+        """Write the record into a results folder. Raises OSError."""
+        write_json(path_of(results_folder, file_id), numbered(asdict(self)))
 
 
 def path_of(results_folder: Path, file_id: str) -> Path:
@@ -53,8 +50,7 @@ def read(results_folder: Path, file_id: str) -> Failure | None:
         return None
     # Other versions write more fields. The format number does not matter: only the message depends on it.
     record = Failure(**{name: value[name] for name in Failure.__dataclass_fields__ if name in value})
-    is_valid = is_time(record.time) and all(map(is_line, (record.message, record.cause, record.run)))
-    return record if is_valid else None
+    return record if is_line(record.message) and is_line(record.cause) and is_time(record.time) else None
 
 
 def file_ids(results_folder: Path) -> set[str]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from drive2cloudinary.checks import is_id, is_md5, is_number, is_whole_number
+from drive2cloudinary.checks import is_id, is_md5, is_number, is_time, is_whole_number
 from drive2cloudinary.errors import MigrationError, one_line
 from drive2cloudinary.files import open_file, open_lock, read_json_object, replacing, write_json
 from drive2cloudinary.results import layout, shared
@@ -28,12 +28,15 @@ _held: dict[Path, IO[bytes]] = {}
 
 @dataclass(frozen=True)
 class Noted:
-    """What a run notes in run.json: its ID; the setting csv_bom; the setting limit, once the pending images are known,
-    and the last image in their order (a Drive file ID) that this run uploads, None and "" without a limit; why the run
-    was stopped, in one line, "" if it was not.
+    """What a run notes in run.json.
+
+    begun: ISO time in UTC. csv_bom: the setting. limit: the setting, once the pending images are known and it leaves
+    some of them. last: the last image in their order (a Drive file ID) that this run uploads then. stopped_because: one
+    line, "" if the run was not stopped.
     """
 
     id: str
+    begun: str
     csv_bom: bool
     limit: int | None
     last: str
@@ -61,6 +64,7 @@ class Run:
         value = read_json_object(self.path) or {}
         return Noted(
             id=value["run"] if is_md5(value.get("run")) else "",
+            begun=value["begun"] if is_time(value.get("begun")) else "",
             csv_bom=value.get("csv_bom") is True,
             limit=value["limit"] if is_whole_number(value.get("limit")) else None,
             last=value["last"] if is_id(value.get("last")) else "",
