@@ -12,6 +12,7 @@ import pytest
 
 from drive2cloudinary.causes import Cause
 from drive2cloudinary.results import marker
+from drive2cloudinary.results.format import FORMAT
 from drive2cloudinary.results.listing import Image
 from tests.harness import Workspace, jpeg
 from tests.test_changes import FOREIGN, Recorder
@@ -288,7 +289,8 @@ def test_a_marker_with_no_such_url_is_no_whole_marker(tmp_path: Path) -> None:
     good = "https://example.com/image/upload/v1/a.jpg"
     image = Image("a", "a.jpg", (), "image/jpeg", 7, "0" * 32, "2026-01-02T03:04:05Z", "Photos/a")
     path = tmp_path / marker.name_of(image.id, image.fingerprint)
-    value: Json = {"drive": image.to_dict(), "status": "uploaded", "uploaded_at": "2026-01-02T03:04:05+00:00"}
+    value: Json = {"format": FORMAT, "drive": image.to_dict(), "status": "uploaded"}
+    value["uploaded_at"] = "2026-01-02T03:04:05+00:00"
 
     def is_whole(secure_url: object, jpg_url: object) -> bool:
         urls = {"jpg_url": jpg_url, "cloudinary": {"public_id": "a", "secure_url": secure_url}}

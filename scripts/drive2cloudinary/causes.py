@@ -16,11 +16,11 @@ class Cause(Enum):
         "Run again with fit=true, which re-encodes large images as JPEG, or take a larger plan.",
     )
     TOO_MANY_PIXELS = (
-        "of more pixels than the Cloudinary account takes",
+        "with more pixels than the Cloudinary account takes",
         "Put a smaller version into Drive, or take a larger plan.",
     )
     CANNOT_FIT = (
-        "too large, and not to be re-encoded without harm",
+        "too large, and re-encoding would harm it",
         "Put a smaller version into Drive, or take a larger plan and set max_bytes.",
     )
     NOT_AN_IMAGE = (
@@ -32,39 +32,39 @@ class Cause(Enum):
         "Restore an older version of the file in Drive, or delete it; then run again.",
     )
     NAME_TAKEN = (
-        "another asset in Cloudinary has the name",
+        "another asset in Cloudinary has its name",
         "Rename that asset in Cloudinary, or run again with overwrite=true to replace it.",
     )
     SHARED = (
-        "another image of this migration has the asset",
+        "its asset belongs to another image of this migration",
         "Delete listing.json in the results folder and run again: each image then gets a name of its own. If that does "
         "not help, rename that asset in Cloudinary.",
     )
     RENAMED = (
-        "Cloudinary answered with another name than was asked for",
+        "Cloudinary stored the image under a different name",
         "Take what changes names out of the upload preset (the setting upload.upload_preset, or the account's default "
         "for signed uploads), and look at what is stored under the other name; then run again.",
     )
     NOT_ALLOWED = (
         "not allowed to be downloaded by this account",
-        "Ask the owner to share the file with this account and to let viewers download it; then run again.",
+        "Ask the owner to share the file with this account and to let viewers download it. Then run again.",
     )
     GONE = (
         "gone from Drive, or no longer shared",
         "Run again: a deleted file is then no longer listed; otherwise ask its owner to share it.",
     )
     ABUSIVE = (
-        "taken by Drive for malware or spam",
+        "marked by Drive as malware or spam",
         "Look at the file in Drive: ask there for a review if it is harmless, or exclude it with the setting exclude.",
     )
     NO_CONTENT = (
-        "without content that Drive could send",
+        "Drive has no content to download for it",
         "Export the file in Drive as a picture beside it, and exclude the original with the setting exclude.",
     )
     WRONG_BYTES = (
         "Drive sent other bytes than its checksum says",
-        "Run again, in case the file has just changed; if that does not help, set trust_checksum: {FILE_ID: false}, or "
-        "{photos: false} for all files from Google Photos.",
+        "Run again, because the file may have just changed. If that does not help, set trust_checksum: {FILE_ID: "
+        "false}, or {photos: false} for all files from Google Photos.",
     )
     ALTERED = (
         "Cloudinary stored other bytes than were sent",
@@ -82,7 +82,7 @@ class Cause(Enum):
     )
     TOO_FAST = (
         "too many calls for the service",
-        "Run again in an hour; if that does not help, with a lower drive_units_per_minute or uploads_at_once.",
+        "Run again in an hour. If that does not help, set a lower drive_units_per_minute or uploads_at_once.",
     )
     NO_ANSWER = (
         "no answer came",
@@ -90,14 +90,14 @@ class Cause(Enum):
     )
     SERVICE = (
         "the service was out of order",
-        "Run again later; google.com/appsstatus and status.cloudinary.com say how the services are.",
+        "Run again later. google.com/appsstatus and status.cloudinary.com show the state of the services.",
     )
     WORKER_LOST = (
-        "under way in a process that died",
-        "Run again; if it dies again, memory may be short: use fewer --cores.",
+        "its process died",
+        "Run again. If the process dies again, memory may be short: use fewer --cores.",
     )
     CHANGED = (
-        "another version in Drive than the one that was listed",
+        "changed in Drive since it was listed",
         "Run the same command again: it lists the Drive folder again.",
     )
     NOT_REACHED = (

@@ -13,11 +13,12 @@ from google.auth.exceptions import GoogleAuthError
 from google_auth_oauthlib.flow import InstalledAppFlow
 from oauthlib.oauth2 import OAuth2Error
 
+from drive2cloudinary.answers import json_of
 from drive2cloudinary.drive.drive_api import Drive
 from drive2cloudinary.drive.drive_http import ConsentHttp
 from drive2cloudinary.drive.pasting import ADDRESS_BAR, free_port, new_state, pass_on_pasted
 from drive2cloudinary.drive.signin import SCOPE, default_credentials, refused_consent
-from drive2cloudinary.drive.token_file import EXPIRES, in_words
+from drive2cloudinary.drive.token_file import EXPIRES, Kind, in_words, kind_of
 from drive2cloudinary.errors import MigrationError, StopRun, one_line
 from drive2cloudinary.retrying import LONGEST_PAUSE, calling
 from drive2cloudinary.settings import Settings
@@ -36,10 +37,10 @@ def authenticate(settings: Settings, browser: bool, port: int) -> str:
     In: whether to open a browser, and the local port for Google's redirect (0: any). Raises MigrationError.
     """
     token, credentials = Path(settings.token), Path(settings.credentials)
-    kind = _kind_of(token)
-    if kind == "service_account":
+    kind = _kind_in(token)
+    if kind is Kind.SERVICE_ACCOUNT:
         return f"{token} is a service account's key: it needs no consent. Share the Drive folder with its client_email."
-    if kind == "client":
+    if kind is Kind.CLIENT:
         raise MigrationError(f"{token} is an OAuth client, which the token would overwrite: name another --token")
     if not token.exists() and not credentials.exists() and _has_default_credentials(token):
         return f"There is no {token}: Google's Application Default Credentials are used, which need no consent."
@@ -131,15 +132,15 @@ def _flow(credentials: Path) -> InstalledAppFlow:
         raise MigrationError(f"{credentials} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise MigrationError(f"{credentials} is not JSON, so it is not an OAuth client: {WHERE}") from error
-    kind = _kind_of(credentials)
-    if kind == "service_account":
+    kind = kind_of(value)
+    if kind is Kind.SERVICE_ACCOUNT:
         raise MigrationError(
             f"{credentials} is a service account's key: it needs no consent, use it as the token "
             f"(--config token={credentials}); or, to sign in as yourself, {WHERE}"
         )
-    if kind == "token":
+    if kind is Kind.TOKEN:
         raise MigrationError(f"{credentials} is a token, not the OAuth client that one comes from: {WHERE}")
-    if kind == "client" and "web" in value:
+    if kind is Kind.CLIENT and "web" in value:
         raise MigrationError(f"{credentials} is an OAuth client of the type 'Web application': {WHERE}")
     try:
         if not value["installed"]["client_secret"]:
@@ -149,19 +150,12 @@ def _flow(credentials: Path) -> InstalledAppFlow:
         raise MigrationError(f"{credentials} is not an OAuth client's JSON: {WHERE}") from error
 
 
-def _kind_of(path: Path) -> str:
-    """The kind of Google's JSON in a file: service_account, token or client; "" for anything else or no file."""
+def _kind_in(path: Path) -> Kind | None:
+    """The kind of Google's JSON in a file; None for anything else, or if it cannot be read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    if not isinstance(value, dict):
-        return ""
-    if value.get("type") == "service_account":
-        return "service_account"
-    if "refresh_token" in value:
-        return "token"
-    return "client" if "installed" in value or "web" in value else ""
+        return kind_of(json_of(path.read_bytes()))
+    except OSError:
+        return None
 
 
 def _has_default_credentials(token: Path) -> bool:

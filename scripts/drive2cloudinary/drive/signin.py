@@ -15,6 +15,7 @@ from google.oauth2.service_account import Credentials as ServiceAccountCredentia
 
 from drive2cloudinary.answers import PASSING, ErrorAnswer, Row, json_of, meaning, of_no_api
 from drive2cloudinary.causes import Cause
+from drive2cloudinary.drive.token_file import Kind, kind_of
 from drive2cloudinary.errors import MigrationError, RateLimited, StopRun, TransientError, one_line
 from drive2cloudinary.network import http
 from drive2cloudinary.retrying import retry_after
@@ -112,7 +113,7 @@ def read_credentials(token: Path, impersonate: str) -> Any:
         raise StopRun(f"{token} cannot be read: {one_line(error)}") from error
     try:
         value = json.loads(text)
-        if value.get("type") == "service_account":
+        if kind_of(value) is Kind.SERVICE_ACCOUNT:
             credentials = ServiceAccountCredentials.from_service_account_info(value, scopes=[SCOPE])
         else:
             credentials = _authorized_user(value)

@@ -1,9 +1,13 @@
-"""The token file: who may read it, and when its token expires. Nothing here needs Google's client, which takes long."""
+"""The token file: what it is, who may read it, and when its token expires.
+
+Nothing here needs Google's client, which takes long to import.
+"""
 
 from __future__ import annotations
 
 import stat
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from pathlib import Path
 
 from drive2cloudinary.answers import json_of
@@ -13,6 +17,25 @@ from drive2cloudinary.mounts import without_modes
 EXPIRES = "refresh_token_expires"
 """The field of the token file with the time when the refresh token expires (ISO, UTC). Google's clients ignore it."""
 WARNED_BEFORE = timedelta(days=2)
+
+
+class Kind(Enum):
+    """The kinds of Google's JSON files."""
+
+    SERVICE_ACCOUNT = "a service account's key"
+    TOKEN = "an authorized user's token"
+    CLIENT = "an OAuth client"
+
+
+def kind_of(value: object) -> Kind | None:
+    """The kind of a JSON value of Google's; None for anything else."""
+    if not isinstance(value, dict):
+        return None
+    if value.get("type") == "service_account":
+        return Kind.SERVICE_ACCOUNT
+    if "refresh_token" in value:
+        return Kind.TOKEN
+    return Kind.CLIENT if "installed" in value or "web" in value else None
 
 
 def token_warnings(token: Path) -> list[str]:

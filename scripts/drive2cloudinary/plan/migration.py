@@ -99,10 +99,9 @@ class Migration:
     @property
     def _listed_with_other_settings(self) -> bool:
         try:
-            head = listing.head(self.listing)
-            return head.settings != self.settings.of_listing or not all(
-                excludes_folder(self.settings, each, head.folder) for each in head.closed
-            )
+            head, now = listing.head(self.listing), self.settings.of_listing
+            differ = any(now.get(name) != value for name, value in head.settings.items())
+            return differ or not all(excludes_folder(self.settings, each, head.folder) for each in head.closed)
         except NoListing:
             # Whoever reads all of it says so.
             return False

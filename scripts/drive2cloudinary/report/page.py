@@ -28,6 +28,7 @@ from drive2cloudinary.report.rows import Merged
 from drive2cloudinary.results import failure, layout
 from drive2cloudinary.results.listing import Listing
 from drive2cloudinary.results.mapping import NOT_IN_CLOUDINARY, STATUSES, Row
+from drive2cloudinary.settings import FREE_PLAN_PIXELS
 
 PAGE = Path(__file__).parent / "page"
 STYLES = ("uPlot.min.css", "page.css")
@@ -158,6 +159,7 @@ class Report:
             "causes": self._causes.all(),
             "deliveries": self._deliveries.prefixes,
             "only_stored": self._deliveries.only_stored,
+            "most_pixels": FREE_PLAN_PIXELS,
             "by_folder": [
                 [_shown_names(each), *(counts.images[status] for status in STATUSES), counts.bytes]
                 for each, counts in self._by_folder.counts().items()

@@ -14,7 +14,6 @@ const SORTS = {
 };
 const COLUMNS = { name: "Name", folder: "Folder", status: "Status", bytes: "Size", pixels: "Pixels", uploaded: "Moved" };
 
-const MOST_PIXELS = 25_000_000; // Of these, Cloudinary's free plan makes no other picture: x-cld-error says so.
 const state = { by: "place", descending: false, page: 0, found: [] };
 
 function normalized(text) {
@@ -159,7 +158,10 @@ function noThumbnail(image) {
 /** Why a thumbnail has not come, as far as the image tells. */
 function whyRefused(image) {
   if (extensionOf(image) === "pdf") return "a free Cloudinary account delivers no PDF, unless it is set to";
-  if (image.pixels > MOST_PIXELS) return `${Math.round(image.pixels / 100_000) / 10} megapixels, a free plan converts up to 25`;
+  // Of larger pictures, Cloudinary's free plan makes no other picture: x-cld-error says so.
+  const megapixels = (pixels) => Math.round(pixels / 100_000) / 10;
+  if (image.pixels > report.most_pixels)
+    return `${megapixels(image.pixels)} megapixels, a free plan converts up to ${megapixels(report.most_pixels)}`;
   return "Cloudinary delivered none, or there is no network";
 }
 
